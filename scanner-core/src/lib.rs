@@ -1,0 +1,4 @@
+//! What ships to the pharmacy: frames → codes → code pool.
+
+pub mod codes;
+pub mod vision;

@@ -1,0 +1,83 @@
+//! What vision says about one frame.
+
+use serde::Serialize;
+
+use crate::codes::{Role, Symbology};
+
+/// Corners of a symbol in pixels, (0, 0) at the centre of the top-left pixel, without quiet zones. Linear: start-top, stop-top, stop-bottom,
+/// start-bottom, as the human-readable text reads. Matrix: from the finder's corner, clockwise.
+pub type Corners = [[f64; 2]; 4];
+
+/// A code that was read in one frame.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reading {
+    /// The text as the symbol says it; FNC1 as the control character GS (0x1D).
+    pub text: String,
+    /// How it was printed.
+    pub symbology: Symbology,
+    /// What it is good for, by the grammar alone: neither order nor pool has a say.
+    pub role: Role,
+    /// Where it was.
+    pub corners: Corners,
+    /// Smallest projected length along the code ÷ modules; matrix codes √(projected area) ÷ modules per side.
+    pub px_per_module: f64,
+    /// Why it is believed.
+    pub evidence: Evidence,
+}
+
+/// What speaks for a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Evidence {
+    /// Independent looks at the symbol (rows, crops, binarisations) that said this text.
+    pub agreeing: u32,
+    /// Looks that decoded to anything.
+    pub decoded: u32,
+    /// Looks that were tried.
+    pub tried: u32,
+    /// Confidence over the runner-up; what acceptance is decided on. Unit: looks, until likelihoods are available.
+    pub margin: f64,
+}
+
+/// A place that looked like a code and gave no accepted text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unread {
+    /// Where.
+    pub corners: Corners,
+    /// Why not.
+    pub reason: UnreadReason,
+}
+
+/// Why a located code was not read.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadReason {
+    /// No look at it decoded to anything.
+    NothingDecoded,
+    /// Texts were found, but too few looks agreed on one.
+    NoAgreement,
+    /// It touches the frame's edge.
+    CutByFrame,
+    /// The time limit came first.
+    OutOfTime,
+}
+
+/// Wall time of one stage on one frame. Never part of a result that is hashed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageTiming {
+    /// The stage's name.
+    pub stage: &'static str,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// Everything vision says about one frame.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct FrameReading {
+    /// What was read, in a fixed order (by text, then position).
+    pub readings: Vec<Reading>,
+    /// What was located and not read.
+    pub unread: Vec<Unread>,
+    /// Wall time by stage.
+    pub timings: Vec<StageTiming>,
+}

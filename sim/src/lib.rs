@@ -1,0 +1,4 @@
+//! The twin of a scanning station.
+
+pub mod spec;
+pub mod truth;

@@ -1,0 +1,240 @@
+//! What the twin is built from: plain values in SI units. Files and their checking are the composition root's business.
+
+use hardware_hal::{Calibration, PixelFormat};
+use hardware_hal::glam::{DQuat, DVec3};
+
+/// Everything the twin needs to know. The same spec gives the same frames.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TwinSpec {
+    /// The one seed from which all random streams flow.
+    pub seed: u64,
+    /// The plate.
+    pub plate: PlateSpec,
+    /// The plate's drive.
+    pub turntable: TurntableSpec,
+    /// The lamps.
+    pub lamps: Vec<LampSpec>,
+    /// Which lamps a pattern lights, in what share.
+    pub patterns: Vec<PatternSpec>,
+    /// Light that is always there: radiance scale of a white diffuse surface lit by it alone.
+    pub ambient: f64,
+    /// The cameras.
+    pub cameras: Vec<CameraSpec>,
+    /// What is dropped on the plate, in this order.
+    pub packages: Vec<PackageSpec>,
+}
+
+/// A round opaque plate with a rim, centred on the rig's origin, upper surface at z = 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlateSpec {
+    /// Radius of the usable surface, m.
+    pub radius: f64,
+    /// Height of the rim above the surface, m.
+    pub rim_height: f64,
+    /// Coefficient of friction between plate and packages.
+    pub friction: f64,
+    /// Diffuse reflectance, 0 to 1.
+    pub albedo: f64,
+}
+
+/// The plate's drive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurntableSpec {
+    /// Smallest step, rad.
+    pub resolution_rad: f64,
+    /// Speed, rad/s.
+    pub speed_rad_s: f64,
+    /// Acceleration, rad/s² (trapezoidal profile).
+    pub acceleration_rad_s2: f64,
+}
+
+/// A lamp: a small area light with a soft-edged beam.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LampSpec {
+    /// Name.
+    pub name: String,
+    /// Position in the rig frame, m.
+    pub position: DVec3,
+    /// What it points at, m.
+    pub target: DVec3,
+    /// Half angle of the beam, rad.
+    pub beam_half_angle: f64,
+    /// Radiance that a white diffuse surface facing the lamp would show if it lay at the lamp's target (so that exposure is easy to choose).
+    pub intensity: f64,
+}
+
+/// A pattern: shares of lamps by index into `TwinSpec::lamps`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatternSpec {
+    /// Name.
+    pub name: String,
+    /// (lamp index, share of its intensity).
+    pub lamps: Vec<(usize, f64)>,
+}
+
+/// A camera and its sensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraSpec {
+    /// Id.
+    pub id: String,
+    /// Where it is and how it maps; distortion is zero for now.
+    pub calibration: Calibration,
+    /// The format it starts with.
+    pub format: PixelFormat,
+    /// Exposure that `sensor.electrons_at_white` refers to, s.
+    pub nominal_exposure_s: f64,
+    /// The sensor.
+    pub sensor: SensorSpec,
+}
+
+/// A first sensor model; the names are EMVA 1288's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SensorSpec {
+    /// Standard deviation of the optics' Gaussian point spread, px.
+    pub blur_sigma_px: f64,
+    /// Electrons that radiance 1.0 collects in the nominal exposure.
+    pub electrons_at_white: f64,
+    /// Electrons at full scale (saturation capacity).
+    pub full_well: f64,
+    /// Dark noise (read noise included), electrons.
+    pub dark_noise: f64,
+    /// Black level as a share of full scale.
+    pub black_level: f64,
+}
+
+/// A package as it is dropped. Cartons first; other shapes join this enum.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackageSpec {
+    /// What stands on it in print, and what reports call it.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// Mass, kg.
+    pub mass: f64,
+    /// Symbols printed on it.
+    pub symbols: Vec<SymbolSpec>,
+    /// Look of the print around the symbols.
+    pub artwork: ArtworkSpec,
+}
+
+/// Shapes, in the package's own frame: origin in its centre.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Shape {
+    /// A box with edge lengths along x, y, z, m.
+    Carton {
+        /// Edge lengths, m.
+        size: [f64; 3],
+    },
+}
+
+/// Faces of a carton by their outward normal in the package's frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Face {
+    /// +z, the front panel (width x, height y).
+    Front,
+    /// −z.
+    Back,
+    /// +x.
+    Right,
+    /// −x.
+    Left,
+    /// +y, an end flap.
+    Top,
+    /// −y.
+    Bottom,
+}
+
+impl Face {
+    /// All six, in a fixed order.
+    pub const ALL: [Self; 6] = [Self::Front, Self::Back, Self::Right, Self::Left, Self::Top, Self::Bottom];
+
+    /// Directions in the package's frame, as seen from outside with the print upright: (right, down, outward normal).
+    pub fn axes(self) -> (DVec3, DVec3, DVec3) {
+        let (right, down, normal) = match self {
+            Self::Front => (DVec3::X, DVec3::NEG_Y, DVec3::Z),
+            Self::Back => (DVec3::NEG_X, DVec3::NEG_Y, DVec3::NEG_Z),
+            Self::Right => (DVec3::NEG_Z, DVec3::NEG_Y, DVec3::X),
+            Self::Left => (DVec3::Z, DVec3::NEG_Y, DVec3::NEG_X),
+            Self::Top => (DVec3::X, DVec3::Z, DVec3::Y),
+            Self::Bottom => (DVec3::X, DVec3::NEG_Z, DVec3::NEG_Y),
+        };
+        (right, down, normal)
+    }
+
+    /// Width (along right) and height (along down) of this face on a carton of edge lengths `size`, m.
+    pub fn extent(self, size: [f64; 3]) -> [f64; 2] {
+        match self {
+            Self::Front | Self::Back => [size[0], size[1]],
+            Self::Right | Self::Left => [size[2], size[1]],
+            Self::Top | Self::Bottom => [size[0], size[2]],
+        }
+    }
+
+    /// Point in the package's frame of (u, v) metres right and down from the face's top-left corner, on a carton of edge lengths `size`.
+    pub fn point(self, size: [f64; 3], u: f64, v: f64) -> DVec3 {
+        let (right, down, normal) = self.axes();
+        let [width, height] = self.extent(size);
+        let half = DVec3::from_array(size) / 2.0;
+        normal * (normal.abs().dot(half)) + right * (u - width / 2.0) + down * (v - height / 2.0)
+    }
+}
+
+/// Which symbol a print carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SymbolKind {
+    /// Code 128; all-digit texts of even length in code set C.
+    Code128,
+    /// EAN-13.
+    Ean13,
+    /// Data Matrix ECC 200, square; GS1 when the text starts with GS (0x1D standing for FNC1).
+    DataMatrix,
+}
+
+/// One printed symbol.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SymbolSpec {
+    /// Which symbology.
+    pub kind: SymbolKind,
+    /// The text; for GS1 the element string with GS (0x1D) for FNC1, the leading one included.
+    pub text: String,
+    /// Whether this is the package's traceability code (a decoy is not).
+    pub trace: bool,
+    /// The face that carries it.
+    pub face: Face,
+    /// X-dimension, m.
+    pub x_dimension: f64,
+    /// Bar height, m (ignored for matrix symbols).
+    pub height: f64,
+    /// Centre of the symbol (without text line) on its face: metres right and down from the face's top-left corner.
+    pub centre: [f64; 2],
+    /// Quarter turns clockwise, as seen from outside.
+    pub quarter_turns: u8,
+    /// Reflectance of the bars, 0 to 1.
+    pub ink: f64,
+    /// Reflectance of the field it is printed on (quiet zones included), 0 to 1.
+    pub paper: f64,
+}
+
+/// Look of the rest of the print.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArtworkSpec {
+    /// Reflectance of the board.
+    pub board: f64,
+    /// Reflectance of bands and fills.
+    pub band: f64,
+    /// Reflectance of the text.
+    pub text: f64,
+    /// Share of the light that varnish mirrors at normal incidence (0 for matt board).
+    pub gloss: f64,
+    /// Seed of the arrangement of bands and text.
+    pub seed: u64,
+}
+
+/// Where a package lies: `plate_from_package`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    /// Orientation.
+    pub rotation: DQuat,
+    /// Position of its centre, m.
+    pub translation: DVec3,
+}
