@@ -27,3 +27,12 @@ pub enum Role {
     /// Anything else.
     Other,
 }
+
+/// What `text`, printed as `symbology`, is good for: by the grammar alone, never by what an order or a pool would like to see.
+pub fn role(text: &str, symbology: Symbology) -> Role {
+    match symbology {
+        Symbology::Ean13 => Role::Retail,
+        _ if text.len() == 20 && text.starts_with('8') && text.bytes().all(|b| b.is_ascii_digit()) => Role::Trace,
+        _ => Role::Other,
+    }
+}
