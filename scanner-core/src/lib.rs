@@ -1,4 +1,5 @@
 //! What ships to the pharmacy: frames → codes → code pool.
 
 pub mod codes;
+pub mod date;
 pub mod vision;
