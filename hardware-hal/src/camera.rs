@@ -41,7 +41,10 @@ pub struct CameraSettings {
 /// - `fetch` delivers the frame of the last trigger, never an older one. After a [`Timeout`](crate::ErrorKind::Timeout) the trigger is spent: the
 ///   camera can be triggered anew. A frame whose data were lost on the way is either delivered with `complete == false`, or
 ///   [`LostData`](crate::ErrorKind::LostData) is returned and the trigger is spent.
-/// - sequence numbers rise by one per trigger; frames that were lost leave a gap.
+/// - sequence numbers rise by one per trigger; frames that were lost leave a gap. A refused trigger does not count, and leaves the frame of the
+///   first one to be fetched.
+/// - a frame's times are of the rig's clock: its exposure starts after `trigger` was called and is over when `trigger` returns; it is complete
+///   (its time stamp) after that and before `fetch` returns.
 /// - after [`Disconnected`](crate::ErrorKind::Disconnected), every further call fails with the same kind.
 pub trait Camera: Send {
     /// What the camera can do.
@@ -56,4 +59,30 @@ pub trait Camera: Send {
     fn trigger(&mut self) -> Result<()>;
     /// Waits for the frame of the last trigger, `timeout` at most (measured on the rig's clock).
     fn fetch(&mut self, timeout: Duration) -> Result<Frame>;
+}
+
+impl<C: Camera + ?Sized> Camera for Box<C> {
+    fn capabilities(&self) -> &CameraCapabilities {
+        (**self).capabilities()
+    }
+
+    fn calibration(&self) -> Option<&Calibration> {
+        (**self).calibration()
+    }
+
+    fn settings(&self) -> CameraSettings {
+        (**self).settings()
+    }
+
+    fn configure(&mut self, settings: &CameraSettings) -> Result<CameraSettings> {
+        (**self).configure(settings)
+    }
+
+    fn trigger(&mut self) -> Result<()> {
+        (**self).trigger()
+    }
+
+    fn fetch(&mut self, timeout: Duration) -> Result<Frame> {
+        (**self).fetch(timeout)
+    }
 }

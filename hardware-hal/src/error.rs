@@ -18,6 +18,8 @@ pub enum ErrorKind {
     OutOfRange,
     /// A call at the wrong time: fetching what was never triggered, triggering what is not fetched yet.
     WrongState,
+    /// A drive did not get where it was sent: stalled, lost steps, ran into a limit. Its position is unknown until it is homed.
+    Motion,
     /// What the device (or a recording) sent does not follow its format.
     Malformed,
     /// The operating system refused: a file, a port, a permission.

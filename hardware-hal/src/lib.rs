@@ -6,6 +6,7 @@
 mod calibration;
 mod camera;
 mod clock;
+pub mod conformance;
 mod error;
 mod frame;
 mod light;

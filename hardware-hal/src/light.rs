@@ -29,6 +29,7 @@ pub struct LightSetting {
 ///   [`UnsupportedSetting`](crate::ErrorKind::UnsupportedSetting), an intensity outside the range
 ///   [`OutOfRange`](crate::ErrorKind::OutOfRange); after either the light is as before.
 /// - `off` leaves the bank dark; `current` is then `None`.
+/// - after [`Disconnected`](crate::ErrorKind::Disconnected), every further call fails with the same kind.
 pub trait LightBank: Send {
     /// What the bank can do.
     fn capabilities(&self) -> &LightCapabilities;
@@ -38,4 +39,22 @@ pub trait LightBank: Send {
     fn apply(&mut self, setting: &LightSetting) -> Result<LightSetting>;
     /// Switches everything off.
     fn off(&mut self) -> Result<()>;
+}
+
+impl<L: LightBank + ?Sized> LightBank for Box<L> {
+    fn capabilities(&self) -> &LightCapabilities {
+        (**self).capabilities()
+    }
+
+    fn current(&self) -> Option<&LightSetting> {
+        (**self).current()
+    }
+
+    fn apply(&mut self, setting: &LightSetting) -> Result<LightSetting> {
+        (**self).apply(setting)
+    }
+
+    fn off(&mut self) -> Result<()> {
+        (**self).off()
+    }
 }
