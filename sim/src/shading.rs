@@ -1,0 +1,145 @@
+//! What a surface looks like under the lamps: the reference in plain Rust that ground truth uses and the shader repeats.
+//!
+//! Radiances are relative: 1.0 is a white diffuse surface that faces a lamp of intensity 1 from the lamp's own target.
+
+use std::f64::consts::PI;
+
+use hardware_hal::glam::DVec3;
+
+use crate::spec::LampSpec;
+
+/// Radius of a lamp's luminous disc, m: the width of its penumbra.
+pub const LAMP_RADIUS: f64 = 0.035;
+
+/// Standard deviation of the varnish's slope: angle between half vector and normal, rad.
+pub const VARNISH_SIGMA: f64 = 0.05;
+
+/// Share of the beam's half angle within which it is at full strength; from there it falls smoothly to nothing at the half angle.
+pub const BEAM_CORE: f64 = 0.7;
+
+/// What leaves a surface towards the eye.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Shaded {
+    /// Light scattered by board and ink.
+    pub diffuse: f64,
+    /// Light mirrored by the varnish.
+    pub specular: f64,
+}
+
+impl Shaded {
+    /// Both together.
+    pub fn total(self) -> f64 {
+        self.diffuse + self.specular
+    }
+}
+
+/// Radiance of a white diffuse surface at `point` that faces the lamp, unobstructed: inverse square law and soft-edged beam, 1 × intensity at the target.
+pub fn facing_radiance(lamp: &LampSpec, point: DVec3) -> f64 {
+    let axis = lamp.target - lamp.position;
+    let ray = point - lamp.position;
+    let (nominal, distance) = (axis.length_squared(), ray.length_squared());
+    if nominal <= 0.0 || distance <= 0.0 {
+        return 0.0;
+    }
+    let off_axis = (axis.dot(ray) / (nominal * distance).sqrt()).clamp(-1.0, 1.0).acos();
+    lamp.intensity * nominal / distance * beam(off_axis, lamp.beam_half_angle)
+}
+
+/// Share of a beam of half angle `half_angle` at `off_axis` from its axis, both rad: 1 in the core, a cubic fall-off to 0 at the half angle.
+pub fn beam(off_axis: f64, half_angle: f64) -> f64 {
+    let core = BEAM_CORE * half_angle;
+    let t = ((half_angle - off_axis) / (half_angle - core).max(1e-9)).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+/// Radiance of a white diffuse surface at `point` with unit normal `normal` under one lamp, unobstructed.
+pub fn diffuse_white(lamp: &LampSpec, point: DVec3, normal: DVec3) -> f64 {
+    let cosine = normal.dot((lamp.position - point).normalize_or_zero()).max(0.0);
+    cosine * facing_radiance(lamp, point)
+}
+
+/// Radiance mirrored by varnish of reflectance `gloss` at normal incidence, under one lamp, unobstructed.
+///
+/// Microfacet model (Torrance & Sparrow 1967, shadowing left out): F·D·E / (4 cos θ_eye) with Schlick's Fresnel term F and a Gaussian slope
+/// distribution D(δ) = exp(−δ²/2σ²)/(2πσ²), δ the angle between half vector and normal; E = π × [`facing_radiance`].
+pub fn varnish(lamp: &LampSpec, point: DVec3, normal: DVec3, to_eye: DVec3, gloss: f64) -> f64 {
+    let to_lamp = (lamp.position - point).normalize_or_zero();
+    let (cos_eye, cos_lamp) = (normal.dot(to_eye), normal.dot(to_lamp));
+    if gloss <= 0.0 || cos_eye <= 0.0 || cos_lamp <= 0.0 {
+        return 0.0;
+    }
+    let half = (to_lamp + to_eye).normalize_or_zero();
+    let delta = normal.dot(half).clamp(-1.0, 1.0).acos();
+    let fresnel = gloss + (1.0 - gloss) * (1.0 - half.dot(to_eye).clamp(0.0, 1.0)).powi(5);
+    let variance = VARNISH_SIGMA * VARNISH_SIGMA;
+    let lobe = (-delta * delta / (2.0 * variance)).exp() / (2.0 * PI * variance);
+    fresnel * lobe * PI * facing_radiance(lamp, point) / (4.0 * cos_eye.max(0.05))
+}
+
+/// Radiance of a surface at `point` (rig frame, m) with unit normal `normal`, seen from the unit direction `to_eye`.
+///
+/// `lamps` are the lamps with the share each is lit with; multiply a share by the lamp's visibility from `point` for shadows. `ambient` is
+/// `TwinSpec::ambient`, `albedo` the diffuse reflectance, `gloss` the varnish's reflectance at normal incidence.
+pub fn radiance<'a>(
+    point: DVec3,
+    normal: DVec3,
+    to_eye: DVec3,
+    albedo: f64,
+    gloss: f64,
+    lamps: impl IntoIterator<Item = (&'a LampSpec, f64)>,
+    ambient: f64,
+) -> Shaded {
+    let mut shaded = Shaded { diffuse: albedo * ambient, specular: 0.0 };
+    for (lamp, share) in lamps {
+        shaded.diffuse += albedo * share * diffuse_white(lamp, point, normal);
+        shaded.specular += share * varnish(lamp, point, normal, to_eye, gloss);
+    }
+    shaded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lamp() -> LampSpec {
+        LampSpec { name: "key".into(), position: DVec3::new(0.0, 0.0, 2.0), target: DVec3::ZERO, beam_half_angle: 0.5, intensity: 0.8 }
+    }
+
+    #[test]
+    fn a_white_surface_at_the_target_shows_the_intensity() {
+        let lamp = lamp();
+        let shaded = radiance(DVec3::ZERO, DVec3::Z, DVec3::X, 1.0, 0.0, [(&lamp, 1.0)], 0.05);
+        assert!((shaded.total() - 0.85).abs() < 1e-12, "{shaded:?}");
+        // Twice as far: a quarter of the lamp's part. Turned by 60°: half of it.
+        let far = diffuse_white(&lamp, DVec3::new(0.0, 0.0, -2.0), DVec3::Z);
+        assert!((far - 0.2).abs() < 1e-12);
+        let tilted = diffuse_white(&lamp, DVec3::ZERO, DVec3::new(3f64.sqrt() / 2.0, 0.0, 0.5));
+        assert!((tilted - 0.4).abs() < 1e-12);
+        assert_eq!(diffuse_white(&lamp, DVec3::ZERO, DVec3::NEG_Z), 0.0);
+    }
+
+    #[test]
+    fn the_beam_ends_softly() {
+        assert_eq!(beam(0.0, 0.5), 1.0);
+        assert_eq!(beam(0.5 * BEAM_CORE, 0.5), 1.0);
+        assert!((beam(0.5 * (1.0 + BEAM_CORE) / 2.0, 0.5) - 0.5).abs() < 1e-12);
+        assert_eq!(beam(0.5, 0.5), 0.0);
+    }
+
+    #[test]
+    fn glare_stands_in_the_mirror_direction_and_nowhere_else() {
+        let lamp = LampSpec { position: DVec3::new(1.0, 0.0, 1.0), ..lamp() };
+        let mirror = DVec3::new(-1.0, 0.0, 1.0).normalize();
+        let at = |to_eye| varnish(&lamp, DVec3::ZERO, DVec3::Z, to_eye, 0.05);
+        let peak = at(mirror);
+        // F(45°)·I/(8σ² cos 45°), by hand.
+        let fresnel = 0.05 + 0.95 * (1.0 - 0.5f64.sqrt()).powi(5);
+        assert!((peak - fresnel * 0.8 / (8.0 * VARNISH_SIGMA.powi(2) * 0.5f64.sqrt())).abs() < 1e-9);
+        assert!(at(DVec3::Z) < 1e-9 * peak);
+        assert_eq!(varnish(&lamp, DVec3::ZERO, DVec3::Z, mirror, 0.0), 0.0);
+        // Two standard deviations of the half vector are four of the eye.
+        let four_sigma = DVec3::new(-(PI / 4.0 - 4.0 * VARNISH_SIGMA).sin(), 0.0, (PI / 4.0 - 4.0 * VARNISH_SIGMA).cos());
+        let ratio = at(four_sigma) / peak;
+        assert!((0.10..0.16).contains(&ratio), "{ratio}");
+    }
+}
