@@ -1,0 +1,176 @@
+//! A face as pixels.
+
+use super::layout::Paint;
+use super::symbol::{PlacedSymbol, Rect, SymbolPattern};
+use super::text::{GLYPH_ROWS, advance, glyph};
+use super::FacePrint;
+
+/// Which symbols a raster shows. Fields and human-readable lines are there in every case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Printed {
+    /// None.
+    NoSymbols,
+    /// Matrix symbols only.
+    Matrices,
+    /// All.
+    All,
+}
+
+/// Linear reflectance, 0 to 255, row by row from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GreyImage {
+    /// Pixels per row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `width × height` values.
+    pub pixels: Vec<u8>,
+}
+
+/// A canvas of reflectances whose pixels tile the face exactly.
+struct Surface {
+    size: [usize; 2],
+    /// Pixel edge lengths, m.
+    pitch: [f64; 2],
+    values: Vec<f32>,
+}
+
+impl FacePrint {
+    /// The face at about `px_per_m` pixels a metre: `⌈extent × px_per_m⌉` pixels (at least one) that tile it exactly, so texture coordinate =
+    /// position ÷ extent. Fills and symbols are integrated exactly over each pixel; text is supersampled.
+    pub fn rasterise(&self, px_per_m: f64, printed: Printed) -> GreyImage {
+        let size = self.extent.map(|e| ((e * px_per_m).ceil() as usize).max(1));
+        let pitch = [self.extent[0] / size[0] as f64, self.extent[1] / size[1] as f64];
+        let mut surface = Surface { size, pitch, values: vec![self.board as f32; size[0] * size[1]] };
+        for paint in self.paints.iter().chain(&self.fields) {
+            surface.paint(paint);
+        }
+        for symbol in &self.symbols {
+            match (&symbol.pattern, printed) {
+                (_, Printed::NoSymbols) | (SymbolPattern::Linear { .. }, Printed::Matrices) => {}
+                (SymbolPattern::Linear { modules }, _) => surface.bars(symbol, modules),
+                (SymbolPattern::Matrix { size, dark }, _) => surface.modules(symbol, *size, dark),
+            }
+        }
+        let pixels = surface.values.iter().map(|v| (v * 255.0).round().clamp(0.0, 255.0) as u8).collect();
+        GreyImage { width: size[0], height: size[1], pixels }
+    }
+}
+
+impl Surface {
+    fn paint(&mut self, paint: &Paint) {
+        match paint {
+            Paint::Fill { rect, reflectance } => self.cover(rect, *reflectance, |_, _| 1.0),
+            Paint::Text { text, bold, origin, along, down, height, reflectance } => {
+                let mut start = 0.0;
+                for character in text.chars() {
+                    let width = advance(character, *bold) * height;
+                    if character != ' ' {
+                        self.letter(character, *bold, *origin, [*along, *down], [start, *height], *reflectance);
+                    }
+                    start += width;
+                }
+            }
+        }
+    }
+
+    /// Pixel indices along an axis that a span in metres touches.
+    fn touched(&self, axis: usize, low: f64, high: f64) -> std::ops::Range<usize> {
+        let clip = |x: f64| (x.max(0.0) as usize).min(self.size[axis]);
+        clip((low / self.pitch[axis]).floor())..clip((high / self.pitch[axis]).ceil())
+    }
+
+    /// Mixes `reflectance` into every pixel by its exact overlap with `rect` times `share(overlap of the pixel in u, in v)`.
+    fn cover(&mut self, rect: &Rect, reflectance: f64, share: impl Fn([f64; 2], [f64; 2]) -> f64) {
+        let overlap = |axis: usize, index: usize| {
+            let low = (index as f64 * self.pitch[axis]).max(rect.min[axis]);
+            let high = ((index + 1) as f64 * self.pitch[axis]).min(rect.max[axis]);
+            [low, high.max(low)]
+        };
+        let columns: Vec<(usize, [f64; 2])> = self.touched(0, rect.min[0], rect.max[0]).map(|x| (x, overlap(0, x))).collect();
+        for y in self.touched(1, rect.min[1], rect.max[1]) {
+            let v = overlap(1, y);
+            let row = (v[1] - v[0]) / self.pitch[1];
+            for (x, u) in &columns {
+                let part = row * (u[1] - u[0]) / self.pitch[0] * share(*u, v);
+                let value = &mut self.values[y * self.size[0] + x];
+                *value += (reflectance as f32 - *value) * part as f32;
+            }
+        }
+    }
+
+    fn bars(&mut self, symbol: &PlacedSymbol, modules: &[bool]) {
+        let count = modules.len() as f64;
+        let mut dark_before = vec![0.0; modules.len() + 1];
+        for (i, dark) in modules.iter().enumerate() {
+            dark_before[i + 1] = dark_before[i] + f64::from(u8::from(*dark));
+        }
+        // Dark modules in [0, x], x in modules.
+        let integral = |x: f64| {
+            let x = x.clamp(0.0, count);
+            let whole = (x as usize).min(modules.len() - 1);
+            dark_before[whole] + (x - whole as f64) * f64::from(u8::from(modules[whole]))
+        };
+        let axis = usize::from(symbol.along[0].abs() < 0.5);
+        let position = |x: f64| (x - symbol.origin[axis]) * symbol.along[axis] / symbol.x_dimension;
+        let rect = Rect::around(&symbol.corners());
+        self.cover(&rect, symbol.ink, |u, v| {
+            let span = if axis == 0 { u } else { v };
+            let (a, b) = (position(span[0]), position(span[1]));
+            if (b - a).abs() < 1e-9 { 0.0 } else { (integral(b) - integral(a)) / (b - a) }
+        });
+    }
+
+    fn modules(&mut self, symbol: &PlacedSymbol, size: usize, dark: &[bool]) {
+        // Coordinates in modules along a direction of the symbol, of a face rectangle's two opposite corners, in ascending order.
+        let span = |direction: [f64; 2], u: [f64; 2], v: [f64; 2]| {
+            let at = |i: usize| {
+                ((u[i] - symbol.origin[0]) * direction[0] + (v[i] - symbol.origin[1]) * direction[1]) / symbol.x_dimension
+            };
+            let (a, b) = (at(0).clamp(0.0, size as f64), at(1).clamp(0.0, size as f64));
+            [a.min(b), a.max(b)]
+        };
+        let pieces = |[low, high]: [f64; 2]| {
+            let (first, last) = (low.floor() as usize, (high.ceil() as usize).min(size));
+            (first..last).map(move |i| (i, (high.min((i + 1) as f64) - low.max(i as f64)).max(0.0)))
+        };
+        let rect = Rect::around(&symbol.corners());
+        self.cover(&rect, symbol.ink, |u, v| {
+            let (s, t) = (span(symbol.along, u, v), span(symbol.down, u, v));
+            let area = (s[1] - s[0]) * (t[1] - t[0]);
+            if area < 1e-12 {
+                return 0.0;
+            }
+            let covered: f64 = pieces(t)
+                .map(|(row, tall)| tall * pieces(s).filter(|(column, _)| dark[row * size + column]).map(|(_, wide)| wide).sum::<f64>())
+                .sum();
+            covered / area
+        });
+    }
+
+    /// One character of a line: `start` metres along the line, `height` line height.
+    fn letter(&mut self, character: char, bold: bool, origin: [f64; 2], axes: [[f64; 2]; 2], [start, height]: [f64; 2], reflectance: f64) {
+        let glyph = glyph(character, bold);
+        let dot = height / GLYPH_ROWS as f64;
+        let [along, down] = axes;
+        let point = |s: f64, t: f64| [0, 1].map(|i| origin[i] + along[i] * s + down[i] * t);
+        let rect = Rect::around(&[point(start, 0.0), point(start + dot * glyph.columns as f64, height)]);
+        // About one sample per dot of the bitmap, at least two by two per pixel.
+        let samples = ((self.pitch[0].max(self.pitch[1]) / dot).ceil() as usize).clamp(2, 8);
+        for y in self.touched(1, rect.min[1], rect.max[1]) {
+            for x in self.touched(0, rect.min[0], rect.max[0]) {
+                let mut sum = 0.0;
+                for sample in 0..samples * samples {
+                    let offset = |k: usize| (k as f64 + 0.5) / samples as f64;
+                    let u = (x as f64 + offset(sample % samples)) * self.pitch[0] - origin[0];
+                    let v = (y as f64 + offset(sample / samples)) * self.pitch[1] - origin[1];
+                    let column = ((u * along[0] + v * along[1] - start) / dot).floor() as isize;
+                    let row = ((u * down[0] + v * down[1]) / dot).floor() as isize;
+                    sum += glyph.at(column, row);
+                }
+                let value = &mut self.values[y * self.size[0] + x];
+                *value += (reflectance as f32 - *value) * (sum / (samples * samples) as f64) as f32;
+            }
+        }
+    }
+}
