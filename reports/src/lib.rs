@@ -7,10 +7,24 @@
 //! [`RunRecord::result_bytes`].
 
 mod bands;
+mod columns;
+pub mod csv;
+mod error;
+pub mod escape;
+mod files;
+mod format;
+pub mod html;
+pub mod junit;
+pub mod markdown;
+pub mod parquet;
 mod records;
 pub mod stats;
 mod summary;
+mod table;
 
 pub use bands::{Band, BandCount, ByBand, Recall};
+pub use error::{Medium, ReportError};
+pub use files::{write_all, write_atomically};
 pub use records::*;
 pub use summary::{MisreadNote, MisreadRate, OrderCounts, Recognition, Summary, merge, summary};
+pub use table::{Align, TextTable, Tone, terminal};
