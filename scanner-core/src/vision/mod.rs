@@ -1,5 +1,27 @@
 //! Frames → codes.
+//!
+//! Each stage is a plain function from input to output and can be used alone:
+//! [`Plane`] (luminance) → [`Illumination`] (enhance) → [`locate::locate`] → [`rectify::Strip`] → [`binarise`] → [`decode`] → [`fit`]; [`Scanner`]
+//! runs them all. What a symbol says is decided here, from its picture alone.
 
+pub mod binarise;
+pub mod decode;
+mod enhance;
+pub mod fit;
+mod image;
+pub mod locate;
+mod read_linear;
+mod read_matrix;
 mod reading;
+pub mod rectify;
+mod scanner;
+mod trace;
 
+pub use self::image::Plane;
+pub use enhance::Illumination;
+pub use locate::{Candidates, LocateOptions};
+pub use read_linear::{LinearRule, Outcome, read_linear};
+pub use read_matrix::read_matrix;
 pub use reading::{Corners, Evidence, FrameReading, Reading, StageTiming, Unread, UnreadReason};
+pub use scanner::{ScanOptions, Scanner};
+pub use trace::{StageFolder, StageSink};

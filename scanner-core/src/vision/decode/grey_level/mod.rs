@@ -1,0 +1,268 @@
+//! Code 128 from grey values, where bars are too small to be told apart: down to about half a pixel per module.
+//!
+//! No bar is ever binarised. All pixels of a slanted strip, sorted by their sub-pixel place along the code, add up to one oversampled profile
+//! (slant super-resolution); a forward model of lens, pixel and light says what profile any text would give; and the text whose profile fits best is
+//! found exactly, under the check character, by dynamic programming ([`lattice`]). Geometry, light and blur are refined together with the characters.
+//! A text is accepted for its lead over the next best valid text and for how little the model leaves unexplained ([`GreyLevelRule`]).
+//!
+//! Maximum-likelihood reading of grey values: Gallo and Manduchi, "Reading 1D barcodes with mobile phones using deformable templates", IEEE TPAMI 33
+//! (2011), for UPC-A.
+
+mod fit;
+mod lattice;
+mod model;
+mod pixels;
+
+use super::linear::LinearText;
+use super::symbol::LinearSymbol;
+use crate::vision::{Corners, Plane};
+use fit::{Light, Templates, refine, residual};
+use lattice::{Best, Classes, best};
+use model::{BINS, CHARACTER, EdgeResponse, QUIET, STOP_MODULES, code_modules, modules, stop_modules};
+use pixels::{Pixels, Warp};
+
+/// Lens blurs that are tried, px.
+const SIGMAS: [f32; 6] = [0.4, 0.6, 0.8, 1.0, 1.3, 1.7];
+/// The one to begin with.
+const FIRST_SIGMA: usize = 1;
+/// How far start and stop may be from where the corners put them, modules.
+const REACH: usize = 6;
+
+/// When a grey-level text is accepted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GreyLevelRule {
+    /// Least lead in log-likelihood over the next best valid text, nats.
+    pub margin: f32,
+    /// Most that the check character may cost: log-likelihood of the best sequence without it less that of the text, nats.
+    pub check_cost: f32,
+    /// Largest misfit: standard deviation of what the model leaves over beyond the pixels' own noise, as a share of the contrast.
+    pub misfit: f32,
+    /// Least share of the grey values' variance that the text explains.
+    pub explained: f32,
+}
+
+impl Default for GreyLevelRule {
+    fn default() -> Self {
+        Self { margin: 16.0, check_cost: 4.0, misfit: 0.05, explained: 0.93 }
+    }
+}
+
+/// The most likely text of a strip, accepted or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GreyLevelText {
+    /// The symbol.
+    pub symbol: LinearSymbol,
+    /// Refined corners.
+    pub corners: Corners,
+    /// Lead over the next best valid text, nats.
+    pub margin: f32,
+    /// What the check character costs, nats.
+    pub check_cost: f32,
+    /// Unexplained beyond noise, share of the contrast.
+    pub misfit: f32,
+    /// Explained share of the variance.
+    pub explained: f32,
+    /// Blur that fitted best, px.
+    pub sigma_px: f32,
+}
+
+impl GreyLevelText {
+    /// Whether `rule` lets it pass.
+    pub fn accepted(&self, rule: &GreyLevelRule) -> bool {
+        self.margin >= rule.margin && self.check_cost <= rule.check_cost && self.misfit <= rule.misfit && self.explained >= rule.explained
+    }
+
+    /// The text that the symbol says; `None` where its code sets make none.
+    pub fn text(&self) -> Option<LinearText> {
+        LinearText::ideal(&self.symbol)
+    }
+}
+
+/// The most likely Code 128 with `characters` characters between start and stop (the check character counted: 11 for 20 digits) in the strip
+/// `corners` of `plane`, which may be off by [`REACH`] modules at either end, a few degrees in the bars' lean, and may run either way.
+///
+/// Work is bounded: it grows with the strip's pixels, and a strip has at most six starting points. `None` where nothing looks like a start and a stop.
+pub fn read_code128(plane: &Plane, corners: &Corners, characters: usize) -> Option<GreyLevelText> {
+    let [a, b, c, d] = *corners;
+    [[a, b, c, d], [c, d, a, b]]
+        .iter()
+        .filter_map(|corners| Strip::new(plane, corners, characters)?.read())
+        .max_by(|p, q| p.explained.total_cmp(&q.explained))
+}
+
+struct Strip {
+    pixels: Pixels,
+    characters: usize,
+    classes: Classes,
+    templates: Vec<Templates>,
+    shear: f32,
+    /// Starting points: start character and geometry.
+    starts: Vec<(usize, Warp)>,
+}
+
+impl Strip {
+    fn new(plane: &Plane, corners: &Corners, characters: usize) -> Option<Self> {
+        let pixels = Pixels::gather(plane, corners, code_modules(characters))?;
+        let shear = maximise(|shear| pixels.profile(&Warp { shear, ..Warp::default() }).sharpness(), 2.4, 25);
+        let mut strip = Self { pixels, characters, classes: Classes::new(), templates: Vec::new(), shear, starts: Vec::new() };
+        strip.starts = strip.find_ends();
+        if strip.starts.is_empty() {
+            return None;
+        }
+        strip.templates = SIGMAS.iter().map(|s| Templates::new(strip.pixels.step, *s)).collect();
+        Some(strip)
+    }
+
+    /// Pairs of places that look like a start and a stop.
+    fn find_ends(&self) -> Vec<(usize, Warp)> {
+        /// Quiet zone that belongs to an end's pattern.
+        const LIGHT: usize = 6;
+        let profile = self.pixels.profile(&Warp { shear: self.shear, ..Warp::default() });
+        let edge = EdgeResponse::new(self.pixels.step, SIGMAS[FIRST_SIGMA]);
+        let scores = |template: &[f32], begin: usize| -> Vec<(f32, f32)> {
+            let reach = (REACH * BINS) as isize;
+            let score: Vec<f32> = (-reach..=reach).map(|s| -profile.correlation(template, begin as isize + s)).collect();
+            peaks(&score).into_iter().map(|i| ((i as isize - reach) as f32 / BINS as f32, score[i])).collect()
+        };
+        let mut starts = Vec::new();
+        for value in 103..106 {
+            let mut t = vec![0.0; (LIGHT + CHARACTER) * BINS];
+            edge.add_bars(&modules(value), LIGHT as f32, &mut t);
+            // The last module is blurred with what follows, and that is not known yet.
+            t.truncate((LIGHT + CHARACTER - 1) * BINS);
+            starts.extend(scores(&t, (QUIET - LIGHT) * BINS).into_iter().take(2).map(|(shift, score)| (value, shift, score)));
+        }
+        starts.sort_by(|a, b| b.2.total_cmp(&a.2));
+        starts.truncate(4);
+        let mut t = vec![0.0; (STOP_MODULES + LIGHT) * BINS];
+        edge.add_bars(&stop_modules(), 0.0, &mut t);
+        let stops = scores(&t[BINS..], (QUIET + CHARACTER * (self.characters + 1)) * BINS + BINS);
+        let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
+        for (value, first, score) in &starts {
+            for (last, other) in stops.iter().take(3) {
+                if score + other > 1.0 {
+                    let warp = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, shear: self.shear, ..Warp::default() };
+                    pairs.push((score + other, *value, warp));
+                }
+            }
+        }
+        pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        pairs.into_iter().take(6).map(|(_, value, warp)| (value, warp)).collect()
+    }
+
+    fn read(&self) -> Option<GreyLevelText> {
+        // A first reading of each starting point; the two that explain most are worth refining.
+        let mut tries: Vec<(f32, usize, Warp)> = self
+            .starts
+            .iter()
+            .filter_map(|(start, warp)| {
+                let profile = self.pixels.profile(warp);
+                let templates = &self.templates[FIRST_SIGMA];
+                let light = self.light_of_ends(&profile, templates, *start)?;
+                Some((self.free(&profile, templates, &light, *start).cost, *start, *warp))
+            })
+            .collect();
+        tries.sort_by(|a, b| a.0.total_cmp(&b.0));
+        tries.iter().take(2).filter_map(|(_, start, warp)| self.refined(*start, *warp)).max_by(|a, b| a.explained.total_cmp(&b.explained))
+    }
+
+    fn light_of_ends(&self, profile: &pixels::Profile, templates: &Templates, start: usize) -> Option<Light> {
+        let template = templates.edge.whole_code(start, None, self.characters);
+        let length = self.pixels.length;
+        let known = |u: f32| (u > -6.0 && u < 10.0) || (u > length - 12.0 && u < length + 6.0);
+        Light::fit(profile, &template, length, |i| known(place(i))).filter(|l| l.contrast() > 0.0)
+    }
+
+    /// Best sequence, check character or not.
+    fn free(&self, profile: &pixels::Profile, templates: &Templates, light: &Light, start: usize) -> Best {
+        best::<1>(&templates.costs(profile, light, self.pixels.length, self.characters), start, &self.classes)
+    }
+
+    /// Characters, blur, light and geometry in turns until the characters stay.
+    fn refined(&self, start: usize, mut warp: Warp) -> Option<GreyLevelText> {
+        let length = self.pixels.length;
+        let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
+        let mut which = FIRST_SIGMA;
+        let mut profile = self.pixels.profile(&warp);
+        let mut light = self.light_of_ends(&profile, &self.templates[which], start)?;
+        let mut last = Vec::new();
+        for _ in 0..5 {
+            let found = self.free(&profile, &self.templates[which], &light, start).values;
+            let mut least = f32::INFINITY;
+            for (i, templates) in self.templates.iter().enumerate() {
+                let template = templates.edge.whole_code(start, Some(&found), self.characters);
+                if let Some(fitted) = Light::fit(&profile, &template, length, inside) {
+                    let left = fitted.residual(&profile, &template, length);
+                    if left < least {
+                        (least, which, light) = (left, i, fitted);
+                    }
+                }
+            }
+            let template = self.templates[which].edge.whole_code(start, Some(&found), self.characters);
+            for _ in 0..2 {
+                refine(&self.pixels, &mut warp, &mut light, &template);
+            }
+            profile = self.pixels.profile(&warp);
+            if found == last {
+                break;
+            }
+            last = found;
+        }
+        if light.contrast() <= 0.0 {
+            return None;
+        }
+        let costs = self.templates[which].costs(&profile, &light, length, self.characters);
+        let free = best::<1>(&costs, start, &self.classes);
+        let valid = best::<103>(&costs, start, &self.classes);
+        let template = self.templates[which].edge.whole_code(start, Some(&valid.values), self.characters);
+        let left = residual(&self.pixels, &warp, &light, &profile, &template);
+        let mut symbol = vec![start as u8];
+        symbol.extend(valid.values.iter().map(|v| *v as u8));
+        // Gaussian noise: a squared residual of 2σ² is one nat.
+        let nats = |cost: f32| cost / (2.0 * left.variance);
+        Some(GreyLevelText {
+            symbol: LinearSymbol::code128(&symbol)?,
+            corners: self.pixels.corners(&warp),
+            margin: nats(valid.margin),
+            check_cost: nats(valid.cost - free.cost),
+            misfit: (left.variance - left.pure).max(0.0).sqrt() / light.contrast(),
+            explained: 1.0 - left.variance / variance(&self.pixels.v),
+            sigma_px: SIGMAS[which],
+        })
+    }
+}
+
+/// Place of a bin's centre along the code, modules.
+fn place(bin: usize) -> f32 {
+    (bin as f32 + 0.5) / BINS as f32 - QUIET as f32
+}
+
+fn variance(values: &[f32]) -> f32 {
+    let n = values.len() as f32;
+    let mean = values.iter().sum::<f32>() / n;
+    (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).max(1e-12)
+}
+
+/// The argument of the largest of `steps` values between −`limit` and `limit`, refined by a parabola.
+fn maximise(f: impl Fn(f32) -> f32, limit: f32, steps: usize) -> f32 {
+    let step = 2.0 * limit / (steps - 1) as f32;
+    let at = |i: usize| -limit + step * i as f32;
+    let values: Vec<f32> = (0..steps).map(|i| f(at(i))).collect();
+    let i = (0..steps).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or(0);
+    if i == 0 || i + 1 == steps {
+        return at(i);
+    }
+    let (a, b, c) = (values[i - 1], values[i], values[i + 1]);
+    let bend = a - 2.0 * b + c;
+    let shift = if bend.abs() > 1e-12 { 0.5 * (a - c) / bend } else { 0.0 };
+    at(i) + shift.clamp(-0.5, 0.5) * step
+}
+
+/// Indices of the local maxima, largest first.
+fn peaks(score: &[f32]) -> Vec<usize> {
+    let n = score.len();
+    let mut peaks: Vec<usize> =
+        (0..n).filter(|&i| (i == 0 || score[i] >= score[i - 1]) && (i + 1 == n || score[i] > score[i + 1])).collect();
+    peaks.sort_by(|a, b| score[*b].total_cmp(&score[*a]));
+    peaks
+}

@@ -1,0 +1,172 @@
+//! The forward model: what a camera makes of printed bars, as a function of the place along the code.
+
+use crate::vision::decode::symbol::{STOP, SYMBOL_WIDTHS};
+
+/// Bins per module of an accumulated profile.
+pub(super) const BINS: usize = 8;
+/// Light modules before the start and behind the stop that take part.
+pub(super) const QUIET: usize = 8;
+/// Modules of one character.
+pub(super) const CHARACTER: usize = 11;
+/// Modules of the stop character.
+pub(super) const STOP_MODULES: usize = 13;
+/// Values that may stand between start and stop.
+pub(super) const VALUES: usize = 103;
+/// Modules around an edge in which it still shows.
+const REACH: f32 = 7.0;
+/// Samples per module of the tabulated response.
+const FINE: usize = 32;
+
+/// Which of a character's modules are bars, by value (103 to 105 are the starts).
+pub(super) fn modules(value: usize) -> Vec<bool> {
+    spread(&SYMBOL_WIDTHS[value])
+}
+
+/// Which of the stop character's modules are bars.
+pub(super) fn stop_modules() -> Vec<bool> {
+    spread(&STOP)
+}
+
+fn spread(widths: &[u8]) -> Vec<bool> {
+    widths.iter().enumerate().flat_map(|(i, &w)| std::iter::repeat_n(i % 2 == 0, usize::from(w))).collect()
+}
+
+/// The response to an edge from light to dark: 0 far before it, 1 far behind it.
+///
+/// The point spread along the code is the convolution of the lens's Gaussian, the square pixel projected on the code's direction (two boxes,
+/// whatever the angle) and the bin.
+pub(super) struct EdgeResponse {
+    table: Vec<f32>,
+}
+
+impl EdgeResponse {
+    /// `step`: change of the place along the code per pixel to the right and down, modules; `sigma_px`: the lens's blur.
+    pub(super) fn new(step: [f32; 2], sigma_px: f32) -> Self {
+        let n = (2.0 * REACH) as usize * FINE + 1;
+        let centre = (n / 2) as f32;
+        let sigma = (sigma_px * step[0].hypot(step[1]) * FINE as f32).max(0.3);
+        let mut kernel: Vec<f32> = (0..n).map(|i| (-0.5 * ((i as f32 - centre) / sigma).powi(2)).exp()).collect();
+        for width in [step[0].abs(), step[1].abs(), 1.0 / BINS as f32] {
+            kernel = box_filter(&kernel, width * FINE as f32);
+        }
+        let sum: f32 = kernel.iter().sum();
+        let mut table = Vec::with_capacity(n + 1);
+        let mut total = 0.0f64;
+        table.push(0.0);
+        for k in &kernel {
+            total += f64::from(*k / sum);
+            table.push(total as f32);
+        }
+        Self { table }
+    }
+
+    /// Response at `d` modules behind the edge.
+    fn at(&self, d: f32) -> f32 {
+        // Entry i is the integral up to half a sample before sample i.
+        let x = (d + REACH) * FINE as f32 + 0.5;
+        if x <= 0.0 {
+            return 0.0;
+        }
+        let i = x as usize;
+        if i + 1 >= self.table.len() {
+            return 1.0;
+        }
+        let f = x - i as f32;
+        self.table[i] * (1.0 - f) + self.table[i + 1] * f
+    }
+
+    /// Adds the blurred bars of `modules`, the first of which begins at `first` modules, to the bins of `out` (bin b is centred on
+    /// (b + ½) / [`BINS`] modules). 1 is a wide bar's full depth.
+    pub(super) fn add_bars(&self, modules: &[bool], first: f32, out: &mut [f32]) {
+        let mut i = 0;
+        while i < modules.len() {
+            if !modules[i] {
+                i += 1;
+                continue;
+            }
+            let width = modules[i..].iter().take_while(|m| **m).count();
+            let (from, to) = (first + i as f32, first + (i + width) as f32);
+            let lo = ((from - REACH) * BINS as f32).floor().max(0.0) as usize;
+            let hi = (((to + REACH) * BINS as f32).ceil().max(0.0) as usize).min(out.len());
+            for (b, value) in out.iter_mut().enumerate().take(hi).skip(lo) {
+                let u = (b as f32 + 0.5) / BINS as f32;
+                *value += self.at(u - from) - self.at(u - to);
+            }
+            i += width;
+        }
+    }
+
+    /// Start, the characters `values` where they are known, and stop of a code with `characters` characters between the two, over the whole
+    /// profile: bin 0 begins [`QUIET`] modules before the start.
+    pub(super) fn whole_code(&self, start: usize, values: Option<&[usize]>, characters: usize) -> Vec<f32> {
+        let mut t = vec![0.0; (code_modules(characters) + 2 * QUIET) * BINS];
+        self.add_bars(&modules(start), QUIET as f32, &mut t);
+        for (i, v) in values.unwrap_or_default().iter().enumerate() {
+            self.add_bars(&modules(*v), (QUIET + CHARACTER * (i + 1)) as f32, &mut t);
+        }
+        self.add_bars(&stop_modules(), (QUIET + CHARACTER * (characters + 1)) as f32, &mut t);
+        t
+    }
+}
+
+/// Modules of a code with `characters` characters between start and stop.
+pub(super) fn code_modules(characters: usize) -> usize {
+    CHARACTER * (characters + 1) + STOP_MODULES
+}
+
+/// Box filter of any width, not only whole samples.
+fn box_filter(input: &[f32], width: f32) -> Vec<f32> {
+    if width < 1e-3 {
+        return input.to_vec();
+    }
+    let mut sums = Vec::with_capacity(input.len() + 1);
+    let mut total = 0.0f64;
+    sums.push(0.0f64);
+    for v in input {
+        total += f64::from(*v);
+        sums.push(total);
+    }
+    let integral = |x: f64| {
+        let x = x.clamp(0.0, input.len() as f64);
+        let i = (x as usize).min(input.len() - 1);
+        sums[i] + (sums[i + 1] - sums[i]) * (x - i as f64)
+    };
+    let half = f64::from(width) / 2.0;
+    (0..input.len())
+        .map(|i| {
+            let x = i as f64 + 0.5;
+            ((integral(x + half) - integral(x - half)) / f64::from(width)) as f32
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sharp_edge_is_blurred_by_the_bin_alone() {
+        let edge = EdgeResponse::new([0.0, 0.0], 0.0);
+        assert!(edge.at(-0.2) < 1e-4 && edge.at(0.2) > 0.9999);
+        assert!((edge.at(0.0) - 0.5).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_pixel_of_two_modules_spreads_an_edge_over_two_modules() {
+        let edge = EdgeResponse::new([2.0, 0.0], 0.0);
+        // The integral of a box from −1 to 1 (the bin adds 1/16 at the ends).
+        for (d, expected) in [(-1.2, 0.0), (-0.5, 0.25), (0.0, 0.5), (0.5, 0.75), (1.2, 1.0)] {
+            assert!((edge.at(d) - expected).abs() < 2e-3, "{d}: {}", edge.at(d));
+        }
+    }
+
+    #[test]
+    fn all_bars_together_hold_as_much_dark_as_there_are_dark_modules() {
+        let edge = EdgeResponse::new([0.7, 0.7], 0.6);
+        let values = [81, 5, 43, 21, 12, 0, 21, 12, 34, 56, 7];
+        let t = edge.whole_code(105, Some(&values), 11);
+        let dark = std::iter::once(105).chain(values).map(|v| modules(v).iter().filter(|m| **m).count()).sum::<usize>()
+            + stop_modules().iter().filter(|m| **m).count();
+        assert!((t.iter().sum::<f32>() / BINS as f32 - dark as f32).abs() < 0.01);
+    }
+}

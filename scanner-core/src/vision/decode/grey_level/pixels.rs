@@ -1,0 +1,196 @@
+//! The pixels of one strip by their place along the code, and the profile that they add up to.
+
+use super::model::{BINS, QUIET};
+use crate::vision::{Corners, Plane};
+
+/// Share of the bars' height that takes part, each way from the middle: the ends of the bars are left out.
+const HALF_HEIGHT: f64 = 0.42;
+
+/// The pixels of a strip.
+pub(super) struct Pixels {
+    /// Place along the code by the corners alone, modules from the start's first bar.
+    pub(super) u: Vec<f32>,
+    /// Place across, −½ at the top to ½ at the bottom.
+    pub(super) w: Vec<f32>,
+    /// Grey value.
+    pub(super) v: Vec<f32>,
+    /// Modules of the whole code.
+    pub(super) length: f32,
+    /// Change of u per pixel to the right and down, in the strip's middle.
+    pub(super) step: [f32; 2],
+    picture_from_code: [f64; 9],
+}
+
+impl Pixels {
+    /// The pixels inside `corners` (start-top, stop-top, stop-bottom, start-bottom) and its quiet zones. `None` for corners that span nothing, or
+    /// too few pixels to say anything.
+    pub(super) fn gather(plane: &Plane, corners: &Corners, length: usize) -> Option<Self> {
+        let l = length as f64;
+        let code = [[0., -0.5], [l, -0.5], [l, 0.5], [0., 0.5]];
+        let code_from_picture = homography(corners, &code)?;
+        let picture_from_code = homography(&code, corners)?;
+        let [cx, cy] = [0, 1].map(|k| corners.iter().map(|c| c[k]).sum::<f64>() / 4.0);
+        let along = |x, y| map(&code_from_picture, x, y)[0];
+        let step = [along(cx + 0.5, cy) - along(cx - 0.5, cy), along(cx, cy + 0.5) - along(cx, cy - 0.5)];
+        let modules_per_px = step[0].hypot(step[1]);
+        if !modules_per_px.is_finite() || modules_per_px < 1e-3 {
+            return None;
+        }
+        let room = QUIET as f64 + 2.0;
+        let range = |k: usize, n: usize| {
+            let (lo, hi) = corners.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), c| (l.min(c[k]), h.max(c[k])));
+            let (lo, hi) = (lo - room / modules_per_px, hi + room / modules_per_px);
+            (lo.max(0.0) as usize)..(hi.clamp(0.0, n as f64) as usize)
+        };
+        let mut pixels = Self { u: Vec::new(), w: Vec::new(), v: Vec::new(), length: length as f32, step: step.map(|s| s as f32), picture_from_code };
+        for y in range(1, plane.height()) {
+            let row = plane.row(y);
+            for x in range(0, plane.width()) {
+                let [u, w] = map(&code_from_picture, x as f64, y as f64);
+                if w.abs() < HALF_HEIGHT && u > -room && u < l + room {
+                    pixels.u.push(u as f32);
+                    pixels.w.push(w as f32);
+                    pixels.v.push(row[x]);
+                }
+            }
+        }
+        (pixels.v.len() > 200).then_some(pixels)
+    }
+
+    /// All pixels as (refined place along the code, place across, grey value).
+    pub(super) fn places<'a>(&'a self, warp: &'a Warp) -> impl Iterator<Item = (f32, f32, f32)> + 'a {
+        self.u.iter().zip(&self.w).zip(&self.v).map(|((u, w), v)| (warp.apply(*u, *w, self.length), *w, *v))
+    }
+
+    /// Grey values added up in bins; bin 0 begins [`QUIET`] modules before the start.
+    pub(super) fn profile(&self, warp: &Warp) -> Profile {
+        let n = (self.length as usize + 2 * QUIET) * BINS;
+        let mut profile = Profile { sum: vec![0.0; n], count: vec![0.0; n] };
+        for (u, _, v) in self.places(warp) {
+            let b = ((u + QUIET as f32) * BINS as f32).floor();
+            if b >= 0.0 && (b as usize) < n {
+                profile.sum[b as usize] += v;
+                profile.count[b as usize] += 1.0;
+            }
+        }
+        profile
+    }
+
+    /// The code's corners in the picture after refinement.
+    pub(super) fn corners(&self, warp: &Warp) -> Corners {
+        let corner = |target: f32, w: f32| {
+            // The warp is nearly the identity: a few steps of fixed-point iteration invert it.
+            let mut u = target;
+            for _ in 0..8 {
+                u += target - warp.apply(u, w, self.length);
+            }
+            map(&self.picture_from_code, f64::from(u), f64::from(w))
+        };
+        [corner(0.0, -0.5), corner(self.length, -0.5), corner(self.length, 0.5), corner(0.0, 0.5)]
+    }
+}
+
+/// What the corners get wrong, in modules: a = −1 at the start, 1 at the stop.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Warp {
+    /// Shift.
+    pub(super) offset: f32,
+    /// Grows with a.
+    pub(super) scale: f32,
+    /// Grows with a² (perspective along the code, bent paper).
+    pub(super) bend: f32,
+    /// Lean of the bars over their whole height.
+    pub(super) shear: f32,
+    /// Lean that grows with a: bars that fan out.
+    pub(super) twist: f32,
+}
+
+impl Warp {
+    pub(super) fn apply(&self, u: f32, w: f32, length: f32) -> f32 {
+        let a = 2.0 * u / length - 1.0;
+        u + self.offset + self.scale * a + self.bend * (a * a - 1.0 / 3.0) + (self.shear + self.twist * a) * w
+    }
+}
+
+/// Grey values along the code.
+pub(super) struct Profile {
+    pub(super) sum: Vec<f32>,
+    pub(super) count: Vec<f32>,
+}
+
+impl Profile {
+    /// Variation between bins: largest where the bars stand upright.
+    pub(super) fn sharpness(&self) -> f32 {
+        let mean = self.sum.iter().sum::<f32>() / self.count.iter().sum::<f32>();
+        // Three bins together, else empty bins and such of one pixel dominate.
+        self.sum
+            .windows(3)
+            .zip(self.count.windows(3))
+            .map(|(s, c)| (s.iter().sum::<f32>(), c.iter().sum::<f32>()))
+            .filter(|(_, c)| *c > 0.0)
+            .map(|(s, c)| (s / c - mean).powi(2) * c)
+            .sum()
+    }
+
+    /// Weighted correlation with `template`, laid on from bin `begin`.
+    pub(super) fn correlation(&self, template: &[f32], begin: isize) -> f32 {
+        let mut s = [0.0f64; 6];
+        for (i, t) in template.iter().enumerate() {
+            let b = begin + i as isize;
+            if b < 0 || b as usize >= self.sum.len() || self.count[b as usize] == 0.0 {
+                continue;
+            }
+            let (w, sum, t) = (f64::from(self.count[b as usize]), f64::from(self.sum[b as usize]), f64::from(*t));
+            for (s, x) in s.iter_mut().zip([w, sum, w * t, sum * sum / w, w * t * t, sum * t]) {
+                *s += x;
+            }
+        }
+        let [w, y, t, yy, tt, yt] = s;
+        if w == 0.0 {
+            return 0.0;
+        }
+        let (vy, vt) = (yy - y * y / w, tt - t * t / w);
+        if vy <= 1e-12 || vt <= 1e-12 { 0.0 } else { ((yt - y * t / w) / (vy * vt).sqrt()) as f32 }
+    }
+}
+
+fn map(h: &[f64; 9], x: f64, y: f64) -> [f64; 2] {
+    let d = h[6] * x + h[7] * y + h[8];
+    [(h[0] * x + h[1] * y + h[2]) / d, (h[3] * x + h[4] * y + h[5]) / d]
+}
+
+/// The projective map that takes each corner of `from` to that of `to`; `None` where three lie on a line.
+fn homography(from: &Corners, to: &Corners) -> Option<[f64; 9]> {
+    let mut a = [[0.0; 8]; 8];
+    let mut b = [0.0; 8];
+    for i in 0..4 {
+        let ([x, y], [u, v]) = (from[i], to[i]);
+        a[2 * i] = [x, y, 1., 0., 0., 0., -u * x, -u * y];
+        a[2 * i + 1] = [0., 0., 0., x, y, 1., -v * x, -v * y];
+        (b[2 * i], b[2 * i + 1]) = (u, v);
+    }
+    let x = solve(a, b)?;
+    let mut h = [1.0; 9];
+    h[..8].copy_from_slice(&x);
+    Some(h)
+}
+
+/// Solves a small linear system by Gauss–Jordan elimination with pivoting; `None` if it is singular.
+pub(super) fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> Option<[f64; N]> {
+    for c in 0..N {
+        let p = (c..N).max_by(|x, y| a[*x][c].abs().total_cmp(&a[*y][c].abs()))?;
+        if a[p][c].is_nan() || a[p][c].abs() < 1e-14 {
+            return None;
+        }
+        a.swap(c, p);
+        b.swap(c, p);
+        for r in (0..N).filter(|r| *r != c) {
+            let f = a[r][c] / a[c][c];
+            for k in c..N {
+                a[r][k] -= f * a[c][k];
+            }
+            b[r] -= f * b[c];
+        }
+    }
+    Some(std::array::from_fn(|i| b[i] / a[i][i]))
+}

@@ -1,0 +1,13 @@
+//! From binarised rows and crops to texts.
+
+mod limit;
+mod linear;
+mod matrix;
+mod symbol;
+mod vote;
+
+pub use limit::with_deadline;
+pub use linear::{LinearText, decode_row};
+pub use matrix::{MatrixText, decode_crop};
+pub use symbol::{LinearSymbol, SYMBOL_WIDTHS};
+pub use vote::{Ballot, Look, VoteRule};

@@ -1,0 +1,298 @@
+//! The print that a text claims, laid over the grey values that were seen.
+//!
+//! A text that came out of thresholds is held against the profile once more: its bars, blurred as lens and pixel blur them, must explain the
+//! profile, and no other symbol in any one place may explain it better. The fit also gives the code's ends to a fraction of a pixel, and how its
+//! scale changes along it.
+
+use super::decode::{LinearSymbol, SYMBOL_WIDTHS};
+use super::rectify::{BINS_PER_PX, Profile};
+
+/// A symbol laid over a profile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SymbolFit {
+    /// u of the outer edges of start and stop (start > stop where the code runs against u).
+    pub ends: [f64; 2],
+    /// Departure from even spacing: module s (0 to 1 along the code) lies at start + (stop − start)·s + bend·s·(1 − s), px.
+    pub bend: f64,
+    /// Blur of edges, px, the pixel's footprint included.
+    pub blur_px: f64,
+    /// Correlation of the blurred print with the profile.
+    pub correlation: f64,
+    /// Of the symbols between start and stop, the share that explains its place better than every other symbol would (1 for EAN-13).
+    pub symbols_best: f64,
+}
+
+impl SymbolFit {
+    /// u of module position `m` of `modules`.
+    fn at(&self, m: f64, modules: f64) -> f64 {
+        let s = m / modules;
+        self.ends[0] + (self.ends[1] - self.ends[0]) * s + self.bend * s * (1.0 - s)
+    }
+
+    /// The smallest module along the code ÷ the mean module.
+    pub fn smallest_module(&self) -> f64 {
+        let length = (self.ends[1] - self.ends[0]).abs().max(1e-9);
+        (1.0 - self.bend.abs() / length).max(0.0)
+    }
+}
+
+/// Fits `symbol` to `profile`, starting from `ends` as the thresholds gave them. `None` if they make no sense.
+pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, ends: [f64; 2]) -> Option<SymbolFit> {
+    let modules = symbol.modules() as f64;
+    let module = (ends[1] - ends[0]).abs() / modules;
+    if !module.is_finite() || module < 0.2 {
+        return None;
+    }
+    let edges = symbol.edges();
+    let mut scratch = Model::new(profile, ends, 4.0 * module);
+    let mut best = SymbolFit { ends, bend: 0.0, blur_px: 0.7, correlation: 0.0, symbols_best: 0.0 };
+    best.correlation = scratch.correlation(profile, &edges, modules, &best);
+    // Each unknown in turn, with shrinking steps; the ends are known to within a module.
+    let mut step = (0.5 * module).max(0.25);
+    for round in 0..6 {
+        for unknown in 0..4 {
+            for sign in [-1.0, 1.0] {
+                loop {
+                    let mut trial = best;
+                    match unknown {
+                        0 => trial.ends[0] += sign * step,
+                        1 => trial.ends[1] += sign * step,
+                        2 => trial.bend += 2.0 * sign * step,
+                        _ => trial.blur_px = (trial.blur_px * (1.0 + sign * 0.25 / f64::from(round + 1))).clamp(0.3, 6.0),
+                    }
+                    trial.correlation = scratch.correlation(profile, &edges, modules, &trial);
+                    if trial.correlation <= best.correlation + 1e-6 {
+                        break;
+                    }
+                    best = trial;
+                }
+            }
+        }
+        step *= 0.55;
+    }
+    best.symbols_best = scratch.symbols_best(profile, symbol, &best);
+    Some(best)
+}
+
+/// Buffers for the blurred print over the part of a profile that holds the code.
+struct Model {
+    from: usize,
+    values: Vec<f32>,
+}
+
+impl Model {
+    fn new(profile: &Profile, ends: [f64; 2], margin: f64) -> Self {
+        let k = BINS_PER_PX as f64;
+        let bin = |u: f64| ((u - profile.start) * k).clamp(0.0, profile.mean.len() as f64) as usize;
+        let (lo, hi) = (ends[0].min(ends[1]) - margin, ends[0].max(ends[1]) + margin);
+        let (from, to) = (bin(lo), bin(hi));
+        Self { from, values: vec![0.0; to.saturating_sub(from)] }
+    }
+
+    /// Darkness (0 to 1) of the blurred print in every bin.
+    fn render(&mut self, profile: &Profile, edges: &[f64], modules: f64, fit: &SymbolFit) {
+        let k = BINS_PER_PX as f64;
+        let sigma = fit.blur_px * k;
+        let n = self.values.len();
+        self.values.fill(0.0);
+        // The blurred print is the running sum of a bell at every edge, up and down in turn.
+        let reach = (3.5 * sigma).ceil() as isize;
+        let against = fit.ends[1] < fit.ends[0];
+        for (i, &m) in edges.iter().enumerate() {
+            let at = (fit.at(m, modules) - profile.start) * k - self.from as f64;
+            // Run against u, an edge that darkens to the code's right darkens to the profile's left.
+            let sign = if (i % 2 == 0) != against { 1.0 } else { -1.0 };
+            let middle = at.round() as isize;
+            let (mut bells, mut norm) = ([0f64; 256], 0.0);
+            let reach = reach.min(127);
+            for d in -reach..=reach {
+                // The sum up to a bin is taken at the bin's middle: half the bell's bin on either side.
+                let z = ((middle + d) as f64 - 0.5 - at) / sigma;
+                let bell = (-0.5 * z * z).exp();
+                bells[(d + reach) as usize] = bell;
+                norm += bell;
+            }
+            for d in -reach..=reach {
+                let target = middle + d;
+                let value = (sign * bells[(d + reach) as usize] / norm) as f32;
+                if target < 0 {
+                    if let Some(first) = self.values.first_mut() {
+                        *first += value;
+                    }
+                } else if (target as usize) < n {
+                    self.values[target as usize] += value;
+                }
+            }
+        }
+        let mut sum = 0.0;
+        for v in &mut self.values {
+            sum += *v;
+            *v = sum;
+        }
+    }
+
+    /// Correlation of darkness and measured darkness, each freed of a linear trend in the latter (uneven light).
+    fn correlation(&mut self, profile: &Profile, edges: &[f64], modules: f64, fit: &SymbolFit) -> f64 {
+        self.render(profile, edges, modules, fit);
+        let (mut w, mut sm, mut sy, mut st) = (0.0f64, 0.0f64, 0.0f64, 0.0f64);
+        let each = |f: &mut dyn FnMut(f64, f64, f64, f64)| {
+            for (i, &m) in self.values.iter().enumerate() {
+                let weight = f64::from(profile.weight[self.from + i]).min(8.0);
+                if weight > 1e-3 {
+                    f(weight, f64::from(m), -f64::from(profile.mean[self.from + i]), i as f64);
+                }
+            }
+        };
+        each(&mut |wt, m, y, t| {
+            w += wt;
+            sm += wt * m;
+            sy += wt * y;
+            st += wt * t;
+        });
+        if w <= 0.0 {
+            return 0.0;
+        }
+        let (am, ay, at) = (sm / w, sy / w, st / w);
+        let (mut mm, mut my, mut yy, mut mt, mut yt, mut tt) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+        each(&mut |wt, m, y, t| {
+            let (m, y, t) = (m - am, y - ay, t - at);
+            mm += wt * m * m;
+            my += wt * m * y;
+            yy += wt * y * y;
+            mt += wt * m * t;
+            yt += wt * y * t;
+            tt += wt * t * t;
+        });
+        let tt: f64 = tt.max(1e-9);
+        let (mm, my, yy) = (mm - mt * mt / tt, my - mt * yt / tt, yy - yt * yt / tt);
+        my / (mm * yy).sqrt().max(1e-12)
+    }
+
+    /// Share of a Code 128's symbols that no other symbol value explains better in its place.
+    fn symbols_best(&mut self, profile: &Profile, symbol: &LinearSymbol, fit: &SymbolFit) -> f64 {
+        if symbol.values.is_empty() {
+            return 1.0;
+        }
+        let modules = symbol.modules() as f64;
+        self.render(profile, &symbol.edges(), modules, fit);
+        let k = BINS_PER_PX as f64;
+        let sigma = fit.blur_px * k;
+        let against = fit.ends[1] < fit.ends[0];
+        let mut good = 0;
+        let count = symbol.values.len();
+        // Step responses at the ten places inside a symbol where an edge may be.
+        let mut steps: Vec<[f32; 12]> = Vec::new();
+        for (index, &value) in symbol.values.iter().enumerate() {
+            let place = |m: usize| (fit.at((index * 11 + m) as f64, modules) - profile.start) * k - self.from as f64;
+            let (p, q) = (place(0), place(11));
+            let (lo, hi) = (p.min(q).max(0.0) as usize, (p.max(q).ceil().max(0.0) as usize).min(self.values.len()));
+            if lo >= hi {
+                return 0.0;
+            }
+            steps.clear();
+            for bin in lo..hi {
+                let mut row = [0f32; 12];
+                for (m, step) in row.iter_mut().enumerate().take(11).skip(1) {
+                    let z = (bin as f64 - place(m)) / sigma * if against { -1.0 } else { 1.0 };
+                    *step = logistic_cdf(z);
+                }
+                steps.push(row);
+            }
+            // What the neighbours contribute, and the grey levels: the fitted print without this symbol's inner edges, and a local regression.
+            let inner = |widths: &[u8; 6], row: &[f32; 12]| -> f32 {
+                let (mut at, mut sum) = (0usize, 0f32);
+                for (i, &w) in widths.iter().enumerate().take(5) {
+                    at += usize::from(w);
+                    sum += if i % 2 == 0 { -row[at] } else { row[at] };
+                }
+                sum
+            };
+            let own = &SYMBOL_WIDTHS[usize::from(value)];
+            let base: Vec<f32> = (lo..hi).zip(&steps).map(|(bin, row)| self.values[bin] - inner(own, row)).collect();
+            let (gain, offset) = self.levels(profile, lo.saturating_sub(hi - lo), (hi + (hi - lo)).min(self.values.len()));
+            let error = |widths: &[u8; 6]| -> f32 {
+                let mut e = 0.0;
+                for (i, row) in steps.iter().enumerate() {
+                    let bin = self.from + lo + i;
+                    let d = offset + gain * (base[i] + inner(widths, row)) - profile.mean[bin];
+                    e += d * d * profile.weight[bin].min(8.0);
+                }
+                e
+            };
+            let mine = error(own);
+            let rivals = if index == 0 { 103..106 } else { 0..103 };
+            if rivals.filter(|&v| v != usize::from(value)).all(|v| error(&SYMBOL_WIDTHS[v]) > mine) {
+                good += 1;
+            }
+        }
+        f64::from(good) / count as f64
+    }
+
+    /// Regression of the profile on the rendered print in a range of bins: (gain, offset).
+    fn levels(&self, profile: &Profile, lo: usize, hi: usize) -> (f32, f32) {
+        let (mut w, mut m, mut y, mut mm, mut my) = (0f64, 0f64, 0f64, 0f64, 0f64);
+        for i in lo..hi {
+            let wt = f64::from(profile.weight[self.from + i]).min(8.0);
+            let (v, g) = (f64::from(self.values[i]), f64::from(profile.mean[self.from + i]));
+            w += wt;
+            m += wt * v;
+            y += wt * g;
+            mm += wt * v * v;
+            my += wt * v * g;
+        }
+        if w <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let (m, y) = (m / w, y / w);
+        let gain = (my / w - m * y) / (mm / w - m * m).max(1e-9);
+        (gain as f32, (y - gain * m) as f32)
+    }
+}
+
+/// The normal distribution function, by its logistic approximation (error below 0.01, smooth).
+fn logistic_cdf(z: f64) -> f32 {
+    (1.0 / (1.0 + (-1.5976 * z - 0.070_565_92 * z * z * z).exp())) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A profile of a print: each bin the exact mean over a Gaussian.
+    fn profile_of(symbol: &LinearSymbol, start: f64, module: f64, sigma: f64) -> Profile {
+        let n = ((symbol.modules() as f64 * module + 40.0) * BINS_PER_PX as f64) as usize;
+        let mean = (0..n)
+            .map(|i| {
+                let u = i as f64 / BINS_PER_PX as f64;
+                let dark: f32 = symbol
+                    .edges()
+                    .iter()
+                    .enumerate()
+                    .map(|(e, m)| logistic_cdf((u - start - m * module) / sigma) * if e % 2 == 0 { 1.0 } else { -1.0 })
+                    .sum();
+                0.9 - 0.7 * dark
+            })
+            .collect();
+        Profile { start: 0.0, mean, weight: vec![3.0; n] }
+    }
+
+    #[test]
+    fn the_ends_are_found_to_a_twentieth_of_a_pixel() {
+        let symbol = LinearSymbol::code128_digits("81054321120021123456").unwrap();
+        let profile = profile_of(&symbol, 18.37, 1.3, 0.8);
+        let stop = 18.37 + 145.0 * 1.3;
+        let fit = fit_symbol(&profile, &symbol, [19.0, stop - 0.7]).unwrap();
+        assert!((fit.ends[0] - 18.37).abs() < 0.05 && (fit.ends[1] - stop).abs() < 0.05, "{fit:?}");
+        assert!(fit.correlation > 0.999 && fit.symbols_best == 1.0 && fit.bend.abs() < 0.1, "{fit:?}");
+    }
+
+    #[test]
+    fn another_text_does_not_fit() {
+        let symbol = LinearSymbol::code128_digits("81054321120021123456").unwrap();
+        let other = LinearSymbol::code128_digits("81054321120021123465").unwrap();
+        let profile = profile_of(&symbol, 18.0, 1.3, 0.8);
+        let fit = fit_symbol(&profile, &other, [18.0, 18.0 + 145.0 * 1.3]).unwrap();
+        // Two data symbols and the check symbol differ.
+        assert!(fit.symbols_best < 0.95 && fit.correlation < 0.99, "{fit:?}");
+    }
+}

@@ -1,0 +1,200 @@
+//! Where codes may be: any angle, 0.8 to 10 px per module, by the structure of grey-value gradients alone.
+//!
+//! Bars are what makes many strong gradients in one direction, of both signs, over a patch: high energy and coherence of the structure tensor, and
+//! a sum of signed gradients near zero (which tells bars from the edge of a box). Cells of 8 px are grouped by orientation on every level of a
+//! pyramid; [`refine`] then finds the bars' exact direction, and splits a group where what runs through it is not one code.
+
+mod cells;
+mod group;
+mod refine;
+
+use rayon::prelude::*;
+
+use super::{Corners, Illumination, Plane};
+
+pub use cells::{CELL, Cell, CellGrid};
+pub use group::{Group, linear_groups, matrix_groups};
+pub use refine::refine;
+
+/// What bounds the locator's work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocateOptions {
+    /// Most groups of bars that are looked at, all levels together.
+    pub max_linear: usize,
+    /// Most places that are looked at for a matrix code.
+    pub max_matrix: usize,
+    /// Levels of the pyramid; level l sees modules of 2^l times the size.
+    pub levels: usize,
+}
+
+impl Default for LocateOptions {
+    fn default() -> Self {
+        Self { max_linear: 160, max_matrix: 48, levels: 4 }
+    }
+}
+
+/// A linear code's place: a strip between two straight edges, in a frame of its own.
+///
+/// With a = (p − centre)·along and b = (p − centre)·across, a pixel p lies at u = a + (lean + spread·a)·b along the code, in pixels; bars are lines
+/// of equal u. The code's upper and lower edges are the lines b = top\[0\] + top\[1\]·u and b = bottom\[0\] + bottom\[1\]·u. So a box seen in
+/// perspective fits: bars that are not square to the edges and that converge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinearBox {
+    /// Origin of the frame, px.
+    pub centre: [f64; 2],
+    /// Unit vector across the bars; `across` is it turned by +90° (x to y).
+    pub along: [f64; 2],
+    /// Lean of the bars against `across`.
+    pub lean: f64,
+    /// Change of the lean along the code, 1/px.
+    pub spread: f64,
+    /// Extent along the code.
+    pub ends: [f64; 2],
+    /// Edge at smaller b: offset and slope.
+    pub top: [f64; 2],
+    /// Edge at larger b: offset and slope.
+    pub bottom: [f64; 2],
+}
+
+impl LinearBox {
+    /// (a, b) of a pixel.
+    pub fn local(&self, x: f64, y: f64) -> (f64, f64) {
+        let (dx, dy) = (x - self.centre[0], y - self.centre[1]);
+        (dx * self.along[0] + dy * self.along[1], dy * self.along[0] - dx * self.along[1])
+    }
+
+    /// The pixel at u along the code on the line b = edge\[0\] + edge\[1\]·u.
+    pub fn on_edge(&self, u: f64, edge: [f64; 2]) -> [f64; 2] {
+        let b = edge[0] + edge[1] * u;
+        let a = (u - self.lean * b) / (1.0 + self.spread * b);
+        [self.centre[0] + a * self.along[0] - b * self.along[1], self.centre[1] + a * self.along[1] + b * self.along[0]]
+    }
+
+    /// The four corners for code ends at u0 and u1: (u0, top), (u1, top), (u1, bottom), (u0, bottom).
+    pub fn corners(&self, u0: f64, u1: f64) -> Corners {
+        [self.on_edge(u0, self.top), self.on_edge(u1, self.top), self.on_edge(u1, self.bottom), self.on_edge(u0, self.bottom)]
+    }
+
+    /// Extent across the code in its middle.
+    pub fn height(&self) -> f64 {
+        let u = (self.ends[0] + self.ends[1]) / 2.0;
+        self.bottom[0] - self.top[0] + (self.bottom[1] - self.top[1]) * u
+    }
+
+    /// Extent along the code.
+    pub fn length(&self) -> f64 {
+        self.ends[1] - self.ends[0]
+    }
+
+    /// The same place on the plane `levels` finer (negative: coarser).
+    #[must_use]
+    pub fn rescaled(&self, levels: i32) -> Self {
+        let s = 2f64.powi(levels);
+        Self {
+            centre: self.centre.map(|c| (c + 0.5) * s - 0.5),
+            spread: self.spread / s,
+            ends: self.ends.map(|e| e * s),
+            top: [self.top[0] * s, self.top[1]],
+            bottom: [self.bottom[0] * s, self.bottom[1]],
+            ..*self
+        }
+    }
+}
+
+/// A place that may hold a linear code.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinearCandidate {
+    /// The level of the pyramid that the box refers to.
+    pub level: usize,
+    /// Where.
+    pub place: LinearBox,
+}
+
+impl LinearCandidate {
+    /// Corners on the full picture.
+    pub fn corners(&self) -> Corners {
+        let full = self.place.rescaled(self.level as i32);
+        full.corners(full.ends[0], full.ends[1])
+    }
+}
+
+/// A place that may hold a matrix code: an upright box on the full picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MatrixCandidate {
+    /// Smallest x and y, px.
+    pub min: [f64; 2],
+    /// Largest x and y, px.
+    pub max: [f64; 2],
+    /// Direction of one of its edges, radians in [0, π/2).
+    pub angle: f64,
+    /// Which level of the pyramid saw it.
+    pub level: usize,
+}
+
+/// All candidates of a picture, most promising first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Candidates {
+    /// For linear codes.
+    pub linear: Vec<LinearCandidate>,
+    /// For matrix codes.
+    pub matrix: Vec<MatrixCandidate>,
+}
+
+/// Finds candidates on a pyramid (level 0 first) whose level 0 has the illumination `light`.
+pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) -> Candidates {
+    let mut groups: Vec<(usize, Group)> = Vec::new();
+    let mut matrix: Vec<(f32, MatrixCandidate)> = Vec::new();
+    for (level, plane) in pyramid.iter().enumerate().take(options.levels) {
+        let scale = 2f64.powi(level as i32);
+        let grid = CellGrid::measure(plane, |x, y| light.white(x * scale, y * scale));
+        groups.extend(linear_groups(&grid).into_iter().map(|g| (level, g)));
+        for (score, mut m) in matrix_groups(&grid) {
+            m.level = level;
+            m.min = m.min.map(|v| (v + 0.5) * scale - 0.5);
+            m.max = m.max.map(|v| (v + 0.5) * scale - 0.5);
+            matrix.push((score, m));
+        }
+    }
+    // Many cells of clean bars first; ties by position, so that the order never depends on anything but the picture.
+    groups.sort_by(|(la, a), (lb, b)| b.score.total_cmp(&a.score).then(la.cmp(lb)).then(a.order().cmp(&b.order())));
+    groups.truncate(options.max_linear);
+    let mut linear: Vec<LinearCandidate> = groups
+        .par_iter()
+        .flat_map_iter(|(level, group)| {
+            let scale = 2f64.powi(*level as i32);
+            let white = light.white(group.centre[0] * scale, group.centre[1] * scale);
+            refine(&pyramid[*level], group, white).into_iter().map(|place| LinearCandidate { level: *level, place })
+        })
+        .collect();
+    let area = |c: &LinearCandidate| c.place.length() * c.place.height() * 4f64.powi(c.level as i32);
+    linear.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.place.centre[0].total_cmp(&b.place.centre[0])));
+    matrix.sort_by(|(sa, a), (sb, b)| sb.total_cmp(sa).then(a.min[0].total_cmp(&b.min[0])).then(a.min[1].total_cmp(&b.min[1])));
+    matrix.truncate(options.max_matrix);
+    Candidates { linear, matrix: matrix.into_iter().map(|(_, m)| m).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges_and_local_coordinates_agree() {
+        let place = LinearBox {
+            centre: [100.0, 50.0],
+            along: [0.8, 0.6],
+            lean: 0.05,
+            spread: 1e-4,
+            ends: [-60.0, 70.0],
+            top: [-12.0, 0.1],
+            bottom: [14.0, 0.08],
+        };
+        for (u, edge) in [(-60.0, place.top), (70.0, place.bottom)] {
+            let [x, y] = place.on_edge(u, edge);
+            let (a, b) = place.local(x, y);
+            assert!((a + (place.lean + place.spread * a) * b - u).abs() < 1e-9);
+            assert!((b - edge[0] - edge[1] * u).abs() < 1e-9);
+        }
+        let [fine, coarse] = [place.rescaled(1).on_edge(-120.0, place.rescaled(1).top), place.on_edge(-60.0, place.top)];
+        assert!((fine[0] - (2.0 * coarse[0] + 0.5)).abs() < 1e-9 && (fine[1] - (2.0 * coarse[1] + 0.5)).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,235 @@
+//! From a group of cells to strips of bars: exact direction, and a cut wherever what runs through the group is not one set of bars.
+
+use super::{Group, LinearBox};
+use crate::vision::Plane;
+
+/// Rows of a resampled group at most; more add nothing to a correlation.
+const MAX_ROWS: usize = 96;
+/// Columns per cell of the row-to-row correlation.
+const STEP: usize = 4;
+/// Correlation of neighbouring rows from which on they show the same bars.
+const SAME_BARS: f32 = 0.45;
+
+/// A group resampled: columns along the gradient, rows parallel to the group's axis.
+struct Patch {
+    cols: usize,
+    rows: usize,
+    /// a of column 0 and b (at a = 0) of row 0.
+    origin: [f64; 2],
+    /// Distance of rows.
+    pitch: f64,
+    data: Vec<f32>,
+}
+
+impl Patch {
+    fn sample(plane: &Plane, centre: [f64; 2], along: [f64; 2], slope: f64, a: [f64; 2], b: [f64; 2]) -> Self {
+        let cols = ((a[1] - a[0]).ceil() as usize + 1).clamp(2, 4096);
+        let pitch = ((b[1] - b[0]) / (MAX_ROWS - 1) as f64).max(1.0);
+        let rows = (((b[1] - b[0]) / pitch) as usize + 1).min(MAX_ROWS);
+        let mut data = Vec::with_capacity(cols * rows);
+        for r in 0..rows {
+            for c in 0..cols {
+                let ca = a[0] + c as f64;
+                let cb = b[0] + r as f64 * pitch + slope * ca;
+                data.push(plane.sample(centre[0] + ca * along[0] - cb * along[1], centre[1] + ca * along[1] + cb * along[0]));
+            }
+        }
+        Self { cols, rows, origin: [a[0], b[0]], pitch, data }
+    }
+
+    fn row(&self, r: usize) -> &[f32] {
+        &self.data[r * self.cols..(r + 1) * self.cols]
+    }
+
+    /// How sharp the mean of `rows` is when each is shifted by lean × its distance from their middle.
+    fn sharpness(&self, lean: f64, rows: std::ops::Range<usize>) -> f64 {
+        let middle = (rows.start + rows.end) as f64 / 2.0;
+        let mut sum = vec![0f32; self.cols];
+        let mut n = 0.0;
+        for r in rows {
+            let shift = lean * (r as f64 - middle) * self.pitch;
+            let whole = shift.floor();
+            let f = (shift - whole) as f32;
+            let whole = whole as isize;
+            let row = self.row(r);
+            let from = (-whole).max(0) as usize;
+            let to = (self.cols as isize - 1 - whole).clamp(0, self.cols as isize) as usize;
+            if from >= to {
+                continue;
+            }
+            let source = &row[(from as isize + whole) as usize..];
+            for ((s, p), q) in sum[from..to].iter_mut().zip(source).zip(&source[1..]) {
+                *s += p + (q - p) * f;
+            }
+            n += 1.0;
+        }
+        sum.windows(3).map(|w| f64::from((w[2] - w[0]) * (w[2] - w[0]))).sum::<f64>() / (n * n + 1e-9)
+    }
+
+    /// The lean at which the bars stand out best.
+    fn best_lean(&self, reach: f64) -> f64 {
+        // The middle rows: the group may include text above and below.
+        let rows = self.rows / 5..(self.rows - self.rows / 5).max(self.rows / 5 + 1);
+        let height = (rows.len() as f64 * self.pitch).max(4.0);
+        // A lean of one pixel over the height is a step that the sharpness can follow.
+        let mut step = (0.7 / height).clamp(0.004, 0.03);
+        let mut best = (self.sharpness(0.0, rows.clone()), 0.0);
+        let steps = (reach / step).ceil() as i32;
+        for k in -steps..=steps {
+            let lean = f64::from(k) * step;
+            let s = self.sharpness(lean, rows.clone());
+            if s > best.0 {
+                best = (s, lean);
+            }
+        }
+        for _ in 0..3 {
+            step /= 2.0;
+            for lean in [best.1 - step, best.1 + step] {
+                let s = self.sharpness(lean, rows.clone());
+                if s > best.0 {
+                    best = (s, lean);
+                }
+            }
+        }
+        best.1
+    }
+}
+
+/// The strips of bars in a group, each as a box on `plane`. `white` is the local white level.
+pub fn refine(plane: &Plane, group: &Group, white: f32) -> Vec<LinearBox> {
+    // One and a half cells around: the group's cells are centres, and their statistics reach over their neighbours.
+    let pad = 12.0;
+    let (a, b) = ([group.a[0] - pad, group.a[1] + pad], [group.b[0] - pad, group.b[1] + pad]);
+    let rough = Patch::sample(plane, group.centre, group.along, group.slope, a, b);
+    // Rows are sheared along `across`, not turned, so the lean measured here is the lean of the bars against `across`.
+    let lean = rough.best_lean(0.11);
+    let (n, t) = (group.along, [-group.along[1], group.along[0]]);
+    let norm = (1.0 + lean * lean).sqrt();
+    let along = [(n[0] - lean * t[0]) / norm, (n[1] - lean * t[1]) / norm];
+    let slope = (group.slope + lean) / (1.0 - lean * group.slope);
+    let patch = Patch::sample(plane, group.centre, along, slope, a, b);
+    split(&patch, slope, white)
+        .into_iter()
+        .map(|piece| LinearBox {
+            centre: group.centre,
+            along,
+            lean: 0.0,
+            spread: 0.0,
+            ends: piece.ends,
+            top: piece.top,
+            bottom: piece.bottom,
+        })
+        .collect()
+}
+
+struct Piece {
+    ends: [f64; 2],
+    top: [f64; 2],
+    bottom: [f64; 2],
+}
+
+/// Pieces of the patch in which rows a few pixels apart show the same edges.
+fn split(patch: &Patch, slope: f64, white: f32) -> Vec<Piece> {
+    let lag = ((3.0 / patch.pitch).round() as usize).max(1);
+    if patch.rows <= lag + 2 || patch.cols < 6 * STEP {
+        return Vec::new();
+    }
+    let (cols, rows) = (patch.cols / STEP, patch.rows - lag);
+    let (mut same, mut power) = (vec![0f32; cols * rows], vec![0f32; cols * rows]);
+    for r in 0..rows {
+        let (p, q) = (patch.row(r), patch.row(r + lag));
+        for c in 0..cols {
+            for x in (c * STEP).max(1)..((c + 1) * STEP).min(patch.cols - 1) {
+                let (d, e) = (p[x + 1] - p[x - 1], q[x + 1] - q[x - 1]);
+                same[r * cols + c] += d * e;
+                power[r * cols + c] += (d * d + e * e) / 2.0;
+            }
+        }
+    }
+    let smooth = |v: &[f32]| -> Vec<f32> {
+        let mut out = vec![0f32; v.len()];
+        for r in 0..rows {
+            for c in 0..cols {
+                let mut s = 0.0;
+                for y in r.saturating_sub(1)..(r + 2).min(rows) {
+                    s += v[y * cols + c.saturating_sub(2)..y * cols + (c + 3).min(cols)].iter().sum::<f32>();
+                }
+                out[r * cols + c] = s;
+            }
+        }
+        out
+    };
+    let (same, power) = (smooth(&same), smooth(&power));
+    // Edges of 4 % contrast on average; a difference over two pixels is twice the slope.
+    let least = (15 * STEP) as f32 * (0.04 * white).powi(2);
+    let mut free: Vec<bool> = same.iter().zip(&power).map(|(s, p)| *p > least && *s > SAME_BARS * *p).collect();
+    let mut pieces = Vec::new();
+    for start in 0..free.len() {
+        if !free[start] {
+            continue;
+        }
+        free[start] = false;
+        let mut members = vec![start];
+        let mut next = 0;
+        while next < members.len() {
+            let i = members[next];
+            next += 1;
+            let (cx, cy) = (i % cols, i / cols);
+            // One cell may be missing along the code (a wide space), none across.
+            for y in cy.saturating_sub(1)..(cy + 2).min(rows) {
+                let reach = if y == cy { 2 } else { 1 };
+                for x in cx.saturating_sub(reach)..(cx + reach + 1).min(cols) {
+                    let j = y * cols + x;
+                    if free[j] {
+                        free[j] = false;
+                        members.push(j);
+                    }
+                }
+            }
+        }
+        if let Some(piece) = outline(&members, cols, patch, lag, slope) {
+            pieces.push(piece);
+        }
+    }
+    pieces
+}
+
+/// Straight edges around a piece.
+fn outline(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64) -> Option<Piece> {
+    let mut first = vec![usize::MAX; cols];
+    let mut last = vec![0usize; cols];
+    for &i in members {
+        let (c, r) = (i % cols, i / cols);
+        first[c] = first[c].min(r);
+        last[c] = last[c].max(r + lag);
+    }
+    let used: Vec<usize> = (0..cols).filter(|&c| first[c] != usize::MAX).collect();
+    let (lo, hi) = (*used.first()?, *used.last()?);
+    if hi - lo < 5 {
+        return None;
+    }
+    // Two medians make a line that a few frayed columns cannot bend; the outer tenths, where the smoothing frays, stay out.
+    let inner: Vec<usize> = used.iter().copied().filter(|&c| c >= lo + (hi - lo) / 10 && c <= hi - (hi - lo) / 10).collect();
+    let (left, right) = inner.split_at(inner.len() / 2);
+    let median = |part: &[usize], of: &[usize]| -> Option<(f64, f64)> {
+        let mut v: Vec<usize> = part.iter().map(|&c| of[c]).collect();
+        v.sort_unstable();
+        let middle = part.iter().sum::<usize>() as f64 / part.len().max(1) as f64;
+        v.get(v.len() / 2).map(|&r| (middle, r as f64))
+    };
+    let a_of = |c: f64| patch.origin[0] + (c + 0.5) * STEP as f64 - 0.5;
+    let edge = |of: &[usize], nudge: f64| -> Option<[f64; 2]> {
+        let ((c0, r0), (c1, r1)) = (median(left, of)?, median(right, of)?);
+        let (a0, a1) = (a_of(c0), a_of(c1));
+        let b = |r: f64, a: f64| patch.origin[1] + r * patch.pitch + nudge + slope * a;
+        let (b0, b1) = (b(r0, a0), b(r1, a1));
+        let m = if a1 - a0 > 1.0 { (b1 - b0) / (a1 - a0) } else { slope };
+        Some([b0 - m * a0, m])
+    };
+    // The smoothing over three rows lets the mask reach one row too far.
+    let top = edge(&first, patch.pitch)?;
+    let bottom = edge(&last, -patch.pitch)?;
+    let ends = [a_of(lo as f64) - 2.0, a_of(hi as f64) + 2.0];
+    let height = bottom[0] - top[0];
+    (height >= 4.0 && ends[1] - ends[0] >= 20.0).then_some(Piece { ends, top, bottom })
+}

@@ -1,0 +1,173 @@
+//! One candidate for a linear code, from strip to accepted text.
+
+use std::time::Instant;
+
+use image::{DynamicImage, GrayImage};
+
+use super::binarise::{Sharpening, binarise, restore};
+use super::decode::{Ballot, LinearText, Look, VoteRule, decode_row};
+use super::fit::{SymbolFit, fit_symbol};
+use super::locate::{LinearBox, LinearCandidate};
+use super::rectify::{BINS_PER_PX, Profile, Strip, Subset};
+use super::trace::StageSink;
+use super::{Corners, Plane, Reading, Unread, UnreadReason};
+use crate::codes;
+
+/// What became of a candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// A text that was accepted.
+    Read(Reading),
+    /// It looked like a code and gave no accepted text.
+    Unread(Unread),
+    /// It is none.
+    Nothing,
+}
+
+/// When a text from a strip is accepted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinearRule {
+    /// Agreement between looks.
+    pub vote: VoteRule,
+    /// Least correlation of the text's print with the grey values.
+    pub correlation: f64,
+    /// Least share of symbols that explain their place better than any other symbol.
+    pub symbols_best: f64,
+}
+
+impl Default for LinearRule {
+    fn default() -> Self {
+        Self { vote: VoteRule::default(), correlation: 0.8, symbols_best: 0.9 }
+    }
+}
+
+/// The subsets that a strip is looked at through; pairs of them share no pixel.
+const SUBSETS: [Subset; 5] = [Subset::Full, Subset::Upper, Subset::Lower, Subset::Even, Subset::Odd];
+/// Tried in this order, each on all subsets, until the vote is clear.
+const SHARPENINGS: [Sharpening; 4] =
+    [Sharpening::MILD, Sharpening::STRONG, Sharpening::NONE, Sharpening { blur_px: 0.55, footprint: true, smoothness: 0.01 }];
+/// Room beyond the located ends, px.
+const MARGIN: f64 = 10.0;
+/// Bars that a strip must show before it is worth reporting as a code that was not read.
+const BARS_OF_A_CODE: usize = 18;
+
+/// Reads a candidate on its pyramid.
+pub fn read_linear(
+    pyramid: &[Plane],
+    candidate: &LinearCandidate,
+    rule: &LinearRule,
+    deadline: Instant,
+    sink: Option<(&dyn StageSink, usize)>,
+) -> Outcome {
+    // One level finer than where it was found: the locator likes one to three pixels per module, reading likes more.
+    let level = candidate.level.saturating_sub(1);
+    let plane = &pyramid[level];
+    let place = candidate.place.rescaled((candidate.level - level) as i32);
+    let mut strip = Strip::gather(plane, &place, MARGIN);
+    if strip.len() < 100 {
+        return Outcome::Nothing;
+    }
+    strip.straighten();
+    let along = strip.place.along;
+    let window = (place.length() * 0.09).max(8.0);
+    let ends = [place.ends[0] - MARGIN, place.ends[1] + MARGIN];
+    let mut ballot = Ballot::default();
+    let mut rows = Vec::new();
+    let mut bars = 0;
+    let profiles: Vec<(Subset, Profile)> = SUBSETS.iter().map(|&s| (s, strip.profile(s))).collect();
+    'looks: for (index, sharpening) in SHARPENINGS.iter().enumerate() {
+        for (subset, profile) in &profiles {
+            let restored = restore(profile, sharpening, along);
+            let row = binarise(&restored, profile.start, ends, window, 0.5);
+            bars = bars.max(row.bars);
+            if sink.is_some() {
+                rows.push((restored, row.clone()));
+            }
+            if bars < 10 {
+                break 'looks;
+            }
+            ballot.add(Look { subset: *subset, sharpening: index as u8 }, decode_row(&row));
+        }
+        if ballot.winner(&rule.vote).is_some() || Instant::now() > deadline {
+            break;
+        }
+    }
+    if let Some((sink, item)) = sink {
+        draw(sink, item, &rows);
+    }
+    let out_of_time = Instant::now() > deadline;
+    if let Some((text, evidence)) = ballot.winner(&rule.vote)
+        && let Some(fit) = fit_symbol(&profiles[0].1, &text.symbol, text.ends)
+        && fit.correlation >= rule.correlation
+        && fit.symbols_best >= rule.symbols_best
+    {
+        let (corners, px_per_module) = outline(&strip.place, level, text, &fit);
+        return Outcome::Read(Reading {
+            text: text.text.clone(),
+            symbology: text.symbology,
+            role: codes::role(&text.text, text.symbology),
+            corners,
+            px_per_module,
+            evidence,
+        });
+    }
+    if bars < BARS_OF_A_CODE {
+        return Outcome::Nothing;
+    }
+    let corners = candidate.corners();
+    let cut = corners.iter().any(|c| {
+        c[0] < 2.0 || c[1] < 2.0 || c[0] > pyramid[0].width() as f64 - 3.0 || c[1] > pyramid[0].height() as f64 - 3.0
+    });
+    let reason = if cut {
+        UnreadReason::CutByFrame
+    } else if out_of_time {
+        UnreadReason::OutOfTime
+    } else if ballot.decoded() == 0 {
+        UnreadReason::NothingDecoded
+    } else {
+        UnreadReason::NoAgreement
+    };
+    Outcome::Unread(Unread { corners, reason })
+}
+
+/// Corners on the full picture in the order of the conventions, and px per module.
+fn outline(place: &LinearBox, level: usize, text: &LinearText, fit: &SymbolFit) -> (Corners, f64) {
+    let s = 2f64.powi(level as i32);
+    let full = place.rescaled(level as i32);
+    let [start, stop] = fit.ends.map(|u| u * s);
+    // With u growing from start to stop, smaller b is the reader's left-hand side, hence the top; against u it is the bottom.
+    let corners = if start <= stop {
+        full.corners(start, stop)
+    } else {
+        let [a, b, c, d] = full.corners(stop, start);
+        [c, d, a, b]
+    };
+    let length = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]);
+    let shorter = length(corners[0], corners[1]).min(length(corners[3], corners[2]));
+    (corners, shorter * fit.smallest_module() / text.symbol.modules() as f64)
+}
+
+/// The restored profiles and their binarised rows, one below the other.
+fn draw(sink: &dyn StageSink, item: usize, rows: &[(Vec<f32>, super::binarise::BinaryRow)]) {
+    let width = rows.iter().map(|(r, _)| r.len()).max().unwrap_or(0) as u32;
+    if width == 0 {
+        return;
+    }
+    const EACH: u32 = 8;
+    let mut strips = GrayImage::from_pixel(width, rows.len() as u32 * EACH, image::Luma([255]));
+    let mut bits = strips.clone();
+    for (k, (restored, row)) in rows.iter().enumerate() {
+        let (lo, hi) = restored.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
+        let per_bin = (row.per_px / BINS_PER_PX as f64) as usize;
+        for (x, &v) in restored.iter().enumerate() {
+            let grey = ((v - lo) / (hi - lo).max(1e-6) * 255.0) as u8;
+            let black = row.bits.try_get(x * per_bin).unwrap_or(false);
+            for y in 0..EACH - 1 {
+                strips.put_pixel(x as u32, k as u32 * EACH + y, image::Luma([grey]));
+                bits.put_pixel(x as u32, k as u32 * EACH + y, image::Luma([if black { 0 } else { 255 }]));
+            }
+        }
+    }
+    sink.picture("rectified", item, &DynamicImage::ImageLuma8(strips));
+    sink.picture("binarised", item, &DynamicImage::ImageLuma8(bits));
+}

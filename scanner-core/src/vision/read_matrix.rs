@@ -1,0 +1,94 @@
+//! One candidate for a matrix code, from crop to text.
+
+use std::time::Duration;
+
+use super::decode::{decode_crop, with_deadline};
+use super::locate::MatrixCandidate;
+use super::rectify::upright_crop;
+use super::{Corners, Evidence, Plane, Reading};
+use crate::codes::{self, Symbology};
+
+/// Room around a candidate, px of its level.
+const MARGIN: f64 = 12.0;
+
+/// Main direction of a crop's gradients modulo 90°, radians in [0, π/2).
+fn dominant_angle(plane: &Plane, min: [f64; 2], max: [f64; 2]) -> f64 {
+    let (x0, y0) = (min[0].max(1.0) as usize, min[1].max(1.0) as usize);
+    let (x1, y1) = ((max[0] as usize).min(plane.width().saturating_sub(1)), (max[1] as usize).min(plane.height().saturating_sub(1)));
+    let (mut c4, mut s4) = (0f64, 0f64);
+    for y in y0..y1 {
+        let (up, mid, down) = (plane.row(y - 1), plane.row(y), plane.row(y + 1));
+        for x in x0..x1 {
+            let gx = f64::from(3.0 * (up[x + 1] - up[x - 1] + down[x + 1] - down[x - 1]) + 10.0 * (mid[x + 1] - mid[x - 1]));
+            let gy = f64::from(3.0 * (down[x - 1] - up[x - 1] + down[x + 1] - up[x + 1]) + 10.0 * (down[x] - up[x]));
+            // (gx + i·gy)⁴ ÷ |g|²: energy with the angle times four.
+            let (re, im, e) = (gx * gx - gy * gy, 2.0 * gx * gy, gx * gx + gy * gy);
+            if e > 0.0 {
+                c4 += (re * re - im * im) / e;
+                s4 += 2.0 * re * im / e;
+            }
+        }
+    }
+    (s4.atan2(c4) / 4.0).rem_euclid(std::f64::consts::FRAC_PI_2)
+}
+
+/// Reads a candidate; `white` is its local white level. Spends `limit` at most.
+pub fn read_matrix(pyramid: &[Plane], candidate: &MatrixCandidate, white: f32, symbologies: &[Symbology], limit: Duration) -> Option<Reading> {
+    let level = candidate.level;
+    let s = 2f64.powi(level as i32);
+    let plane = &pyramid[level];
+    let to_level = |v: f64| (v + 0.5) / s - 0.5;
+    let (min, max) = (candidate.min.map(to_level), candidate.max.map(to_level));
+    let centre = [(min[0] + max[0]) / 2.0, (min[1] + max[1]) / 2.0];
+    let angle = dominant_angle(plane, min, max);
+    // Half the side of the smallest square that holds the candidate at any angle would be the half diagonal; codes fill their box better.
+    let (w, h) = (max[0] - min[0], max[1] - min[1]);
+    let (sin, cos) = angle.sin_cos();
+    let half = ((w * cos + h * sin).max(w * sin + h * cos) / 2.0).min(w.hypot(h) / 2.0) + MARGIN;
+    // Small modules need enlarging: the reader traces edges on whole pixels.
+    let scales: [f64; 2] = if half < 60.0 {
+        [3.0, 2.0]
+    } else if half < 130.0 {
+        [2.0, 3.0]
+    } else {
+        [1.0, 1.5]
+    };
+    let mut crops = Vec::new();
+    for (angle, scale) in [(angle, scales[0]), (0.0, scales[0]), (angle, scales[1])] {
+        crops.push(upright_crop(plane, centre, half, angle, scale));
+    }
+    let symbologies = symbologies.to_vec();
+    let maps: Vec<_> = crops.iter().map(|(_, map)| *map).collect();
+    let looks = with_deadline(limit, move || {
+        let mut looks = Vec::new();
+        for (i, (crop, _)) in crops.iter().enumerate() {
+            for &symbology in &symbologies {
+                if let Some(text) = decode_crop(crop, white, symbology) {
+                    looks.push((i, text));
+                }
+            }
+            // Reed–Solomon makes a second opinion on a good read superfluous work, but not on a doubtful one; one agreeing pair is enough.
+            if looks.len() >= 2 {
+                break;
+            }
+        }
+        looks
+    })?;
+    let (index, best) = looks.iter().max_by_key(|(i, t)| (looks.iter().filter(|(_, o)| o.text == t.text).count(), usize::MAX - i))?;
+    let agreeing = looks.iter().filter(|(_, o)| o.text == best.text).count() as u32;
+    let decoded = looks.len() as u32;
+    if decoded > agreeing {
+        return None;
+    }
+    let corners: Corners = best.corners.map(|c| maps[*index].to_source(c).map(|v| (v + 0.5) * s - 0.5));
+    let area = (0..4).map(|i| corners[i][0] * corners[(i + 1) % 4][1] - corners[(i + 1) % 4][0] * corners[i][1]).sum::<f64>().abs() / 2.0;
+    let evidence = Evidence { agreeing, decoded, tried: maps.len() as u32, margin: f64::from(agreeing) };
+    Some(Reading {
+        text: best.text.clone(),
+        symbology: best.symbology,
+        role: codes::role(&best.text, best.symbology),
+        corners,
+        px_per_module: best.modules.map_or(0.0, |m| area.sqrt() / m),
+        evidence,
+    })
+}

@@ -1,0 +1,273 @@
+//! From a slanted box to grey-value profiles along the code, finer than the pixels.
+//!
+//! A code that lies at an angle to the pixel grid shows every bar to many pixels at many sub-pixel phases. Instead of resampling rows, every pixel
+//! of the strip is put at its own place along the code, and the profile is their mean in bins of a fraction of a pixel ("slant super-resolution").
+
+use super::Plane;
+use super::locate::LinearBox;
+
+/// Bins per pixel of every profile.
+pub const BINS_PER_PX: usize = 4;
+/// Bands that a strip is cut into across the code.
+pub const BANDS: u8 = 4;
+/// Beyond this many pixels a strip is thinned out; it has more than it needs.
+const ENOUGH_PIXELS: f64 = 120_000.0;
+
+/// Which pixels of a strip a profile is made of. Two subsets that share no pixel are independent looks at the same code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subset {
+    /// All.
+    Full,
+    /// The upper half.
+    Upper,
+    /// The lower half.
+    Lower,
+    /// One colour of a chessboard.
+    Even,
+    /// The other colour.
+    Odd,
+    /// One of the [`BANDS`] bands.
+    Band(u8),
+}
+
+impl Subset {
+    /// The pixels, as a set of (band, colour) classes: bit 2·band + colour.
+    pub fn classes(self) -> u8 {
+        match self {
+            Self::Full => 0xff,
+            Self::Upper => 0x0f,
+            Self::Lower => 0xf0,
+            Self::Even => 0x55,
+            Self::Odd => 0xaa,
+            Self::Band(i) => 0b11 << (2 * (i % BANDS)),
+        }
+    }
+
+    /// Whether two subsets share no pixel.
+    pub fn is_disjoint(self, other: Self) -> bool {
+        self.classes() & other.classes() == 0
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pixel {
+    a: f32,
+    b: f32,
+    value: f32,
+    class: u8,
+}
+
+/// The pixels of a located code in the code's own frame.
+#[derive(Debug, Clone)]
+pub struct Strip {
+    /// Where it is; [`Strip::straighten`] refines it.
+    pub place: LinearBox,
+    pixels: Vec<Pixel>,
+    from: f64,
+    to: f64,
+}
+
+/// Mean grey values along the code. Bin i stands for u = start + i / [`BINS_PER_PX`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// u of bin 0.
+    pub start: f64,
+    /// Mean grey value; meaningless where the weight is 0.
+    pub mean: Vec<f32>,
+    /// Number of pixels.
+    pub weight: Vec<f32>,
+}
+
+impl Strip {
+    /// Takes the pixels inside `place`, `margin` px beyond its ends included. Pixels near the upper and lower edge are left out: the edge may be off
+    /// by a pixel, and the bars' ends are blurred.
+    pub fn gather(plane: &Plane, place: &LinearBox, margin: f64) -> Self {
+        let (from, to) = (place.ends[0] - margin, place.ends[1] + margin);
+        let height = place.height().max(1.0);
+        let inset = (1.5f64).min(height * 0.2) / height;
+        let quad = place.corners(from, to);
+        let y_min = quad.iter().map(|p| p[1]).fold(f64::MAX, f64::min).ceil().max(0.0) as usize;
+        let y_max = quad.iter().map(|p| p[1]).fold(f64::MIN, f64::max).floor();
+        let mut pixels = Vec::new();
+        let stride = ((to - from) * height / ENOUGH_PIXELS).ceil().max(1.0) as usize;
+        if y_max >= 0.0 && plane.width() > 0 && plane.height() > 0 {
+            let y_max = (y_max as usize).min(plane.height() - 1);
+            for y in (y_min..=y_max).step_by(stride) {
+                let Some((x0, x1)) = span(&quad, y as f64) else { continue };
+                let x0 = x0.ceil().max(0.0) as usize;
+                let x1 = x1.floor().min((plane.width() - 1) as f64);
+                if x1 < x0 as f64 {
+                    continue;
+                }
+                let row = plane.row(y);
+                for (x, &value) in row.iter().enumerate().take(x1 as usize + 1).skip(x0) {
+                    let (a, b) = place.local(x as f64, y as f64);
+                    let u = a + (place.lean + place.spread * a) * b;
+                    let (top, bottom) = (place.top[0] + place.top[1] * u, place.bottom[0] + place.bottom[1] * u);
+                    let v = (b - top) / (bottom - top);
+                    if v < inset || v > 1.0 - inset || u < from || u > to {
+                        continue;
+                    }
+                    let band = (((v - inset) / (1.0 - 2.0 * inset) * f64::from(BANDS)) as u8).min(BANDS - 1);
+                    let colour = ((x + y / stride) & 1) as u8;
+                    pixels.push(Pixel { a: a as f32, b: b as f32, value, class: 2 * band + colour });
+                }
+            }
+        }
+        Self { place: *place, pixels, from, to }
+    }
+
+    /// Number of pixels.
+    pub fn len(&self) -> usize {
+        self.pixels.len()
+    }
+
+    /// Whether there is nothing to see.
+    pub fn is_empty(&self) -> bool {
+        self.pixels.is_empty()
+    }
+
+    /// The profile of a subset.
+    pub fn profile(&self, subset: Subset) -> Profile {
+        let bins = ((self.to - self.from) * BINS_PER_PX as f64).ceil().max(1.0) as usize + 2;
+        let (mut sum, mut weight) = (vec![0f32; bins], vec![0f32; bins]);
+        let classes = subset.classes();
+        let (lean, spread) = (self.place.lean as f32, self.place.spread as f32);
+        for p in &self.pixels {
+            if classes >> p.class & 1 == 0 {
+                continue;
+            }
+            let u = p.a + (lean + spread * p.a) * p.b;
+            let at = (u - self.from as f32) * BINS_PER_PX as f32;
+            if at < 0.0 {
+                continue;
+            }
+            let i = at as usize;
+            let f = at - i as f32;
+            if i + 1 < bins {
+                sum[i] += p.value * (1.0 - f);
+                weight[i] += 1.0 - f;
+                sum[i + 1] += p.value * f;
+                weight[i + 1] += f;
+            }
+        }
+        for (s, w) in sum.iter_mut().zip(&weight) {
+            *s = if *w > 1e-3 { *s / *w } else { 0.0 };
+        }
+        Profile { start: self.from, mean: sum, weight }
+    }
+
+    /// Refines the bars' lean and its change along the code by making the profile as sharp as it gets.
+    pub fn straighten(&mut self) {
+        let height = self.place.height().max(2.0);
+        let half = (self.place.length() / 2.0).max(1.0);
+        // Steps that move the outermost pixels by a third of a pixel.
+        let lean_step = 0.7 / height;
+        let mut best = self.sharpness(self.place.lean, self.place.spread);
+        let try_at = |strip: &mut Self, lean: f64, spread: f64, best: &mut f64| {
+            let s = strip.sharpness(lean, spread);
+            if s > *best {
+                *best = s;
+                strip.place.lean = lean;
+                strip.place.spread = spread;
+            }
+        };
+        let lean0 = self.place.lean;
+        for k in [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0] {
+            try_at(self, lean0 + k * lean_step, 0.0, &mut best);
+        }
+        let lean1 = self.place.lean;
+        for k in [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0] {
+            try_at(self, lean1, k * lean_step / half, &mut best);
+        }
+        let mut step = lean_step;
+        for _ in 0..3 {
+            step /= 2.0;
+            let (lean, spread) = (self.place.lean, self.place.spread);
+            for (dl, ds) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)] {
+                try_at(self, lean + dl * step, spread + ds * step / half, &mut best);
+            }
+        }
+    }
+
+    /// Energy of the profile's slope, bins of half a pixel: largest when all pixels of a bar fall together.
+    fn sharpness(&self, lean: f64, spread: f64) -> f64 {
+        let bins = ((self.to - self.from) * 2.0).ceil().max(1.0) as usize + 2;
+        let (mut sum, mut weight) = (vec![0f32; bins], vec![0f32; bins]);
+        let (lean, spread, from) = (lean as f32, spread as f32, self.from as f32);
+        for p in &self.pixels {
+            let at = (p.a + (lean + spread * p.a) * p.b - from) * 2.0;
+            if at < 0.0 || at as usize + 1 >= bins {
+                continue;
+            }
+            let i = at as usize;
+            let f = at - i as f32;
+            sum[i] += p.value * (1.0 - f);
+            weight[i] += 1.0 - f;
+            sum[i + 1] += p.value * f;
+            weight[i + 1] += f;
+        }
+        let mut energy = 0.0;
+        for i in 2..bins {
+            if weight[i] > 0.3 && weight[i - 2] > 0.3 {
+                let d = sum[i] / weight[i] - sum[i - 2] / weight[i - 2];
+                // The less pixels, the more of the slope is noise.
+                energy += f64::from(d * d) * f64::from(weight[i].min(weight[i - 2]).min(4.0));
+            }
+        }
+        energy
+    }
+}
+
+/// Smallest and largest x of a convex quadrilateral on the line y.
+fn span(quad: &[[f64; 2]; 4], y: f64) -> Option<(f64, f64)> {
+    let (mut lo, mut hi) = (f64::MAX, f64::MIN);
+    for i in 0..4 {
+        let (p, q) = (quad[i], quad[(i + 1) % 4]);
+        if (p[1] - y) * (q[1] - y) <= 0.0 {
+            if (p[1] - q[1]).abs() < 1e-12 {
+                lo = lo.min(p[0].min(q[0]));
+                hi = hi.max(p[0].max(q[0]));
+            } else {
+                let x = p[0] + (q[0] - p[0]) * (y - p[1]) / (q[1] - p[1]);
+                lo = lo.min(x);
+                hi = hi.max(x);
+            }
+        }
+    }
+    (lo <= hi).then_some((lo, hi))
+}
+
+/// A square upright cut of a plane around a matrix code, turned by `angle` so that the code's edges are parallel to the result's.
+///
+/// `scale` output pixels per input pixel. Returns the picture and the mapping back: input = centre + R(angle)·(output − size/2)/scale.
+pub fn upright_crop(plane: &Plane, centre: [f64; 2], half: f64, angle: f64, scale: f64) -> (Plane, CropMap) {
+    let side = ((2.0 * half * scale).ceil() as usize).clamp(1, 2048);
+    let map = CropMap { centre, angle, scale, middle: (side as f64 - 1.0) / 2.0 };
+    let mut data = Vec::with_capacity(side * side);
+    for y in 0..side {
+        for x in 0..side {
+            let [px, py] = map.to_source([x as f64, y as f64]);
+            data.push(plane.sample(px, py));
+        }
+    }
+    (Plane::new(side, side, data), map)
+}
+
+/// Where the pixels of an [`upright_crop`] come from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CropMap {
+    centre: [f64; 2],
+    angle: f64,
+    scale: f64,
+    middle: f64,
+}
+
+impl CropMap {
+    /// A crop's pixel in the source.
+    pub fn to_source(&self, p: [f64; 2]) -> [f64; 2] {
+        let (s, c) = self.angle.sin_cos();
+        let (x, y) = ((p[0] - self.middle) / self.scale, (p[1] - self.middle) / self.scale);
+        [self.centre[0] + c * x - s * y, self.centre[1] + s * x + c * y]
+    }
+}

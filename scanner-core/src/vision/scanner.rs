@@ -1,0 +1,212 @@
+//! The whole way from a frame to its codes.
+
+use std::time::{Duration, Instant};
+
+use hardware_hal::Frame;
+use image::DynamicImage;
+use rayon::prelude::*;
+
+use super::locate::{self, LinearCandidate, LocateOptions};
+use super::read_linear::{LinearRule, Outcome, read_linear};
+use super::read_matrix::read_matrix;
+use super::trace::{StageSink, candidate_overlay, reading_overlay};
+use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming, Unread, UnreadReason};
+use crate::codes::Symbology;
+
+/// How to scan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScanOptions {
+    /// What bounds the locator.
+    pub locate: LocateOptions,
+    /// When a linear code's text is accepted.
+    pub linear: LinearRule,
+    /// Matrix symbologies to look for.
+    pub matrix: Vec<Symbology>,
+    /// Longest time for one candidate. A guard against readers that never end, not a budget: results must not depend on the machine's speed.
+    pub candidate_limit: Duration,
+    /// Longest time for one frame; candidates that come after it are reported as out of time.
+    pub frame_limit: Duration,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self {
+            locate: LocateOptions::default(),
+            linear: LinearRule::default(),
+            matrix: vec![Symbology::DataMatrix, Symbology::QrCode],
+            candidate_limit: Duration::from_secs(5),
+            frame_limit: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Reads frames and pictures. Holds no state between them.
+#[derive(Debug, Clone, Default)]
+pub struct Scanner {
+    options: ScanOptions,
+}
+
+impl Scanner {
+    /// A scanner that works by `options`.
+    pub fn new(options: ScanOptions) -> Self {
+        Self { options }
+    }
+
+    /// The options.
+    pub fn options(&self) -> &ScanOptions {
+        &self.options
+    }
+
+    /// Reads a camera's frame.
+    pub fn scan(&self, frame: &Frame) -> FrameReading {
+        self.scan_traced(frame, None)
+    }
+
+    /// Reads a camera's frame and hands every stage's picture to `sink`.
+    pub fn scan_traced(&self, frame: &Frame, sink: Option<&dyn StageSink>) -> FrameReading {
+        let started = Instant::now();
+        let plane = Plane::from_frame(frame);
+        self.scan_plane(plane, started, sink)
+    }
+
+    /// Reads any picture; no calibration is needed.
+    pub fn scan_image(&self, picture: &DynamicImage) -> FrameReading {
+        self.scan_image_traced(picture, None)
+    }
+
+    /// Reads any picture and hands every stage's picture to `sink`.
+    pub fn scan_image_traced(&self, picture: &DynamicImage, sink: Option<&dyn StageSink>) -> FrameReading {
+        let started = Instant::now();
+        let plane = Plane::from_image(picture);
+        self.scan_plane(plane, started, sink)
+    }
+
+    fn scan_plane(&self, plane: Plane, started: Instant, sink: Option<&dyn StageSink>) -> FrameReading {
+        let mut watch = Stopwatch { last: started, timings: Vec::new() };
+        watch.lap("luminance");
+        if plane.width() == 0 || plane.height() == 0 {
+            return FrameReading { timings: watch.timings, ..FrameReading::default() };
+        }
+        let light = Illumination::estimate(&plane);
+        watch.lap("enhance");
+        let pyramid = plane.pyramid(self.options.locate.levels, 32);
+        let candidates = locate::locate(&pyramid, &light, &self.options.locate);
+        watch.lap("locate");
+        if let Some(sink) = sink {
+            sink.picture("enhanced", 0, &DynamicImage::ImageLuma8(light.flattened(&pyramid[0]).to_gray(1.0)));
+            sink.picture("candidates", 0, &candidate_overlay(&pyramid[0], 1.0, &candidates));
+            watch.last = Instant::now();
+        }
+
+        let frame_deadline = started + self.options.frame_limit;
+        let read = |(item, candidate): (usize, &LinearCandidate)| -> Outcome {
+            let now = Instant::now();
+            if now > frame_deadline {
+                return Outcome::Unread(Unread { corners: candidate.corners(), reason: UnreadReason::OutOfTime });
+            }
+            let deadline = (now + self.options.candidate_limit).min(frame_deadline);
+            read_linear(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)))
+        };
+        // Largest first; what lies inside a larger candidate of the same direction (a part of it, or itself on another level) waits until it is
+        // known whether that one was read.
+        let mut first: Vec<(usize, &LinearCandidate)> = Vec::new();
+        let mut second: Vec<(usize, &LinearCandidate)> = Vec::new();
+        let corners: Vec<Corners> = candidates.linear.iter().map(LinearCandidate::corners).collect();
+        for (i, candidate) in candidates.linear.iter().enumerate() {
+            let inside = first.iter().any(|(j, _)| covers(&corners[*j], &corners[i]));
+            if inside { second.push((i, candidate)) } else { first.push((i, candidate)) }
+        }
+        let mut result = FrameReading::default();
+        let mut unread = Vec::new();
+        for (round, wave) in [first, second].into_iter().enumerate() {
+            let open: Vec<(usize, &LinearCandidate)> =
+                wave.into_iter().filter(|(i, _)| !result.readings.iter().any(|r| covers(&r.corners, &corners[*i]))).collect();
+            let outcomes: Vec<Outcome> = open.into_par_iter().map(read).collect();
+            for outcome in outcomes {
+                match outcome {
+                    Outcome::Read(reading) => insert(&mut result.readings, reading),
+                    // The second round only holds parts and repetitions.
+                    Outcome::Unread(u) if round == 0 => unread.push(u),
+                    Outcome::Unread(_) | Outcome::Nothing => {}
+                }
+            }
+        }
+        watch.lap("linear");
+
+        if !self.options.matrix.is_empty() {
+            let found: Vec<Option<Reading>> = candidates
+                .matrix
+                .par_iter()
+                .map(|m| {
+                    let left = frame_deadline.checked_duration_since(Instant::now())?;
+                    let centre = [(m.min[0] + m.max[0]) / 2.0, (m.min[1] + m.max[1]) / 2.0];
+                    let white = light.white(centre[0], centre[1]);
+                    read_matrix(&pyramid, m, white, &self.options.matrix, left.min(self.options.candidate_limit))
+                })
+                .collect();
+            for reading in found.into_iter().flatten() {
+                insert(&mut result.readings, reading);
+            }
+        }
+        watch.lap("matrix");
+
+        unread.retain(|u| !result.readings.iter().any(|r| covers(&r.corners, &u.corners) || covers(&u.corners, &r.corners)));
+        result.unread = unread;
+        result.readings.sort_by(|a, b| a.text.cmp(&b.text).then(a.corners[0][1].total_cmp(&b.corners[0][1])));
+        if let Some(sink) = sink {
+            sink.picture("readings", 0, &reading_overlay(&pyramid[0], 1.0, &result));
+        }
+        result.timings = watch.timings;
+        result
+    }
+}
+
+struct Stopwatch {
+    last: Instant,
+    timings: Vec<StageTiming>,
+}
+
+impl Stopwatch {
+    fn lap(&mut self, stage: &'static str) {
+        let now = Instant::now();
+        self.timings.push(StageTiming { stage, seconds: (now - self.last).as_secs_f64() });
+        self.last = now;
+    }
+}
+
+/// Adds a reading unless the same text was read in the same place; then the better supported one stays.
+fn insert(readings: &mut Vec<Reading>, reading: Reading) {
+    let same = readings
+        .iter_mut()
+        .find(|r| r.text == reading.text && r.symbology == reading.symbology && (covers(&r.corners, &reading.corners) || covers(&reading.corners, &r.corners)));
+    match same {
+        Some(known) if known.evidence.margin >= reading.evidence.margin => {}
+        Some(known) => *known = reading,
+        None => readings.push(reading),
+    }
+}
+
+fn middle(c: &Corners) -> [f64; 2] {
+    [c.iter().map(|p| p[0]).sum::<f64>() / 4.0, c.iter().map(|p| p[1]).sum::<f64>() / 4.0]
+}
+
+/// Whether the middle of `inner` lies in `outer` (a tenth larger), and both point the same way within 20°.
+fn covers(outer: &Corners, inner: &Corners) -> bool {
+    let direction = |c: &Corners| {
+        let d = [c[1][0] - c[0][0] + c[2][0] - c[3][0], c[1][1] - c[0][1] + c[2][1] - c[3][1]];
+        let n = d[0].hypot(d[1]).max(1e-9);
+        [d[0] / n, d[1] / n]
+    };
+    let (p, q) = (direction(outer), direction(inner));
+    if (p[0] * q[0] + p[1] * q[1]).abs() < 0.94 {
+        return false;
+    }
+    let (m, o) = (middle(inner), middle(outer));
+    let grown = outer.map(|c| [o[0] + (c[0] - o[0]) * 1.1, o[1] + (c[1] - o[1]) * 1.1]);
+    let side = |i: usize| {
+        let (a, b) = (grown[i], grown[(i + 1) % 4]);
+        (b[0] - a[0]) * (m[1] - a[1]) - (b[1] - a[1]) * (m[0] - a[0])
+    };
+    let signs = [side(0), side(1), side(2), side(3)];
+    signs.iter().all(|s| *s >= 0.0) || signs.iter().all(|s| *s <= 0.0)
+}
