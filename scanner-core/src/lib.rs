@@ -2,4 +2,5 @@
 
 pub mod codes;
 pub mod date;
+pub mod product;
 pub mod vision;

@@ -6,6 +6,7 @@ mod gs1;
 mod gtin;
 mod national;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use gs1::{Element, GS, Gs1, Gs1Error, resolve_date};
@@ -39,7 +40,7 @@ pub enum Role {
 }
 
 /// Level of a pack. Named in words because the numbers differ from platform to platform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PackLevel {
     /// The pack that is dispensed to a patient.
