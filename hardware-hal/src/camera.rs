@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Calibration, Frame, PixelFormat, Result};
 
 /// What a camera can do; described, so that nobody has to find out by failing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CameraCapabilities {
     /// The camera's name in the rig; every frame carries it.
     pub id: String,
@@ -13,18 +15,20 @@ pub struct CameraCapabilities {
     pub size_px: [u32; 2],
     /// The formats it can deliver; never empty.
     pub formats: Vec<PixelFormat>,
-    /// Shortest and longest exposure.
+    /// Shortest and longest exposure, in nanoseconds in files.
+    #[serde(with = "crate::duration_ns::range")]
     pub exposure: (Duration, Duration),
     /// Lowest and highest gain, dB.
     pub gain_db: (f64, f64),
 }
 
 /// What can be set on a camera.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CameraSettings {
     /// Pixel format.
     pub format: PixelFormat,
-    /// Exposure time.
+    /// Exposure time, in nanoseconds in files.
+    #[serde(with = "crate::duration_ns")]
     pub exposure: Duration,
     /// Gain, dB.
     pub gain_db: f64,

@@ -82,7 +82,7 @@ pub struct Exposure {
     /// Start of exposure.
     pub start: Timestamp,
     /// How long it was exposed, in nanoseconds in files.
-    #[serde(with = "duration_ns")]
+    #[serde(with = "crate::duration_ns")]
     pub duration: Duration,
 }
 
@@ -158,19 +158,5 @@ impl Frame {
     /// Takes the frame apart.
     pub fn into_parts(self) -> (FrameMeta, Samples) {
         (self.meta, self.samples)
-    }
-}
-
-mod duration_ns {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_nanos)
     }
 }

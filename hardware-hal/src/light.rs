@@ -1,9 +1,11 @@
 //! The light bank trait.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Result;
 
 /// What a light bank can do.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LightCapabilities {
     /// The bank's name in the rig.
     pub id: String,
@@ -14,7 +16,7 @@ pub struct LightCapabilities {
 }
 
 /// What is lit.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LightSetting {
     /// The pattern's name.
     pub pattern: String,

@@ -1,9 +1,11 @@
 //! The turntable trait.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Result;
 
 /// What a turntable can do.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TurntableCapabilities {
     /// The turntable's name in the rig.
     pub id: String,
