@@ -13,7 +13,13 @@ pub(crate) fn percent(share: f64) -> String {
 /// An upper bound as a percentage, never rounded down: `0.015 %`.
 pub(crate) fn percent_up(share: f64) -> String {
     let percent = share * 100.0;
-    let decimals = if percent >= 10.0 { 1 } else if percent >= 0.1 { 2 } else { 4 };
+    let decimals = if percent >= 10.0 {
+        1
+    } else if percent >= 0.1 {
+        2
+    } else {
+        4
+    };
     let unit = 10_f64.powi(decimals);
     format!("{:.*} %", decimals as usize, (percent * unit - 1e-9).ceil() / unit)
 }
@@ -105,6 +111,9 @@ mod tests {
     fn seconds_change_unit_without_a_step() {
         let of = |values: &[f64]| values.iter().map(|s| seconds(*s)).collect::<Vec<_>>();
         assert_eq!(of(&[0.000_4, 0.004_25, 0.25, 0.9994, 0.9996]), ["400 µs", "4.2 ms", "250 ms", "999 ms", "1.00 s"]);
-        assert_eq!(of(&[9.994, 9.996, 119.94, 119.96, 125.0, 179.7]), ["9.99 s", "10.0 s", "119.9 s", "2 min 00 s", "2 min 05 s", "3 min 00 s"]);
+        assert_eq!(
+            of(&[9.994, 9.996, 119.94, 119.96, 125.0, 179.7]),
+            ["9.99 s", "10.0 s", "119.9 s", "2 min 00 s", "2 min 05 s", "3 min 00 s"]
+        );
     }
 }

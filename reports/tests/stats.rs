@@ -41,9 +41,12 @@ fn without_trials_nothing_is_known() {
 
 #[test]
 fn incomplete_beta_equals_scipys() {
-    for (a, b, x, expected) in
-        [(2.0, 3.0, 0.4, 0.5248), (0.5, 0.5, 0.25, 1.0 / 3.0), (200.0, 1.0, 0.99, 0.133_979_674_857_961_7), (50.0, 70.0, 0.3, 0.003_566_135_005_956_961_7)]
-    {
+    for (a, b, x, expected) in [
+        (2.0, 3.0, 0.4, 0.5248),
+        (0.5, 0.5, 0.25, 1.0 / 3.0),
+        (200.0, 1.0, 0.99, 0.133_979_674_857_961_7),
+        (50.0, 70.0, 0.3, 0.003_566_135_005_956_961_7),
+    ] {
         let found = incomplete_beta(a, b, x);
         assert!((found - expected).abs() < 1e-12, "I_{x}({a}, {b}) = {found} instead of {expected}");
     }

@@ -1,0 +1,50 @@
+"use strict";
+(function () {
+  var root = document.documentElement;
+  function language(tag) {
+    root.dataset.lang = tag;
+    root.lang = tag;
+    document.querySelectorAll(".switch button").forEach(function (button) {
+      button.setAttribute("aria-pressed", String(button.value === tag));
+    });
+  }
+  document.querySelectorAll(".switch button").forEach(function (button) {
+    button.addEventListener("click", function () { language(button.value); });
+  });
+  language(location.hash === "#zh" ? "zh-CN" : "en");
+
+  // Text in a frame keeps its size on the screen, however large the picture is drawn.
+  function label(svg) {
+    var width = svg.getBoundingClientRect().width;
+    if (width) { svg.style.setProperty("--f", (12.5 * svg.viewBox.baseVal.width / width) + "px"); }
+  }
+  function labels() { document.querySelectorAll("svg.frame").forEach(label); }
+  labels();
+  addEventListener("resize", labels);
+  addEventListener("beforeprint", labels);
+
+  var dialog = document.querySelector("dialog"), pane = dialog.querySelector(".pane"), scale = 1;
+  function zoom(factor) {
+    var svg = pane.querySelector("svg");
+    if (!svg) { return; }
+    var old = scale, x = pane.scrollLeft + pane.clientWidth / 2, y = pane.scrollTop + pane.clientHeight / 2;
+    scale = Math.min(Math.max(scale * factor, 1), 12);
+    svg.style.width = (100 * scale) + "%";
+    label(svg);
+    pane.scrollTo(x * scale / old - pane.clientWidth / 2, y * scale / old - pane.clientHeight / 2);
+  }
+  document.querySelectorAll(".shot").forEach(function (shot) {
+    shot.addEventListener("click", function () {
+      pane.replaceChildren(shot.querySelector("svg").cloneNode(true));
+      scale = 1;
+      dialog.showModal();
+      zoom(1);
+    });
+  });
+  dialog.querySelectorAll("button").forEach(function (button) {
+    button.addEventListener("click", function () {
+      if (button.value === "close") { dialog.close(); } else { zoom(button.value === "in" ? 1.5 : 1 / 1.5); }
+    });
+  });
+  pane.addEventListener("dblclick", function () { zoom(1.5); });
+}());
