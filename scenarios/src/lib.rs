@@ -1,1 +1,11 @@
-//! placeholder
+//! Rigs, catalogues and scenarios as files, and the command `tracetwin` that composes twin, station, pool and reports.
+
+pub mod cli;
+pub mod doctor;
+pub mod error;
+pub mod onnx;
+pub mod output;
+pub mod picture;
+pub mod run;
+pub mod scan;
+pub mod scenario;

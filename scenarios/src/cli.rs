@@ -1,0 +1,88 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+use crate::scenario::schema::Format;
+use crate::{doctor, output, scan};
+
+/// The twin of a drug-package scanning station, and the station's reader.
+///
+/// Results go to standard output, everything else to standard error. Exit codes: 0 held; 1 fell short of a threshold, or refused by a rule; 2 bad
+/// input; 3 device or environment.
+#[derive(Debug, Parser)]
+#[command(name = "tracetwin", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `tracetwin` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Drop a scenario's packages, photograph them, read the codes, reconcile the order with the code pool, and report.
+    Run(RunArguments),
+    /// Read the codes in pictures: any picture, no calibration needed.
+    Scan {
+        /// Picture files, or folders with pictures in them.
+        #[arg(required = true, value_name = "IMAGE")]
+        images: Vec<PathBuf>,
+        /// Print one JSON object per code, one per line.
+        #[arg(long)]
+        jsonl: bool,
+    },
+    /// Say what is there, what is missing, and how to get it.
+    Doctor {
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a file format's JSON Schema.
+    Schema {
+        /// Which format.
+        #[arg(value_enum, default_value_t = Format::Scenario)]
+        format: Format,
+    },
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunArguments {
+    /// The scenario file.
+    #[arg(value_name = "FILE")]
+    pub scenario: PathBuf,
+    /// Overrides the scenario's seed.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where the results go [default: out/SCENARIO-SEED]. Results of an earlier run in it are replaced.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the summary as JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Write a picture of every stage of reading, for every frame, into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub trace_stages: Option<PathBuf>,
+    /// Record the cycle's frames in this folder, as hardware would have delivered them.
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Whatever ended the command, with its exit code.
+pub fn execute(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Run(arguments) => crate::run::command(&arguments),
+        Command::Scan { images, jsonl } => scan::command(&images, jsonl),
+        Command::Doctor { json } => doctor::command(json),
+        Command::Schema { format } => {
+            let schema = crate::scenario::schema::schema(format);
+            output::line(&serde_json::to_string_pretty(&schema).unwrap_or_default())
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Finding the ONNX Runtime library and really loading it.
+
+use std::path::{Path, PathBuf};
+
+/// Where the library lies below a workspace or beside an installed program.
+const PLACE: &str = "vendor/onnxruntime/libonnxruntime.so";
+
+/// The library, loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnnxRuntime {
+    /// The file.
+    pub path: PathBuf,
+    /// Its version, as its build names it.
+    pub version: String,
+}
+
+/// Finds the library: `ORT_DYLIB_PATH`, or `vendor/onnxruntime/libonnxruntime.so` in a folder above the executable or the working folder.
+pub fn find() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
+        return Some(path.into());
+    }
+    let starts = [std::env::current_exe().ok(), std::env::current_dir().ok()];
+    starts.iter().flatten().flat_map(|start| start.ancestors()).map(|folder| folder.join(PLACE)).find(|path| path.exists())
+}
+
+/// Loads the library at `path` and asks it for its version.
+///
+/// # Errors
+/// In words: it is missing, no such library, or too old.
+pub fn load(path: &Path) -> Result<OnnxRuntime, String> {
+    if !path.exists() {
+        return Err(format!("{} does not exist", path.display()));
+    }
+    // Beside the executable is where a relative path would be looked for otherwise.
+    let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
+    let _environment = ort::init_from(&absolute).map_err(|error| error.to_string())?;
+    let version = version(&absolute).unwrap_or_else(|| ort::info().to_owned());
+    Ok(OnnxRuntime { path: path.to_owned(), version })
+}
+
+/// The version that the library itself names. `ort` asks for it too, but keeps the answer to itself.
+#[allow(unsafe_code, reason = "the library is a C library; ort has loaded and checked it before")]
+fn version(path: &Path) -> Option<String> {
+    type Getter = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
+    // SAFETY: the library is loaded already, so its initialisers do not run again.
+    let library = unsafe { libloading::Library::new(path) }.ok()?;
+    // SAFETY: this is the symbol's type in onnxruntime_c_api.h, and `ort` has called it on the same library.
+    let base = unsafe { library.get::<Getter>(b"OrtGetApiBase").ok()?() };
+    // SAFETY: the pointer is to a static of the library, and the string it returns is one, too; it is copied before the handle is dropped.
+    let text = unsafe { std::ffi::CStr::from_ptr((base.as_ref()?.GetVersionString)()) };
+    text.to_str().ok().map(str::to_owned)
+}

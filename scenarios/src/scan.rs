@@ -1,0 +1,129 @@
+//! `tracetwin scan`: the codes in pictures.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use scanner_core::codes::{Role, Symbology};
+use scanner_core::vision::{Corners, Reading, Scanner};
+use serde::Serialize;
+
+use crate::error::{BAD_INPUT, Failure, Result};
+use crate::output::{self, Progress};
+use crate::picture;
+
+/// One code in one picture, as `--jsonl` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScanLine<'a> {
+    /// The picture's path, as it was given or found in a folder.
+    pub image: &'a str,
+    /// What the symbol says; FNC1 as the control character GS (0x1D).
+    pub text: &'a str,
+    /// How it is printed.
+    pub format: Symbology,
+    /// What it is good for.
+    pub role: Role,
+    /// Where it is, px, (0, 0) at the centre of the top-left pixel. Linear: start-top, stop-top, stop-bottom, start-bottom; matrix: from the
+    /// finder's corner, clockwise.
+    pub corners: Corners,
+    /// Smallest projected length along the code ÷ modules.
+    pub px_per_module: f64,
+    /// Confidence over the runner-up; what acceptance was decided on.
+    pub margin: f64,
+    /// Wall time of the whole picture, reading the file included; the same for all its codes.
+    pub seconds: f64,
+}
+
+impl<'a> ScanLine<'a> {
+    fn new(image: &'a str, reading: &'a Reading, seconds: f64) -> Self {
+        Self {
+            image,
+            text: &reading.text,
+            format: reading.symbology,
+            role: reading.role,
+            corners: reading.corners,
+            px_per_module: reading.px_per_module,
+            margin: reading.evidence.margin,
+            seconds,
+        }
+    }
+
+    /// For people.
+    fn shown(&self) -> String {
+        format!(
+            "{}\t{}\t{}\t{}\t{:.2} px/module",
+            self.image,
+            key(&self.role),
+            key(&self.format),
+            output::printable(self.text),
+            self.px_per_module
+        )
+    }
+}
+
+/// A unit variant as serde names it.
+fn key(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+/// The codes in one picture file, and the seconds it took.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn scan_file(scanner: &Scanner, path: &Path) -> Result<(Vec<Reading>, f64)> {
+    let started = Instant::now();
+    let frame = picture::read(path)?;
+    let readings = scanner.scan(&frame).readings;
+    Ok((readings, started.elapsed().as_secs_f64()))
+}
+
+/// Runs the command. A picture that cannot be read does not keep the others from being read.
+///
+/// # Errors
+/// [`Failure::Input`] if any path or picture was at fault.
+pub fn command(images: &[PathBuf], jsonl: bool) -> Result<()> {
+    let mut faults: Vec<Failure> = Vec::new();
+    let mut files = Vec::new();
+    for path in images {
+        match picture::list(path) {
+            Ok(found) => files.extend(found),
+            Err(failure) => faults.push(failure),
+        }
+    }
+    let scanner = Scanner::default();
+    let mut progress = Progress::new();
+    let mut codes = 0;
+    for (index, file) in files.iter().enumerate() {
+        progress.show(&format!("{} of {}: {}", index + 1, files.len(), file.display()));
+        match scan_file(&scanner, file) {
+            Ok((readings, seconds)) => {
+                progress.clear();
+                let name = file.display().to_string();
+                codes += readings.len();
+                for reading in &readings {
+                    let line = ScanLine::new(&name, reading, seconds);
+                    let text = if jsonl { serde_json::to_string(&line).unwrap_or_default() } else { line.shown() };
+                    output::line(&text)?;
+                }
+            }
+            Err(failure) => faults.push(failure),
+        }
+    }
+    progress.clear();
+    if !jsonl {
+        output::note(&format!("{codes} codes in {} pictures", files.len()));
+    }
+    report(faults)
+}
+
+/// The last fault ends the command; those before it are said here.
+fn report(mut faults: Vec<Failure>) -> Result<()> {
+    let Some(last) = faults.pop() else { return Ok(()) };
+    debug_assert_eq!(last.exit_code(), BAD_INPUT);
+    for fault in faults {
+        output::note(format!("{:?}", miette::Report::new(fault)).trim_end());
+    }
+    Err(last)
+}

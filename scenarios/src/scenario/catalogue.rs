@@ -1,0 +1,302 @@
+//! A package catalogue as a file says it: kinds of packages, each a product with the range of its cartons' sizes and print.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use scanner_core::codes::PackLevel;
+use scanner_core::product::{Product, ProductError, Products};
+use serde::{Deserialize, Serialize};
+
+use super::document::{Checked, Place};
+
+/// The version of the format that is read here.
+pub const VERSION: u32 = 1;
+
+/// Modules of a Code 128 with 20 digits in code set C, without quiet zones: start, ten symbols and check of 11 each, stop of 13.
+const CODE128_MODULES: f64 = 145.0;
+
+/// Modules of quiet zone at each end of a Code 128.
+const QUIET_MODULES: f64 = 10.0;
+
+/// Clear space above and below a Code 128 that the print rules ask for, mm.
+const CLEAR_MM: f64 = 1.0;
+
+/// Room kept between a symbol's clear space and the face's edges, mm.
+const MARGIN_MM: f64 = 0.5;
+
+/// Modules per side, quiet zones included, of the largest Data Matrix that a GS1 string with trade item, expiry, batch and serial number needs.
+const MATRIX_MODULES: f64 = 34.0;
+
+/// Kinds of packages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Catalogue {
+    /// Version of this format: 1.
+    pub schema_version: u32,
+    /// What reports call it.
+    pub name: String,
+    /// What it stands for, and where its figures come from.
+    #[serde(default)]
+    pub description: String,
+    /// How codes are printed on kinds that say nothing else.
+    pub print: Print,
+    /// The kinds; one at least.
+    pub kinds: Vec<Kind>,
+}
+
+/// A kind of package: a product in its carton.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kind {
+    /// Where the figures come from; "assumption" where they are one.
+    #[serde(default)]
+    pub source: String,
+    /// How often it is drawn beside the other kinds.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// What is in it; the pool and studies use the same record.
+    pub product: Product,
+    /// Edge lengths of the carton.
+    pub size_mm: Size,
+    /// Mass per volume, kilograms per cubic metre, from and to; filled cartons: 200 to 500.
+    pub density_kg_m3: [f64; 2],
+    /// Share of the light that varnish mirrors at normal incidence, from and to; 0 for matt board.
+    pub gloss: [f64; 2],
+    /// Diffuse reflectance of the board, from and to.
+    pub board: [f64; 2],
+    /// How codes are printed on it, where the catalogue's `print` does not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub print: Option<Print>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// Edge lengths of a carton whose print stands upright: each from and to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Size {
+    /// Along the front panel's reading direction.
+    pub width: [f64; 2],
+    /// Of the front panel.
+    pub height: [f64; 2],
+    /// From front to back.
+    pub depth: [f64; 2],
+}
+
+/// How codes are printed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Print {
+    /// Face of the carton by name (`front`, `back`, `left`, `right`, `top`, `bottom`; top and bottom are the end flaps) and how often the
+    /// traceability code is on it.
+    pub faces: BTreeMap<FaceName, f64>,
+    /// X-dimension of Code 128, from and to. The national rule asks for 0.17 at least.
+    pub x_dimension_mm: [f64; 2],
+    /// Bar height of Code 128, from and to. The national rule asks for 8 at least.
+    pub bar_height_mm: [f64; 2],
+    /// Share of packages that carry a GS1 Data Matrix instead of a Code 128.
+    pub data_matrix_share: f64,
+    /// Module size of Data Matrix, from and to.
+    pub data_matrix_module_mm: [f64; 2],
+    /// Probability that an EAN-13 retail code is on the package too.
+    pub decoy_probability: f64,
+    /// X-dimension of the EAN-13, from and to.
+    #[serde(default = "decoy_x_dimension")]
+    pub decoy_x_dimension_mm: [f64; 2],
+    /// Bar height of the EAN-13, from and to.
+    #[serde(default = "decoy_height")]
+    pub decoy_height_mm: [f64; 2],
+    /// Reflectance of the bars, from and to.
+    pub ink: [f64; 2],
+    /// Reflectance of the field behind them, from and to.
+    pub paper: [f64; 2],
+    /// Reflectance of bands and fills in the artwork, from and to.
+    #[serde(default = "band")]
+    pub band: [f64; 2],
+    /// Reflectance of text in the artwork, from and to.
+    #[serde(default = "text")]
+    pub text: [f64; 2],
+}
+
+fn decoy_x_dimension() -> [f64; 2] {
+    [0.264, 0.33]
+}
+
+fn decoy_height() -> [f64; 2] {
+    [8.0, 16.0]
+}
+
+fn band() -> [f64; 2] {
+    [0.15, 0.6]
+}
+
+fn text() -> [f64; 2] {
+    [0.05, 0.2]
+}
+
+/// A face of a carton.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FaceName {
+    /// The front panel.
+    Front,
+    /// The back panel.
+    Back,
+    /// The left side.
+    Left,
+    /// The right side.
+    Right,
+    /// The upper end flap.
+    Top,
+    /// The lower end flap.
+    Bottom,
+}
+
+impl FaceName {
+    /// As files write it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Front => "front",
+            Self::Back => "back",
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Top => "top",
+            Self::Bottom => "bottom",
+        }
+    }
+
+    /// Width and height of the face on a carton of `width`, `height`, `depth`.
+    fn extent(self, [width, height, depth]: [f64; 3]) -> [f64; 2] {
+        match self {
+            Self::Front | Self::Back => [width, height],
+            Self::Left | Self::Right => [depth, height],
+            Self::Top | Self::Bottom => [width, depth],
+        }
+    }
+}
+
+impl Kind {
+    /// The print that holds for this kind.
+    pub fn print<'a>(&'a self, catalogue: &'a Catalogue) -> &'a Print {
+        self.print.as_ref().unwrap_or(&catalogue.print)
+    }
+
+    /// The largest edge lengths it can have, mm.
+    pub fn largest_mm(&self) -> [f64; 3] {
+        [self.size_mm.width[1], self.size_mm.height[1], self.size_mm.depth[1]]
+    }
+}
+
+impl Catalogue {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// The first fault, at its key below `place`.
+    pub fn check(&self, place: &Place) -> Checked<()> {
+        place.version(self.schema_version, VERSION)?;
+        place.name("name", &self.name, &mut BTreeSet::new())?;
+        check_print(&self.print, &place.under("print"))?;
+        if self.kinds.is_empty() {
+            return Err(place.fault("kinds", "a catalogue without kinds is empty").with_help_boxed("add a table `[[kinds]]`"));
+        }
+        let mut ids = BTreeSet::new();
+        for (index, kind) in self.kinds.iter().enumerate() {
+            let place = place.under(&format!("kinds.{index}"));
+            place.name("product.id", &kind.product.id, &mut ids)?;
+            self.check_kind(kind, &place)?;
+            // One after the other, so that a clash is laid to the later of the two.
+            let so_far = self.kinds[..=index].iter().map(|kind| kind.product.clone());
+            Products::new(so_far).map_err(|error| place.fault(product_key(&error), error.to_string()))?;
+        }
+        if self.kinds.iter().all(|kind| kind.weight <= 0.0) {
+            return Err(place.fault("kinds", "all weights are zero, so no kind can be drawn"));
+        }
+        Ok(())
+    }
+
+    fn check_kind(&self, kind: &Kind, place: &Place) -> Checked<()> {
+        place.within("weight", kind.weight, 0.0, 1e6)?;
+        if kind.product.prefixes(PackLevel::SmallestPack).next().is_none() {
+            return Err(place.fault("product.code_prefixes", "no prefix for the smallest pack, which is what lies on the plate"));
+        }
+        let size = place.under("size_mm");
+        for (key, range) in [("width", kind.size_mm.width), ("height", kind.size_mm.height), ("depth", kind.size_mm.depth)] {
+            size.range(key, range, 5.0, 1000.0)?;
+        }
+        let ranges = [kind.size_mm.width, kind.size_mm.height, kind.size_mm.depth];
+        if let Some(nominal) = kind.product.size_mm
+            && let Some(edge) = (0..3).find(|i| !(ranges[*i][0]..=ranges[*i][1]).contains(&nominal[*i]))
+        {
+            let [from, to] = ranges[edge];
+            return Err(place.fault("product.size_mm", format!("the nominal edge of {} mm is not in the kind's range, {from} to {to} mm", nominal[edge])));
+        }
+        place.range("density_kg_m3", kind.density_kg_m3, 1.0, 25_000.0)?;
+        place.range("gloss", kind.gloss, 0.0, 1.0)?;
+        place.range("board", kind.board, 0.0, 1.0)?;
+        if let Some(print) = &kind.print {
+            check_print(print, &place.under("print"))?;
+        }
+        let print = kind.print(self);
+        let smallest = [kind.size_mm.width[0], kind.size_mm.height[0], kind.size_mm.depth[0]];
+        let linear = [
+            (CODE128_MODULES + 2.0 * QUIET_MODULES) * print.x_dimension_mm[0] + 2.0 * MARGIN_MM,
+            print.bar_height_mm[0] + 2.0 * (CLEAR_MM + MARGIN_MM),
+        ];
+        let matrix = [MATRIX_MODULES * print.data_matrix_module_mm[0] + 2.0 * MARGIN_MM; 2];
+        for (what, [length, across], used) in
+            [("Code 128", linear, print.data_matrix_share < 1.0), ("Data Matrix", matrix, print.data_matrix_share > 0.0)]
+        {
+            let fits = |face: FaceName| {
+                let [w, h] = face.extent(smallest);
+                (length <= w && across <= h) || (length <= h && across <= w)
+            };
+            if used && !print.faces.iter().any(|(face, weight)| *weight > 0.0 && fits(*face)) {
+                let message = format!("a {what} of {length:.1} × {across:.1} mm, quiet zones included, fits on no face that may carry it");
+                let advice = "make the carton larger, the X-dimension smaller, or give a larger face a weight in `faces`";
+                return Err(place.fault("size_mm", message).with_help_boxed(advice));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The key that a product's fault is about.
+fn product_key(error: &ProductError) -> &'static str {
+    match error {
+        ProductError::Empty { field: "names.generic", .. } => "product.names.generic",
+        ProductError::Empty { field: "unit", .. } => "product.unit",
+        ProductError::Empty { .. } | ProductError::DuplicateId { .. } => "product.id",
+        ProductError::PackQuantity { .. } => "product.pack_quantity",
+        ProductError::Size { .. } => "product.size_mm",
+        ProductError::MedListCode { .. } => "product.med_list_codg",
+        ProductError::DuplicatePrefix { .. } => "product.code_prefixes",
+        ProductError::DuplicateGtin { .. } => "product.gtin",
+    }
+}
+
+fn check_print(print: &Print, place: &Place) -> Checked<()> {
+    for (face, weight) in &print.faces {
+        place.within(&format!("faces.{}", face.key()), *weight, 0.0, 1e6)?;
+    }
+    if !print.faces.values().any(|weight| *weight > 0.0) {
+        return Err(place.fault("faces", "no face can carry the code"));
+    }
+    // The lower ends are the national print rules'.
+    place.range("x_dimension_mm", print.x_dimension_mm, 0.17, 2.0)?;
+    place.range("bar_height_mm", print.bar_height_mm, 8.0, 200.0)?;
+    place.range("decoy_x_dimension_mm", print.decoy_x_dimension_mm, 0.05, 5.0)?;
+    place.range("decoy_height_mm", print.decoy_height_mm, 1.0, 200.0)?;
+    place.range("band", print.band, 0.0, 1.0)?;
+    place.range("text", print.text, 0.0, 1.0)?;
+    place.range("data_matrix_module_mm", print.data_matrix_module_mm, 0.05, 5.0)?;
+    place.within("data_matrix_share", print.data_matrix_share, 0.0, 1.0)?;
+    place.within("decoy_probability", print.decoy_probability, 0.0, 1.0)?;
+    place.range("ink", print.ink, 0.0, 1.0)?;
+    place.range("paper", print.paper, 0.0, 1.0)?;
+    if print.ink[1] >= print.paper[0] {
+        return Err(place.fault("ink", format!("bars of reflectance {} on a field of {} cannot be told apart", print.ink[1], print.paper[0])));
+    }
+    Ok(())
+}

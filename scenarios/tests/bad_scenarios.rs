@@ -1,0 +1,249 @@
+//! Every fault of a scenario is one error that names file, line and key.
+
+use std::path::{Path, PathBuf};
+
+use scenarios::error::{Failure, InputError};
+use scenarios::scenario::Scenario;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `file` of the crate with `from` replaced by `to` in it (or in the rig or catalogue it refers to), in a folder of its own.
+fn spoilt(file: &str, spoil: &str, from: &str, to: &str) -> (tempfile::TempDir, PathBuf) {
+    let there = tempfile::tempdir().expect("a folder");
+    for part in ["rigs", "catalogues"] {
+        std::fs::create_dir(there.path().join(part)).expect("a folder");
+        for entry in std::fs::read_dir(folder().join(part)).expect("the crate's folder") {
+            let path = entry.expect("an entry").path();
+            std::fs::copy(&path, there.path().join(part).join(path.file_name().expect("a name"))).expect("a copy");
+        }
+    }
+    let scenario = there.path().join(file);
+    std::fs::copy(folder().join(file), &scenario).expect("a copy");
+    let target = there.path().join(spoil);
+    let text = std::fs::read_to_string(&target).expect("the file");
+    assert!(text.contains(from), "{spoil} no longer contains {from:?}");
+    std::fs::write(&target, text.replacen(from, to, 1)).expect("the spoilt file");
+    (there, scenario)
+}
+
+/// The fault that spoiling gives, and the line it stands in.
+#[track_caller]
+fn fault(spoil: &str, from: &str, to: &str) -> InputError {
+    let (there, scenario) = spoilt("demo.toml", spoil, from, to);
+    let failure = Scenario::load(&scenario).expect_err("a fault");
+    assert_eq!(failure.exit_code(), 2, "{failure}");
+    let Failure::File(error) = failure else { panic!("{failure}") };
+    assert_eq!(Path::new(error.file()), there.path().join(spoil), "the file is named");
+    *error
+}
+
+/// The text of the line that is named.
+fn line_of(spoil: &str, from: &str, to: &str, error: &InputError) -> String {
+    let (there, _) = spoilt("demo.toml", spoil, from, to);
+    let text = std::fs::read_to_string(there.path().join(spoil)).expect("the file");
+    text.lines().nth(error.line() - 1).unwrap_or_default().to_owned()
+}
+
+#[track_caller]
+fn check(spoil: &str, from: &str, to: &str, key: &str, line: &str, message: &str, advice: Option<&str>) {
+    let error = fault(spoil, from, to);
+    assert_eq!(error.key(), key, "{error}");
+    assert!(error.message().contains(message), "{error}");
+    assert_eq!(line_of(spoil, from, to, &error), line, "{error}");
+    if let Some(advice) = advice {
+        assert!(error.advice().is_some_and(|given| given.contains(advice)), "{:?}", error.advice());
+    }
+}
+
+const RIG: &str = "rigs/four-cameras.toml";
+const CATALOGUE: &str = "catalogues/cartons.toml";
+
+#[test]
+fn scenarios_of_the_crate_are_sound() {
+    for file in ["demo.toml", "closer.toml", "golden-small.toml"] {
+        let scenario = Scenario::load(&folder().join(file)).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(scenario.sha256().len(), 64);
+    }
+    let demo = Scenario::load(&folder().join("demo.toml")).expect("sound");
+    let sizes: Vec<[u32; 2]> = demo.rig.cameras.iter().map(|camera| camera.size_px).collect();
+    assert_eq!(sizes, [[4096, 3000], [2448, 2048], [2448, 2048], [2448, 2048]]);
+    assert_eq!((demo.rig.plate.radius_mm, demo.body.load.packages, demo.body.cycle.stops_deg.len()), (300.0, 20, 6));
+    assert_eq!((demo.body.order.lines_from_load, demo.body.pool.units), (Some(20), 10_000));
+    assert!(demo.catalogue.kinds.len() >= 8);
+}
+
+#[test]
+fn an_unknown_key() {
+    check("demo.toml", "packages = 20", "packages = 20\npakages = 3", "load.pakages", "pakages = 3", "unknown key `pakages`", Some("did you mean `packages`?"));
+}
+
+#[test]
+fn a_wrong_unit() {
+    let advice = Some("did you mean `radius_mm`? It is given in millimetres");
+    check(RIG, "radius_mm = 300", "radius_cm = 30", "plate.radius_cm", "radius_cm = 30", "unknown key `radius_cm`", advice);
+}
+
+#[test]
+fn an_unknown_key_in_an_array_of_tables() {
+    let advice = Some("did you mean `eye_mm`?");
+    check(RIG, "eye_mm = [0, 0, 1240]", "eye_m = [0, 0, 1.24]", "cameras[0].eye_m", "eye_m = [0, 0, 1.24]", "unknown key", advice);
+}
+
+#[test]
+fn a_key_that_is_missing() {
+    check(RIG, "friction = 0.45\n", "", "plate", "[plate]", "missing field `friction`", Some("add `friction`"));
+}
+
+#[test]
+fn a_value_of_the_wrong_type() {
+    check(RIG, "radius_mm = 300", "radius_mm = \"30 cm\"", "plate.radius_mm", "radius_mm = \"30 cm\"", "invalid type", None);
+}
+
+#[test]
+fn a_negative_size() {
+    check(
+        CATALOGUE,
+        "size_mm = { width = [108.1, 121.9]",
+        "size_mm = { width = [-108.1, 121.9]",
+        "kinds[0].size_mm.width[0]",
+        "size_mm = { width = [-108.1, 121.9], height = [33.8, 38.2], depth = [24.4, 27.6] }",
+        "-108.1 is not between",
+        None,
+    );
+}
+
+#[test]
+fn a_number_that_is_none() {
+    check(RIG, "ambient = 0.12", "ambient = nan", "ambient", "ambient = nan", "not a finite number", None);
+}
+
+#[test]
+fn a_package_larger_than_the_plate() {
+    // The plate is the rig's and the carton the catalogue's; that they are put together is the scenario's fault.
+    let (there, scenario) = spoilt("demo.toml", RIG, "radius_mm = 300", "radius_mm = 60");
+    let Err(Failure::File(error)) = Scenario::load(&scenario) else { panic!("a fault") };
+    assert_eq!((Path::new(error.file()), error.key()), (there.path().join("demo.toml").as_path(), "load.packages"));
+    assert!(error.message().contains("larger than the plate of radius 60 mm"), "{error}");
+}
+
+#[test]
+fn a_rig_without_cameras() {
+    let (there, scenario) = spoilt("demo.toml", RIG, "ambient", "ambient");
+    let rig = there.path().join(RIG);
+    let text = std::fs::read_to_string(&rig).expect("the rig");
+    let without = text.split("[[cameras]]").next().expect("a beginning").replacen("ambient", "cameras = []\nambient", 1);
+    std::fs::write(&rig, without).expect("the rig");
+    let error = match Scenario::load(&scenario) {
+        Err(Failure::File(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((error.key(), error.message()), ("cameras", "a rig without cameras sees nothing"));
+}
+
+#[test]
+fn a_camera_that_looks_past_the_plate() {
+    check(
+        RIG,
+        "target_mm = [0, 0, 15]",
+        "target_mm = [2000, 3000, 15]",
+        "cameras[1].target_mm",
+        "target_mm = [2000, 3000, 15]",
+        "the field of view of camera `side-30` misses the plate",
+        None,
+    );
+}
+
+#[test]
+fn a_camera_with_an_open_orientation() {
+    check(RIG, "up = [0, 1, 0]", "up = [0, 0, 1]", "cameras[0].up", "up = [0, 0, 1]", "line of sight", Some("up = [0, 1, 0]"));
+}
+
+#[test]
+fn a_pattern_with_an_unknown_lamp() {
+    check(
+        RIG,
+        "lamps = { south = 1.0 }",
+        "lamps = { soth = 1.0 }",
+        "patterns[1].lamps.soth",
+        "lamps = { soth = 1.0 }",
+        "a lamp `soth` that the rig does not have",
+        Some("did you mean `south`?"),
+    );
+}
+
+#[test]
+fn a_cycle_with_an_unknown_pattern() {
+    check("demo.toml", "[\"all\"]", "[\"al\"]", "cycle.patterns[0]", "patterns = [\"al\"]", "no light pattern `al`", None);
+}
+
+#[test]
+fn an_order_for_an_unknown_product() {
+    let lines = "lines = [{ product = \"aspirin\", packages = 1 }]";
+    check("demo.toml", "lines_from_load = 20", lines, "order.lines[0].product", lines, "no product `aspirin`", None);
+}
+
+#[test]
+fn a_rig_file_that_is_missing() {
+    let line = "rig = { file = \"rigs/none.toml\" }";
+    check("demo.toml", "rig = { file = \"rigs/four-cameras.toml\" }", line, "rig.file", line, "there is no such file", None);
+}
+
+#[test]
+fn a_key_beside_a_reference() {
+    let line = "rig = { file = \"rigs/four-cameras.toml\", ambient = 0.1 }";
+    check("demo.toml", "rig = { file = \"rigs/four-cameras.toml\" }", line, "rig.ambient", line, "unknown key `ambient`", None);
+}
+
+#[test]
+fn a_scenario_without_a_rig() {
+    check("demo.toml", "rig = { file = \"rigs/four-cameras.toml\" }", "", "rig", "schema_version = 1", "missing key `rig`", Some("rig = { file"));
+}
+
+#[test]
+fn a_newer_version() {
+    check("demo.toml", "schema_version = 1", "schema_version = 2", "schema_version", "schema_version = 2", "newer version", None);
+}
+
+#[test]
+fn a_prefix_of_two_products() {
+    let text = std::fs::read_to_string(folder().join(CATALOGUE)).expect("the catalogue");
+    let first = text.split("prefix = \"").nth(1).and_then(|rest| rest.get(..7)).expect("a prefix").to_owned();
+    let second = text.split("prefix = \"").nth(4).and_then(|rest| rest.get(..7)).expect("a prefix").to_owned();
+    let error = fault(CATALOGUE, &second, &first);
+    assert_eq!(error.key(), "kinds[1].product.code_prefixes");
+    assert!(error.message().contains("belongs to"), "{error}");
+}
+
+#[test]
+fn a_code_that_fits_on_no_face() {
+    let error = fault(CATALOGUE, "x_dimension_mm = [0.17, 0.33]", "x_dimension_mm = [1.2, 1.3]");
+    assert_eq!(error.key(), "kinds[0].size_mm");
+    assert!(error.message().contains("fits on no face"), "{error}");
+}
+
+#[test]
+fn a_fault_of_syntax() {
+    let error = fault("demo.toml", "packages = 20", "packages = = 20");
+    assert_eq!(error.line(), 11, "{error}");
+}
+
+#[test]
+fn a_scenario_file_that_is_missing() {
+    let failure = Scenario::load(Path::new("no/such.toml")).expect_err("a fault");
+    assert_eq!((failure.exit_code(), failure.to_string()), (2, "no/such.toml: no such file".to_owned()));
+}
+
+#[test]
+fn an_inline_rig_is_the_same_rig() {
+    let (there, scenario) = spoilt("golden-small.toml", "rigs/small.toml", "ambient", "ambient");
+    let by_reference = Scenario::load(&scenario).expect("sound");
+    let rig = std::fs::read_to_string(there.path().join("rigs/small.toml")).expect("the rig");
+    let inline: String = rig.lines().map(|line| line.replace("[[", "[[rig.")).map(|line| if line.starts_with('[') && !line.starts_with("[[") { line.replacen('[', "[rig.", 1) } else { line } + "\n").collect();
+    let text = std::fs::read_to_string(&scenario).expect("the scenario").replace("rig = { file = \"rigs/small.toml\" }\n", "");
+    std::fs::write(&scenario, format!("{text}\n[rig]\n{inline}")).expect("the scenario");
+    let inline = Scenario::load(&scenario).expect("sound");
+    assert_eq!(inline, by_reference);
+    assert_eq!(inline.sha256(), by_reference.sha256());
+}
