@@ -76,8 +76,7 @@ fn figure(run: &RunRecord, index: usize, frame: &FrameRecord) -> String {
         run.views.iter().filter(|view| view.frame == index).filter_map(|view| Kind::of(view).map(|kind| (kind, view))).collect();
     let count = |kind| views.iter().filter(|(of, _)| *of == kind).count();
     let (found, missed) = (count(Kind::Found), count(Kind::Missed));
-    let number = index + 1;
-    let (camera, stop, angle, pattern) = (&frame.camera, frame.stop + 1, frame.turntable_deg, &frame.pattern);
+    let (camera, stop, angle, pattern) = (&frame.camera, frame.stop, frame.turntable_deg, &frame.pattern);
     let (mut more_en, mut more_zh) = (String::new(), String::new());
     if !frame.misreads.is_empty() {
         more_en += &format!(", {} misread", frame.misreads.len());
@@ -88,8 +87,8 @@ fn figure(run: &RunRecord, index: usize, frame: &FrameRecord) -> String {
         more_zh += "，帧不完整";
     }
     let caption = both(
-        &format!("Frame {number}: camera {camera}, stop {stop} ({angle:.0}°), light {pattern} · {found} found, {missed} missed{more_en}"),
-        &format!("第 {number} 帧：相机 {camera}，第 {stop} 停位（{angle:.0}°），光源 {pattern} · 识读 {found}，漏读 {missed}{more_zh}"),
+        &format!("Frame {index}: camera {camera}, stop {stop} ({angle:.0}°), light {pattern} · {found} found, {missed} missed{more_en}"),
+        &format!("帧 {index}：相机 {camera}，停位 {stop}（{angle:.0}°），光源 {pattern} · 识读 {found}，漏读 {missed}{more_zh}"),
     );
     format!(
         "<figure><button type=\"button\" class=\"shot\">{}</button><figcaption>{caption}</figcaption></figure>\n",
@@ -181,7 +180,7 @@ impl Labels {
     }
 
     fn place(&mut self, corners: &[[f64; 2]; 4], text: &str) -> [f64; 2] {
-        let half = text.chars().count() as f64 * self.size * 0.29;
+        let half = text.chars().count() as f64 * self.size * 0.34;
         let [x, above] = Self::above(corners, self.size);
         let bottom = corners.iter().map(|c| c[1]).fold(f64::NEG_INFINITY, f64::max);
         let centre = corners.iter().map(|c| c[1]).sum::<f64>() / 4.0;
@@ -210,9 +209,9 @@ mod tests {
         let corners = [[10.0, 100.0], [110.0, 100.0], [110.0, 130.0], [10.0, 130.0]];
         let first = labels.place(&corners, "1.23 px/module");
         let second = labels.place(&corners, "1.23 px/module");
-        assert_eq!(first, [81.2, 93.0]);
-        assert_eq!(second, [81.2, 150.0]);
+        assert_eq!(first, [95.2, 93.0]);
+        assert_eq!(second, [95.2, 150.0]);
         let outside = labels.place(&corners.map(|[x, y]| [x + 2000.0, y - 900.0]), "x");
-        assert_eq!(outside, [1000.0 - 20.0 * 0.29, 20.0]);
+        assert_eq!(outside, [1000.0 - 20.0 * 0.34, 20.0]);
     }
 }

@@ -49,9 +49,9 @@ pub(super) fn thresholds(run: &RunRecord) -> String {
     }
     let rows = run.thresholds.iter().map(|threshold| {
         let held = if threshold.held { tag("good", "held", "达标") } else { tag("bad", "fell short", "未达标") };
-        vec![held, xml(&threshold.name), xml(&threshold.required), xml(&threshold.observed)]
+        vec![xml(&threshold.name), xml(&threshold.required), xml(&threshold.observed), held]
     });
-    let head = [("", "", false), ("figure", "指标", false), ("asked for", "要求", false), ("found", "实际", false)];
+    let head = [("figure", "指标", false), ("asked for", "要求", false), ("found", "实际", false), ("verdict", "判定", false)];
     section(("Thresholds", "阈值判定"), ("", ""), &table(&head, rows))
 }
 
@@ -131,7 +131,7 @@ pub(super) fn packages(run: &RunRecord) -> String {
         };
         let rule = package.refused_rule.as_ref().map_or_else(String::new, |rule| format!("<br/><span class=\"soft\">{}</span>", xml(rule)));
         vec![
-            (package.index + 1).to_string(),
+            package.index.to_string(),
             xml(&package.name),
             code(&package.text),
             xml(&package.symbology.replace('_', " ")),
@@ -249,9 +249,9 @@ pub(super) fn frames(run: &RunRecord) -> String {
     let rows = run.frames.iter().enumerate().map(|(i, frame)| {
         let times = run.times.frames.iter().find(|times| times.frame == i);
         vec![
-            (i + 1).to_string(),
+            i.to_string(),
             xml(&frame.camera),
-            format!("{} ({:.0}°)", frame.stop + 1, frame.turntable_deg),
+            format!("{} ({:.0}°)", frame.stop, frame.turntable_deg),
             xml(&frame.pattern),
             format!("{} × {}", frame.width, frame.height),
             visible[i].to_string(),
