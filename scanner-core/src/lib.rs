@@ -2,5 +2,7 @@
 
 pub mod codes;
 pub mod date;
+pub mod pool;
 pub mod product;
+pub mod station;
 pub mod vision;

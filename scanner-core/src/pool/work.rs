@@ -1,0 +1,121 @@
+//! One transaction: every change of a unit goes through here, together with its entry in the ledger.
+
+use rusqlite::Connection;
+
+use super::{Act, EventKind, IdSource, LedgerEntry, PoolError, PoolOptions, Refusal, Reservation, Unit, UnitState, store};
+use crate::codes::unit_key;
+use crate::date::Date;
+
+/// What happens to a unit, beside its new state.
+pub(super) struct Event<'e> {
+    pub kind: EventKind,
+    pub quantity: u32,
+    pub order: Option<&'e str>,
+    pub original: Option<&'e str>,
+}
+
+impl Event<'_> {
+    /// Something that concerns the whole unit and no order.
+    pub fn plain(kind: EventKind, unit: &Unit) -> Self {
+        Self { kind, quantity: unit.remaining, order: None, original: None }
+    }
+}
+
+/// A transaction under way.
+pub(super) struct Work<'w> {
+    pub db: &'w Connection,
+    pub ids: &'w mut dyn IdSource,
+    pub options: &'w PoolOptions,
+    pub act: Act<'w>,
+    /// The day at the pharmacy.
+    pub today: Date,
+    sequence: u64,
+}
+
+impl<'w> Work<'w> {
+    pub fn begin(db: &'w Connection, ids: &'w mut dyn IdSource, options: &'w PoolOptions, act: Act<'w>) -> Result<Self, PoolError> {
+        let today = Date::of_timestamp(act.at, options.utc_offset_minutes);
+        Ok(Self { db, ids, options, act, today, sequence: store::last_sequence(db)? })
+    }
+
+    /// The unit that carries a text.
+    pub fn find(&self, code: &str) -> Result<Unit, PoolError> {
+        let key = unit_key(code).ok_or_else(|| Refusal::NotAUnitCode { code: code.into() })?;
+        Ok(store::unit(self.db, &key)?.ok_or_else(|| Refusal::Unknown { code: code.into() })?)
+    }
+
+    /// Puts a unit into the pool; its state must be [`UnitState::Registered`].
+    pub fn insert(&mut self, unit: &Unit) -> Result<(), PoolError> {
+        store::insert_unit(self.db, unit)?;
+        self.append(unit, None, &Event::plain(EventKind::Register, unit))?;
+        Ok(())
+    }
+
+    /// Takes a unit to another state and another number of pieces. Returns the event's id.
+    pub fn change(&mut self, unit: &mut Unit, to: UnitState, remaining: u32, event: &Event<'_>) -> Result<String, PoolError> {
+        let from = unit.state;
+        // Pieces of a split pack that come back leave it as it is.
+        let stays = event.kind == EventKind::Return && from == to;
+        if !stays && !from.may_become(to) {
+            return Err(Refusal::WrongState { code: unit.code.clone(), from, to }.into());
+        }
+        unit.state = to;
+        unit.remaining = remaining;
+        store::update_unit(self.db, &unit.key, to, remaining)?;
+        self.append(unit, Some(from), event)
+    }
+
+    fn append(&mut self, unit: &Unit, from: Option<UnitState>, event: &Event<'_>) -> Result<String, PoolError> {
+        self.sequence += 1;
+        let entry = LedgerEntry {
+            sequence: self.sequence,
+            event_id: self.ids.event_id(self.sequence)?,
+            original_event_id: event.original.map(str::to_owned),
+            at: self.act.at,
+            actor: self.act.actor.to_owned(),
+            cause: self.act.cause.to_owned(),
+            kind: event.kind,
+            key: unit.key.clone(),
+            from,
+            to: unit.state,
+            order: event.order.map(str::to_owned),
+            quantity: event.quantity,
+            remaining: unit.remaining,
+        };
+        store::append(self.db, &entry)?;
+        Ok(entry.event_id)
+    }
+
+    /// Holds pieces of an available or opened unit for an order.
+    pub fn hold(&mut self, unit: &mut Unit, order: &str, line: u32, quantity: u32) -> Result<Reservation, PoolError> {
+        let to = if unit.state == UnitState::Opened { UnitState::Opened } else { UnitState::Reserved };
+        let event = Event { kind: EventKind::Reserve, quantity, order: Some(order), original: None };
+        let event_id = self.change(unit, to, unit.remaining, &event)?;
+        let expires_at = self.act.at.plus(self.options.reservation_ttl);
+        let reservation = Reservation { order: order.into(), line, key: unit.key.clone(), quantity, expires_at, event_id };
+        store::insert_reservation(self.db, &reservation)?;
+        Ok(reservation)
+    }
+
+    /// Lets go of what a reservation holds.
+    pub fn let_go(&mut self, reservation: &Reservation, kind: EventKind) -> Result<Unit, PoolError> {
+        let mut unit = self.held_unit(reservation)?;
+        store::delete_reservation(self.db, reservation)?;
+        let to = if unit.state == UnitState::Opened { UnitState::Opened } else { UnitState::Available };
+        let event = Event { kind, quantity: reservation.quantity, order: Some(&reservation.order), original: Some(&reservation.event_id) };
+        let remaining = unit.remaining;
+        self.change(&mut unit, to, remaining, &event)?;
+        Ok(unit)
+    }
+
+    /// The unit of a reservation.
+    pub fn held_unit(&self, reservation: &Reservation) -> Result<Unit, PoolError> {
+        store::unit(self.db, &reservation.key)?.ok_or_else(|| PoolError::Damaged { what: format!("a reservation of unit {} without the unit", reservation.key) })
+    }
+
+    /// Pieces of a unit that no order holds.
+    pub fn free(&self, unit: &Unit) -> Result<u32, PoolError> {
+        let held: u32 = store::reservations_where(self.db, "key = ?1", [&unit.key])?.iter().map(|r| r.quantity).sum();
+        unit.remaining.checked_sub(held).ok_or_else(|| PoolError::Damaged { what: format!("more of unit {} is reserved than there is", unit.key) })
+    }
+}
