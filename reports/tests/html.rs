@@ -21,13 +21,13 @@ fn parsed(document: &str) -> (Vec<(String, Vec<(String, String)>)>, String) {
             Event::Start(tag) | Event::Empty(tag) => {
                 let attributes = tag.attributes().map(|attribute| {
                     let attribute = attribute.unwrap();
-                    let value = String::from_utf8(attribute.value.to_vec()).unwrap();
-                    (String::from_utf8(attribute.key.as_ref().to_vec()).unwrap(), quick_xml::escape::unescape(&value).unwrap().into_owned())
+                    let value = attribute.value.to_string();
+                    (attribute.key.as_ref().to_owned(), quick_xml::escape::unescape(&value).unwrap().into_owned())
                 });
-                elements.push((String::from_utf8(tag.name().as_ref().to_vec()).unwrap(), attributes.collect()));
+                elements.push((tag.name().as_ref().to_owned(), attributes.collect()));
             }
-            Event::Text(piece) => text.push_str(&String::from_utf8(piece.to_vec()).unwrap()),
-            Event::GeneralRef(name) => text.push_str(&format!("&{};", String::from_utf8(name.to_vec()).unwrap())),
+            Event::Text(piece) => text.push_str(&piece),
+            Event::GeneralRef(name) => text.push_str(&format!("&{};", &*name)),
             _ => {}
         }
     }

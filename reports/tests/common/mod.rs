@@ -117,11 +117,16 @@ fn fill(picture: &mut RgbImage, quad: [[f64; 2]; 4], grey: impl Fn(f64, f64) -> 
     let [a, b, _, d] = quad;
     let (u, v) = ([b[0] - a[0], b[1] - a[1]], [d[0] - a[0], d[1] - a[1]]);
     let area = u[0] * v[1] - u[1] * v[0];
-    for (x, y, pixel) in picture.enumerate_pixels_mut() {
+    let span = |axis: usize, size: u32| {
+        let (lo, hi) = quad.iter().fold((f64::INFINITY, 0.0_f64), |(lo, hi), c| (lo.min(c[axis]), hi.max(c[axis])));
+        (lo.max(0.0) as u32).min(size)..(hi as u32 + 1).min(size)
+    };
+    let (columns, rows) = (span(0, picture.width()), span(1, picture.height()));
+    for (x, y) in rows.flat_map(|y| columns.clone().map(move |x| (x, y))) {
         let p = [f64::from(x) - a[0], f64::from(y) - a[1]];
         let (s, t) = ((p[0] * v[1] - p[1] * v[0]) / area, (u[0] * p[1] - u[1] * p[0]) / area);
         if (0.0..1.0).contains(&s) && (0.0..1.0).contains(&t) {
-            *pixel = Rgb([grey(s, t); 3]);
+            picture.put_pixel(x, y, Rgb([grey(s, t); 3]));
         }
     }
 }
