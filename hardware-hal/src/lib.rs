@@ -10,6 +10,37 @@
 //! on any of them with faults injected ([`faulty_rig`]).
 //!
 //! ```
+//! # mod example {
+//! #     use hardware_hal::*;
+//! #     use std::time::Duration;
+//! #
+//! #     pub fn record(path: &std::path::Path) -> Result<()> {
+//! #         let exposure = Duration::from_millis(2);
+//! #         let settings = CameraSettings { format: PixelFormat::MONO8, exposure, gain_db: 0.0 };
+//! #         let capabilities = CameraCapabilities {
+//! #             id: "top".into(), size_px: [4, 3], formats: vec![PixelFormat::MONO8], exposure: (exposure, exposure), gain_db: (0.0, 0.0),
+//! #         };
+//! #         let rig = RigDescription {
+//! #             cameras: vec![CameraDescription { capabilities, settings, calibration: None }],
+//! #             lights: LightCapabilities { id: "lights".into(), patterns: vec!["ring".into(), "bar".into()], intensity: (0.0, 1.0) },
+//! #             turntable: Some(TurntableCapabilities {
+//! #                 id: "plate".into(), resolution_rad: 1e-3, max_speed_rad_s: 1.0, max_acceleration_rad_s2: 1.0,
+//! #             }),
+//! #         };
+//! #         let mut writer = RecordingWriter::create(path, rig)?;
+//! #         for sequence in 0..4u64 {
+//! #             let start = Timestamp(1_000_000_000 * sequence);
+//! #             let meta = FrameMeta {
+//! #                 camera: "top".into(), sequence, width: 4, height: 3, format: PixelFormat::MONO8, timestamp: start.plus(2 * exposure),
+//! #                 exposure: Exposure { start, duration: exposure }, calibration: None, complete: true,
+//! #                 turntable_angle_rad: Some((sequence / 2) as f64),
+//! #                 light_pattern: Some(["ring", "bar"][sequence as usize % 2].into()),
+//! #             };
+//! #             writer.push(&Frame::new(meta, Samples::U8(vec![sequence as u8; 12]))?)?;
+//! #         }
+//! #         writer.finish().map(|_| ())
+//! #     }
+//! # }
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("cycle");
 //! # example::record(&path)?;
@@ -43,38 +74,6 @@
 //! assert_eq!(seen.len(), 2 * 2 * 1, "two stops, two patterns, one camera");
 //! assert_eq!(seen[1], ("top".to_owned(), "bar".to_owned()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
-//! #
-//! # mod example {
-//! #     use hardware_hal::*;
-//! #     use std::time::Duration;
-//! #
-//! #     pub fn record(path: &std::path::Path) -> Result<()> {
-//! #         let exposure = Duration::from_millis(2);
-//! #         let settings = CameraSettings { format: PixelFormat::MONO8, exposure, gain_db: 0.0 };
-//! #         let capabilities = CameraCapabilities {
-//! #             id: "top".into(), size_px: [4, 3], formats: vec![PixelFormat::MONO8], exposure: (exposure, exposure), gain_db: (0.0, 0.0),
-//! #         };
-//! #         let rig = RigDescription {
-//! #             cameras: vec![CameraDescription { capabilities, settings, calibration: None }],
-//! #             lights: LightCapabilities { id: "lights".into(), patterns: vec!["ring".into(), "bar".into()], intensity: (0.0, 1.0) },
-//! #             turntable: Some(TurntableCapabilities {
-//! #                 id: "plate".into(), resolution_rad: 1e-3, max_speed_rad_s: 1.0, max_acceleration_rad_s2: 1.0,
-//! #             }),
-//! #         };
-//! #         let mut writer = RecordingWriter::create(path, rig)?;
-//! #         for sequence in 0..4u64 {
-//! #             let start = Timestamp(1_000_000_000 * sequence);
-//! #             let meta = FrameMeta {
-//! #                 camera: "top".into(), sequence, width: 4, height: 3, format: PixelFormat::MONO8, timestamp: start.plus(2 * exposure),
-//! #                 exposure: Exposure { start, duration: exposure }, calibration: None, complete: true,
-//! #                 turntable_angle_rad: Some((sequence / 2) as f64),
-//! #                 light_pattern: Some(["ring", "bar"][sequence as usize % 2].into()),
-//! #             };
-//! #             writer.push(&Frame::new(meta, Samples::U8(vec![sequence as u8; 12]))?)?;
-//! #         }
-//! #         writer.finish().map(|_| ())
-//! #     }
-//! # }
 //! ```
 //!
 //! Writing one is [`RecordingWriter::create`] with [`RigDescription::of`] the rig, then [`push`](RecordingWriter::push) for every frame, then

@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Calibration, CameraCapabilities, CameraSettings, Error, ErrorKind, Frame, FrameMeta, LightCapabilities, PixelFormat, PixelLayout,
-    Result, Rig, Samples, TurntableCapabilities,
+    Calibration, Camera, CameraCapabilities, CameraSettings, Error, ErrorKind, Frame, FrameMeta, LightCapabilities, PixelFormat,
+    PixelLayout, Result, Rig, Samples, TurntableCapabilities,
 };
 
 /// The version of the manifest that this build writes, and the only one it reads.
@@ -62,13 +62,13 @@ pub struct RigDescription {
 impl RigDescription {
     /// Describes a rig; to be called when the cameras are configured.
     pub fn of(rig: &Rig) -> Self {
-        let camera = |c: &Box<dyn crate::Camera>| CameraDescription {
+        let camera = |c: &dyn Camera| CameraDescription {
             capabilities: c.capabilities().clone(),
             settings: c.settings(),
             calibration: c.calibration().copied(),
         };
         Self {
-            cameras: rig.cameras.iter().map(camera).collect(),
+            cameras: rig.cameras.iter().map(|c| camera(c.as_ref())).collect(),
             lights: rig.lights.capabilities().clone(),
             turntable: rig.turntable.as_ref().map(|t| t.capabilities().clone()),
         }

@@ -1,4 +1,5 @@
 //! Recordings: what goes in comes out, what was damaged is named.
+#![allow(clippy::unwrap_used)] // the helpers of tests are tests
 
 mod fakes;
 

@@ -1,4 +1,5 @@
 //! A recording replayed as a rig.
+#![allow(clippy::unwrap_used)] // the helpers of tests are tests
 
 mod fakes;
 
@@ -7,7 +8,7 @@ use std::time::Duration;
 use fakes::{TIMEOUT, rig};
 use hardware_hal::conformance::{self, ANGLES_RAD};
 use hardware_hal::{
-    CameraSettings, Clock, ErrorKind, Frame, LightSetting, PixelFormat, PixelLayout, RecordingWriter, ReplayRig, Rig, RigDescription,
+    CameraSettings, ErrorKind, Frame, LightSetting, PixelFormat, PixelLayout, RecordingWriter, ReplayRig, Rig, RigDescription,
 };
 
 fn ring() -> LightSetting {

@@ -148,10 +148,13 @@ impl Camera for FakeCamera {
         if self.gone {
             return self.fail(ErrorKind::Disconnected, "gone");
         }
-        if self.triggered.is_some() && !self.has(Clause::CameraDoubleTrigger) {
-            if self.has(Clause::CameraRefusedTriggerChangesNothing) {
+        let counts_refused = self.has(Clause::CameraRefusedTriggerChangesNothing);
+        if !self.has(Clause::CameraDoubleTrigger)
+            && let Some(triggered) = &mut self.triggered
+        {
+            if counts_refused {
                 self.sequence += 1;
-                self.triggered.as_mut().unwrap().sequence += 1;
+                triggered.sequence += 1;
             }
             return self.fail(ErrorKind::WrongState, "triggered already");
         }
