@@ -1,6 +1,12 @@
 //! Ground truth: for scoring only, never for the pipeline.
 
-use crate::spec::{Face, SymbolKind};
+use hardware_hal::glam::{DVec2, DVec3};
+use hardware_hal::{Calibration, Pose, rig_from_plate};
+
+use crate::artwork::{ArtworkError, PlacedSymbol, SymbolPattern, print_faces};
+use crate::geometry::{PlacedBox, plate_blocks};
+use crate::shading;
+use crate::spec::{CameraSpec, Face, LampSpec, PatternSpec, Placement, Shape, SymbolKind, TwinSpec};
 
 /// What is true of one printed symbol in one frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,4 +52,305 @@ impl CodeTruth {
     pub fn nominal(&self) -> bool {
         self.incidence_deg <= 60.0 && self.glare_share <= 0.05 && self.blur_modules <= 1.0 && self.contrast >= 0.55
     }
+}
+
+/// Stations along a code at which its local px per module is measured.
+const STATIONS: usize = 17;
+/// Columns (along the reading direction, quiet zones included) and rows of the visibility samples.
+const COLUMNS: usize = 96;
+const ROWS: usize = 16;
+/// Columns and rows of the glare samples (quiet zones left out).
+const GLARE: [usize; 2] = [24, 6];
+/// Samples stand this far in front of the print, m: a package that touches it hides it, its own board does not.
+const LIFT: f64 = 0.2e-3;
+
+/// A load at rest with its prints: what ground truth of any frame is computed from.
+#[derive(Debug, Clone)]
+pub struct TruthScene<'a> {
+    spec: &'a TwinSpec,
+    /// `plate_from_box` of every package.
+    boxes: Vec<PlacedBox>,
+    /// All symbols, by package and then by index on the package.
+    symbols: Vec<SceneSymbol>,
+}
+
+#[derive(Debug, Clone)]
+struct SceneSymbol {
+    package: usize,
+    face: Face,
+    trace: bool,
+    gloss: f64,
+    placed: PlacedSymbol,
+}
+
+/// How a frame was taken, as far as ground truth goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct View<'a> {
+    /// The camera.
+    pub camera: &'a CameraSpec,
+    /// The plate's angle, rad.
+    pub turntable_angle: f64,
+    /// The light.
+    pub pattern: &'a PatternSpec,
+    /// Speed of the plate while the shutter was open, rad/s.
+    pub plate_speed_rad_s: f64,
+    /// How long the shutter was open, s.
+    pub exposure_s: f64,
+}
+
+impl<'a> View<'a> {
+    /// A view of a plate that stands still.
+    pub fn at_rest(camera: &'a CameraSpec, turntable_angle: f64, pattern: &'a PatternSpec) -> Self {
+        Self { camera, turntable_angle, pattern, plate_speed_rad_s: 0.0, exposure_s: camera.nominal_exposure_s }
+    }
+}
+
+/// What is true of every symbol in one frame; [`TruthScene`] is cheaper where a load is seen in more than one.
+///
+/// # Errors
+/// [`ArtworkError`] of a print that cannot be made.
+pub fn frame_truth(spec: &TwinSpec, placements: &[Placement], view: &View<'_>) -> Result<Vec<CodeTruth>, ArtworkError> {
+    Ok(TruthScene::new(spec, placements)?.frame(view))
+}
+
+impl<'a> TruthScene<'a> {
+    /// A load at rest; `placements` in the order of the packages (a package without one is not there).
+    ///
+    /// # Errors
+    /// [`ArtworkError`] of a print that cannot be made.
+    pub fn new(spec: &'a TwinSpec, placements: &[Placement]) -> Result<Self, ArtworkError> {
+        let boxes = spec
+            .packages
+            .iter()
+            .zip(placements)
+            .map(|(package, placement)| PlacedBox { pose: placement.plate_from_package(), half: package.shape.half_extents() })
+            .collect();
+        let mut symbols = Vec::new();
+        for (index, package) in spec.packages.iter().enumerate().take(placements.len()) {
+            for print in print_faces(package)? {
+                let (face, gloss) = (print.face, print.gloss);
+                symbols.extend(print.symbols.into_iter().map(|placed| SceneSymbol {
+                    package: index,
+                    face,
+                    trace: package.symbols[placed.index].trace,
+                    gloss,
+                    placed,
+                }));
+            }
+        }
+        symbols.sort_by_key(|s| (s.package, s.placed.index));
+        Ok(Self { spec, boxes, symbols })
+    }
+
+    /// What is true of every symbol in one frame, by package and then by symbol; symbols behind the camera's plane are left out, hidden ones are
+    /// there with `visible_fraction` 0.
+    pub fn frame(&self, view: &View<'_>) -> Vec<CodeTruth> {
+        let rig = rig_from_plate(view.turntable_angle);
+        let boxes: Vec<PlacedBox> = self.boxes.iter().map(|b| PlacedBox { pose: rig.then_from(&b.pose), half: b.half }).collect();
+        let scene = Frame { spec: self.spec, view, boxes, eye: view.camera.calibration.eye() };
+        self.symbols.iter().filter_map(|symbol| scene.truth(symbol)).collect()
+    }
+}
+
+/// The scene as it stands in one frame, in the rig frame.
+struct Frame<'a> {
+    spec: &'a TwinSpec,
+    view: &'a View<'a>,
+    boxes: Vec<PlacedBox>,
+    eye: DVec3,
+}
+
+/// A symbol in the rig frame: any point of it by metres along and down from its top-left corner.
+struct Surface<'a> {
+    symbol: &'a SceneSymbol,
+    pose: Pose,
+    size: [f64; 3],
+    normal: DVec3,
+}
+
+impl Surface<'_> {
+    fn point(&self, s: f64, t: f64) -> DVec3 {
+        let [u, v] = self.symbol.placed.point(s, t);
+        self.pose.transform_point(self.symbol.face.point(self.size, u, v))
+    }
+
+    fn centre(&self) -> DVec3 {
+        self.point(self.symbol.placed.width / 2.0, self.symbol.placed.height / 2.0)
+    }
+}
+
+impl Frame<'_> {
+    fn truth(&self, symbol: &SceneSymbol) -> Option<CodeTruth> {
+        let camera = &self.view.camera.calibration;
+        let Shape::Carton { size } = self.spec.packages[symbol.package].shape;
+        let pose = self.boxes[symbol.package].pose;
+        let surface = Surface { symbol, pose, size, normal: pose.rotation * symbol.face.axes().2 };
+        let placed = &symbol.placed;
+        let mut corners = [[0.0; 2]; 4];
+        for (corner, [u, v]) in corners.iter_mut().zip(placed.corners()) {
+            *corner = camera.project(pose.transform_point(symbol.face.point(size, u, v)))?.to_array();
+        }
+        let (w, h) = (placed.width, placed.height);
+        let start = camera.project(surface.point(0.0, h / 2.0))?;
+        let stop = camera.project(surface.point(w, h / 2.0))?;
+        let px_per_module = match &placed.pattern {
+            SymbolPattern::Linear { .. } => smallest_scale(camera, &surface)? * placed.x_dimension,
+            SymbolPattern::Matrix { size, .. } => area(&corners).sqrt() / *size as f64,
+        };
+        let (visible_fraction, visible) = self.visibility(&surface);
+        let centre = surface.centre();
+        Some(CodeTruth {
+            package: symbol.package,
+            symbol: placed.index,
+            text: placed.text.clone(),
+            kind: placed.kind,
+            trace: symbol.trace,
+            face: symbol.face,
+            corners,
+            visible_fraction,
+            visible,
+            px_per_module,
+            incidence_deg: surface.normal.dot((self.eye - centre).normalize_or_zero()).clamp(-1.0, 1.0).acos().to_degrees(),
+            glare_share: self.glare_share(&surface),
+            motion_blur_px: self.motion_blur(centre),
+            blur_modules: self.view.camera.sensor.blur_sigma_px / px_per_module,
+            grid_angle_deg: grid_angle_deg(stop - start),
+            contrast: if placed.paper > 0.0 { (placed.paper - placed.ink) / placed.paper } else { 0.0 },
+        })
+    }
+
+    /// Share of the samples seen, and whether that makes the code visible.
+    fn visibility(&self, surface: &Surface<'_>) -> (f64, bool) {
+        let placed = &surface.symbol.placed;
+        let [before, after, above, below] = placed.quiet;
+        let near = self.between(surface, self.eye);
+        let (mut seen, mut full_rows) = (0, 0);
+        for row in 0..ROWS {
+            let t = -above + (placed.height + above + below) * (row as f64 + 0.5) / ROWS as f64;
+            let in_row = (0..COLUMNS)
+                .filter(|column| {
+                    let s = -before + (placed.width + before + after) * (*column as f64 + 0.5) / COLUMNS as f64;
+                    self.sees(surface, surface.point(s, t), &near)
+                })
+                .count();
+            seen += in_row;
+            full_rows += usize::from(in_row == COLUMNS);
+        }
+        let visible = match placed.pattern {
+            SymbolPattern::Linear { .. } => 2 * full_rows >= ROWS,
+            SymbolPattern::Matrix { .. } => full_rows == ROWS,
+        };
+        (seen as f64 / (ROWS * COLUMNS) as f64, visible)
+    }
+
+    fn sees(&self, surface: &Surface<'_>, point: DVec3, near: &[&PlacedBox]) -> bool {
+        let [width, height] = self.view.camera.calibration.intrinsics.size_px.map(f64::from);
+        // A pixel covers half a unit around its centre.
+        let in_frame = self
+            .view
+            .camera
+            .calibration
+            .project(point)
+            .is_some_and(|p| p.x >= -0.5 && p.y >= -0.5 && p.x < width - 0.5 && p.y < height - 0.5);
+        in_frame && surface.normal.dot(self.eye - point) > 0.0 && self.is_clear(surface, point, self.eye, near)
+    }
+
+    /// Whether nothing stands between a place and a point of the print.
+    fn is_clear(&self, surface: &Surface<'_>, point: DVec3, from: DVec3, near: &[&PlacedBox]) -> bool {
+        let lifted = point + surface.normal * LIFT;
+        !near.iter().any(|b| b.blocks(from, lifted)) && !plate_blocks(&self.spec.plate, from, point)
+    }
+
+    /// The packages that could stand between a place and the symbol, its own left out: those whose sphere meets the tube from the one to the other.
+    fn between(&self, surface: &Surface<'_>, from: DVec3) -> Vec<&PlacedBox> {
+        let placed = &surface.symbol.placed;
+        let [before, after, above, below] = placed.quiet;
+        let centre = surface.centre();
+        let reach = DVec2::new(placed.width / 2.0 + before.max(after), placed.height / 2.0 + above.max(below)).length();
+        let ray = centre - from;
+        self.boxes
+            .iter()
+            .enumerate()
+            .filter(|(index, b)| {
+                let t = ((b.pose.translation - from).dot(ray) / ray.length_squared()).clamp(0.0, 1.0);
+                *index != surface.symbol.package && b.pose.translation.distance(from + ray * t) <= b.half.length() + reach + LIFT
+            })
+            .map(|(_, b)| b)
+            .collect()
+    }
+
+    /// Share of the symbol's area where the varnish mirrors more light than print of the symbol's mean reflectance scatters.
+    fn glare_share(&self, surface: &Surface<'_>) -> f64 {
+        let placed = &surface.symbol.placed;
+        if surface.symbol.gloss <= 0.0 || surface.normal.dot(self.eye - surface.centre()) <= 0.0 {
+            return 0.0;
+        }
+        let modules = match &placed.pattern {
+            SymbolPattern::Linear { modules } => modules,
+            SymbolPattern::Matrix { dark, .. } => dark,
+        };
+        let dark = modules.iter().filter(|m| **m).count() as f64 / modules.len().max(1) as f64;
+        let albedo = placed.ink * dark + placed.paper * (1.0 - dark);
+        let lamps: Vec<(&LampSpec, f64, Vec<&PlacedBox>)> = self
+            .view
+            .pattern
+            .lamps
+            .iter()
+            .filter_map(|(index, share)| self.spec.lamps.get(*index).map(|lamp| (lamp, *share, self.between(surface, lamp.position))))
+            .collect();
+        let [columns, rows] = GLARE;
+        let glares = |cell: &usize| {
+            let s = placed.width * ((cell % columns) as f64 + 0.5) / columns as f64;
+            let t = placed.height * ((cell / columns) as f64 + 0.5) / rows as f64;
+            let point = surface.point(s, t);
+            let to_eye = (self.eye - point).normalize_or_zero();
+            let lit = lamps.iter().map(|(lamp, share, near)| {
+                let reached = self.is_clear(surface, point, lamp.position, near);
+                (*lamp, if reached { *share } else { 0.0 })
+            });
+            let shaded = shading::radiance(point, surface.normal, to_eye, albedo, surface.symbol.gloss, lit, self.spec.ambient);
+            shaded.specular > shaded.diffuse
+        };
+        (0..columns * rows).filter(glares).count() as f64 / (columns * rows) as f64
+    }
+
+    /// Pixels that the symbol's centre travels while the shutter is open.
+    fn motion_blur(&self, centre: DVec3) -> f64 {
+        let turn = rig_from_plate(self.view.plate_speed_rad_s * self.view.exposure_s);
+        let camera = &self.view.camera.calibration;
+        match (camera.project(centre), camera.project(turn.transform_point(centre))) {
+            (Some(a), Some(b)) => a.distance(b),
+            _ => 0.0,
+        }
+    }
+}
+
+/// Pixels per metre along the reading direction, in the middle of the bars, at the station where it is smallest.
+fn smallest_scale(camera: &Calibration, surface: &Surface<'_>) -> Option<f64> {
+    let placed = &surface.symbol.placed;
+    let (step, middle) = (placed.x_dimension / 2.0, placed.height / 2.0);
+    let mut smallest = f64::INFINITY;
+    for station in 0..STATIONS {
+        let s = placed.width * station as f64 / (STATIONS - 1) as f64;
+        let ahead = camera.project(surface.point(s + step, middle))?;
+        let behind = camera.project(surface.point(s - step, middle))?;
+        smallest = smallest.min(ahead.distance(behind) / (2.0 * step));
+    }
+    Some(smallest)
+}
+
+/// Area of a quadrilateral (shoelace formula), px².
+fn area(corners: &[[f64; 2]; 4]) -> f64 {
+    let twice: f64 = (0..4)
+        .map(|i| {
+            let ([ax, ay], [bx, by]) = (corners[i], corners[(i + 1) % 4]);
+            ax * by - bx * ay
+        })
+        .sum();
+    twice.abs() / 2.0
+}
+
+/// Angle of a direction against the nearest pixel axis, degrees, 0 to 45.
+fn grid_angle_deg(direction: DVec2) -> f64 {
+    direction.y.abs().min(direction.x.abs()).atan2(direction.x.abs().max(direction.y.abs())).to_degrees()
 }

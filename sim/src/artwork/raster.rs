@@ -174,3 +174,148 @@ impl Surface {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artwork::{ArtworkError, encode, print_faces};
+    use crate::spec::{ArtworkSpec, Face, PackageSpec, Shape, SymbolKind, SymbolSpec};
+
+    const CODE: &str = "81234567890123456789";
+
+    fn symbol(kind: SymbolKind, text: &str, centre: [f64; 2], quarter_turns: u8) -> SymbolSpec {
+        SymbolSpec {
+            kind,
+            text: text.into(),
+            trace: true,
+            face: Face::Front,
+            x_dimension: 0.25e-3,
+            height: 10e-3,
+            centre,
+            quarter_turns,
+            ink: 0.0,
+            paper: 1.0,
+        }
+    }
+
+    fn package(symbols: Vec<SymbolSpec>) -> PackageSpec {
+        PackageSpec {
+            name: "Amoxicillin 阿莫西林".into(),
+            shape: Shape::Carton { size: [0.1, 0.06, 0.03] },
+            mass: 0.05,
+            symbols,
+            artwork: ArtworkSpec { board: 0.8, band: 0.3, text: 0.1, gloss: 0.02, seed: 3 },
+        }
+    }
+
+    fn front(symbols: Vec<SymbolSpec>) -> FacePrint {
+        print_faces(&package(symbols)).unwrap().remove(0)
+    }
+
+    /// The raster at 4 px a module (16 px/mm) read along a symbol's middle line, one value per module, by the symbol's own geometry.
+    fn read_line(print: &FacePrint, image: &GreyImage, t: f64) -> Vec<bool> {
+        let symbol = &print.symbols[0];
+        (0..symbol.pattern.modules_across())
+            .map(|i| {
+                let [u, v] = symbol.point((i as f64 + 0.5) * symbol.x_dimension, t);
+                let x = (u / print.extent[0] * image.width as f64) as usize;
+                let y = (v / print.extent[1] * image.height as f64) as usize;
+                image.pixels[y * image.width + x] < 128
+            })
+            .collect()
+    }
+
+    #[test]
+    fn bars_read_back_from_the_raster_at_every_quarter_turn() {
+        let SymbolPattern::Linear { modules } = encode(SymbolKind::Code128, CODE).unwrap() else { panic!("not linear") };
+        for turns in 0..4 {
+            let print = front(vec![symbol(SymbolKind::Code128, CODE, [0.05, 0.03], turns)]);
+            let image = print.rasterise(16_000.0, Printed::All);
+            assert_eq!((image.width, image.height), (1600, 960));
+            assert_eq!(read_line(&print, &image, 0.005), modules, "{turns} quarter turns");
+            let corners = print.symbols[0].corners();
+            let (along, down) = (0.25e-3 * 145.0 / 2.0, 5e-3);
+            // By hand: the start-top corner walks clockwise around the centre.
+            let expected = [[-along, -down], [down, -along], [along, down], [-down, along]][usize::from(turns)];
+            assert!((corners[0][0] - 0.05 - expected[0]).abs() < 1e-12 && (corners[0][1] - 0.03 - expected[1]).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_matrix_reads_back_row_by_row() {
+        for turns in 0..4 {
+            let print = front(vec![symbol(SymbolKind::DataMatrix, CODE, [0.05, 0.03], turns)]);
+            let SymbolPattern::Matrix { size, dark } = print.symbols[0].pattern.clone() else { panic!("not a matrix") };
+            let image = print.rasterise(16_000.0, Printed::Matrices);
+            for row in 0..size {
+                let t = (row as f64 + 0.5) * 0.25e-3;
+                assert_eq!(read_line(&print, &image, t), dark[row * size..(row + 1) * size], "row {row}, {turns} quarter turns");
+            }
+            let bare = print.rasterise(16_000.0, Printed::NoSymbols);
+            assert!(read_line(&print, &bare, 1e-3).iter().all(|d| !d), "no symbols where none are asked for");
+        }
+    }
+
+    #[test]
+    fn a_coarse_raster_holds_the_mean_of_the_bars() {
+        // Pixels far larger than a module: what matters is that no light is lost or made.
+        let print = front(vec![symbol(SymbolKind::Code128, CODE, [0.05, 0.03], 0)]);
+        let (coarse, fine) = (print.rasterise(1_000.0, Printed::All), print.rasterise(16_000.0, Printed::All));
+        let mean = |image: &GreyImage, rows: std::ops::Range<f64>| {
+            let (from, to) = ((rows.start * image.height as f64) as usize, (rows.end * image.height as f64) as usize);
+            let pixels = &image.pixels[from * image.width..to * image.width];
+            pixels.iter().map(|p| f64::from(*p)).sum::<f64>() / pixels.len() as f64
+        };
+        // Rows 27 to 33 mm of 60 lie within the bars.
+        assert!((mean(&coarse, 0.45..0.55) - mean(&fine, 0.45..0.55)).abs() < 0.5);
+    }
+
+    #[test]
+    fn nothing_is_printed_on_the_clear_space() {
+        for seed in 0..40 {
+            let mut package = package(vec![symbol(SymbolKind::Code128, CODE, [0.03, 0.02], 0), symbol(SymbolKind::Ean13, "6901234567892", [0.07, 0.045], 2)]);
+            package.artwork.seed = seed;
+            let print = print_faces(&package).unwrap().remove(0);
+            let image = print.rasterise(8_000.0, Printed::NoSymbols);
+            for placed in &print.symbols {
+                let rect = placed.clear_rect();
+                let pixel = |axis: usize, x: f64| x / print.extent[axis] * [image.width, image.height][axis] as f64;
+                for y in pixel(1, rect.min[1]).ceil() as usize..pixel(1, rect.max[1]).floor() as usize {
+                    for x in pixel(0, rect.min[0]).ceil() as usize..pixel(0, rect.max[0]).floor() as usize {
+                        assert_eq!(image.pixels[y * image.width + x], 255, "({x}, {y}) of seed {seed}, symbol {}", placed.index);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn faces_carry_print_and_the_same_seed_prints_the_same() {
+        let package = package(vec![symbol(SymbolKind::Code128, CODE, [0.05, 0.045], 0)]);
+        let prints = print_faces(&package).unwrap();
+        assert_eq!(prints, print_faces(&package).unwrap());
+        for print in &prints {
+            let image = print.rasterise(8_000.0, Printed::All);
+            let board = (print.board * 255.0).round() as u8;
+            let printed = image.pixels.iter().filter(|p| **p != board).count() as f64 / image.pixels.len() as f64;
+            assert!(printed > 0.01, "{:?} carries {printed} of print", print.face);
+        }
+    }
+
+    #[test]
+    fn symbols_that_do_not_fit_are_refused_by_name() {
+        let error = |symbols| print_faces(&package(symbols)).unwrap_err();
+        let wide = error(vec![symbol(SymbolKind::Code128, CODE, [0.02, 0.03], 0)]).to_string();
+        assert!(wide.contains("Amoxicillin") && wide.contains("Front face, which is 100.00 × 60.00 mm"), "{wide}");
+        assert!(wide.contains("covers u -0.62…40.62 mm"), "{wide}");
+        let nowhere = error(vec![symbol(SymbolKind::Code128, CODE, [f64::NAN, 0.03], 0)]);
+        assert!(matches!(nowhere, ArtworkError::DoesNotFit { .. }), "{nowhere}");
+        let flat = error(vec![SymbolSpec { height: 0.0, ..symbol(SymbolKind::Code128, CODE, [0.05, 0.03], 0) }]);
+        assert!(flat.to_string().contains("height of symbol 0 is 0 m"), "{flat}");
+        let two = error(vec![
+            symbol(SymbolKind::Code128, CODE, [0.05, 0.03], 0),
+            symbol(SymbolKind::Ean13, "6901234567892", [0.05, 0.035], 0),
+        ]);
+        assert_eq!(two.to_string(), "package \"Amoxicillin 阿莫西林\": symbols 0 and 1 overlap on the Front face");
+    }
+}

@@ -210,8 +210,7 @@ pub(super) fn place_checked(
     }
     let placed = place(index, spec, extent)?;
     let covers = placed.clear_rect();
-    // A centre that is not a number fails here as well: comparisons with it are false.
-    if !covers.fits(extent) {
+    if !covers.fits(extent) || spec.centre.iter().any(|x| !x.is_finite()) {
         return Err(ArtworkError::DoesNotFit {
             package: package.name.clone(),
             symbol: index,

@@ -1,0 +1,463 @@
+//! Loads: packages drawn from a catalogue of kinds, with their codes where they fit.
+
+use crate::artwork::{ArtworkError, PlacedSymbol, place};
+use crate::random::{Stream, Streams};
+use crate::spec::{ArtworkSpec, Face, PackageSpec, Shape, SymbolKind, SymbolSpec};
+
+/// The print rules' smallest X-dimension of a linear traceability code, m.
+pub const SMALLEST_X: f64 = 0.17e-3;
+
+/// The print rules' smallest bar height of a linear traceability code, m.
+pub const SMALLEST_BAR_HEIGHT: f64 = 8e-3;
+
+/// Room kept below a linear code for its human-readable line, where the face has it, m.
+const HUMAN_LINE_ROOM: f64 = 3e-3;
+
+/// Room kept between a symbol's clear space and the face's edges or another symbol's, m.
+const MARGIN: f64 = 0.5e-3;
+
+/// A catalogue entry: what packages of a product look like. Ranges are `[low, high]`, drawn uniformly; equal bounds fix a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackageKind {
+    /// The product's name; printed on the package.
+    pub name: String,
+    /// Edge lengths along x (width of the front), y (height of the front), z (depth), m.
+    pub edges: [[f64; 2]; 3],
+    /// Mass per volume, kg/m³ (filled cartons: 200 to 500).
+    pub density: [f64; 2],
+    /// How likely the traceability code is on each face, in the order of [`Face::ALL`]; faces on which it does not fit are left out.
+    pub face_weights: [f64; 6],
+    /// Share of packages whose traceability code is a Data Matrix instead of a Code 128.
+    pub data_matrix_share: f64,
+    /// X-dimension of Code 128, m; cut down to what fits the face, never below the low end.
+    pub x_dimension: [f64; 2],
+    /// Module size of Data Matrix, m; cut down likewise.
+    pub module: [f64; 2],
+    /// Bar height of Code 128, m; cut down likewise.
+    pub bar_height: [f64; 2],
+    /// Probability of a retail EAN-13 on the same or another face; left out where no face has room.
+    pub decoy_probability: f64,
+    /// X-dimension of the EAN-13, m.
+    pub decoy_x_dimension: [f64; 2],
+    /// Bar height of the EAN-13, m.
+    pub decoy_height: [f64; 2],
+    /// Reflectance of bars.
+    pub ink: [f64; 2],
+    /// Reflectance of the fields that symbols are printed on.
+    pub paper: [f64; 2],
+    /// Reflectance of the board.
+    pub board: [f64; 2],
+    /// Reflectance of bands and fills.
+    pub band: [f64; 2],
+    /// Reflectance of text.
+    pub text: [f64; 2],
+    /// Share of light that the varnish mirrors at normal incidence.
+    pub gloss: [f64; 2],
+}
+
+impl PackageKind {
+    /// A carton of fixed size (m) with everything else as on common drug cartons: code mostly on the sides and flaps, X 0.17 to 0.33 mm.
+    pub fn carton(name: impl Into<String>, size: [f64; 3]) -> Self {
+        Self {
+            name: name.into(),
+            edges: size.map(|edge| [edge, edge]),
+            density: [250.0, 450.0],
+            face_weights: [1.0, 2.0, 2.0, 2.0, 1.5, 1.5],
+            data_matrix_share: 0.0,
+            x_dimension: [SMALLEST_X, 0.33e-3],
+            module: [0.25e-3, 0.5e-3],
+            bar_height: [SMALLEST_BAR_HEIGHT, 12e-3],
+            decoy_probability: 0.5,
+            decoy_x_dimension: [0.264e-3, 0.33e-3],
+            decoy_height: [8e-3, 16e-3],
+            ink: [0.03, 0.08],
+            paper: [0.75, 0.88],
+            board: [0.7, 0.85],
+            band: [0.15, 0.6],
+            text: [0.05, 0.2],
+            gloss: [0.0, 0.04],
+        }
+    }
+}
+
+/// A text that [`draw_load`] asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextRequest<'a> {
+    /// Index of the package in the load.
+    pub package: usize,
+    /// Index of its kind in the catalogue.
+    pub kind: usize,
+    /// The kind's name.
+    pub name: &'a str,
+    /// The symbology that will say it: [`SymbolKind::Ean13`] for the retail code, one of the others for the traceability code.
+    pub symbol: SymbolKind,
+    /// Whether it is the traceability code.
+    pub trace: bool,
+}
+
+/// What can be wrong with a load.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LoadError {
+    /// A package of a kind that the catalogue does not have.
+    #[error("package {package} is of kind {kind}, the catalogue has {count}")]
+    NoSuchKind {
+        /// Index of the package in the load.
+        package: usize,
+        /// The kind asked for.
+        kind: usize,
+        /// Kinds in the catalogue.
+        count: usize,
+    },
+    /// A range that is empty, or out of what is possible.
+    #[error("kind {kind:?}: {what} is {low} to {high}; {needed}")]
+    Range {
+        /// The kind's name.
+        kind: String,
+        /// Which range.
+        what: &'static str,
+        /// Its low end.
+        low: f64,
+        /// Its high end.
+        high: f64,
+        /// What is possible.
+        needed: &'static str,
+    },
+    /// A code for which no face of the package is large enough.
+    #[error(
+        "package {package} ({name:?}, {:.0} × {:.0} × {:.0} mm): no face that may carry its {symbol:?} has the {:.1} × {:.1} mm that it needs at its smallest, quiet zones included",
+        size[0] * 1e3, size[1] * 1e3, size[2] * 1e3, needed[0] * 1e3, needed[1] * 1e3
+    )]
+    NoFace {
+        /// Index of the package in the load.
+        package: usize,
+        /// Its name.
+        name: String,
+        /// Its edge lengths, m.
+        size: [f64; 3],
+        /// The symbology.
+        symbol: SymbolKind,
+        /// What the symbol needs, m.
+        needed: [f64; 2],
+    },
+    /// A text that cannot be encoded.
+    #[error("package {package}: {source}")]
+    Text {
+        /// Index of the package in the load.
+        package: usize,
+        /// What is wrong with it.
+        source: ArtworkError,
+    },
+}
+
+/// Draws the packages of a load: `order[i]` is the kind (index into `kinds`) of package i; `texts` is asked for what their symbols say.
+///
+/// Each package has streams of its own, so a longer load begins with the same packages. Packages of one kind share their artwork.
+///
+/// # Errors
+/// [`LoadError`]: a kind that is not there or makes no sense, a text that cannot be encoded, a code that fits no face.
+pub fn draw_load(
+    kinds: &[PackageKind],
+    order: &[usize],
+    mut texts: impl FnMut(TextRequest<'_>) -> String,
+    seed: u64,
+) -> Result<Vec<PackageSpec>, LoadError> {
+    for kind in kinds {
+        check(kind)?;
+    }
+    let streams = Streams::new(seed);
+    order
+        .iter()
+        .enumerate()
+        .map(|(package, &index)| {
+            let kind = kinds.get(index).ok_or(LoadError::NoSuchKind { package, kind: index, count: kinds.len() })?;
+            let draft = Draft { package, index, kind };
+            draft.draw(&streams, &mut texts)
+        })
+        .collect()
+}
+
+/// Checks a kind's ranges.
+fn check(kind: &PackageKind) -> Result<(), LoadError> {
+    let range = |what, [low, high]: [f64; 2], least: f64, most: f64, needed| {
+        if low.is_finite() && high.is_finite() && low <= high && low >= least && high <= most {
+            Ok(())
+        } else {
+            Err(LoadError::Range { kind: kind.name.clone(), what, low, high, needed })
+        }
+    };
+    for (what, edge) in [("the width in m", kind.edges[0]), ("the height in m", kind.edges[1]), ("the depth in m", kind.edges[2])] {
+        range(what, edge, 1e-3, 2.0, "0.001 to 2 m, low end first, is possible")?;
+    }
+    range("the density in kg/m³", kind.density, 1.0, 25_000.0, "1 to 25,000, low end first, is possible")?;
+    let x_rule = "at least 0.00017 (the print rules) and at most 0.002, low end first, is possible";
+    range("the X-dimension in m", kind.x_dimension, SMALLEST_X - 1e-9, 2e-3, x_rule)?;
+    range("the bar height in m", kind.bar_height, SMALLEST_BAR_HEIGHT - 1e-9, 0.2, "at least 0.008 (the print rules), low end first, is possible")?;
+    let size_rule = "0.00005 to 0.005, low end first, is possible";
+    range("the Data Matrix module in m", kind.module, 5e-5, 5e-3, size_rule)?;
+    range("the EAN-13's X-dimension in m", kind.decoy_x_dimension, 5e-5, 5e-3, size_rule)?;
+    range("the EAN-13's height in m", kind.decoy_height, 1e-3, 0.2, "0.001 to 0.2, low end first, is possible")?;
+    let shares = [
+        ("the Data Matrix share", [kind.data_matrix_share; 2]),
+        ("the EAN-13's probability", [kind.decoy_probability; 2]),
+        ("the ink's reflectance", kind.ink),
+        ("the paper's reflectance", kind.paper),
+        ("the board's reflectance", kind.board),
+        ("the bands' reflectance", kind.band),
+        ("the text's reflectance", kind.text),
+        ("the gloss", kind.gloss),
+    ];
+    for (what, share) in shares {
+        range(what, share, 0.0, 1.0, "0 to 1, low end first, is possible")?;
+    }
+    let low = kind.face_weights.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = kind.face_weights.iter().copied().fold(0.0, f64::max);
+    // NaN slips through min and max, so every weight is looked at.
+    if kind.face_weights.iter().any(|w| !w.is_finite() || *w < 0.0) || high <= 0.0 {
+        let needed = "finite weights from 0 up, at least one above 0, are needed";
+        return Err(LoadError::Range { kind: kind.name.clone(), what: "the face weights", low, high, needed });
+    }
+    Ok(())
+}
+
+struct Draft<'a> {
+    package: usize,
+    index: usize,
+    kind: &'a PackageKind,
+}
+
+impl Draft<'_> {
+    fn draw(&self, streams: &Streams, texts: &mut impl FnMut(TextRequest<'_>) -> String) -> Result<PackageSpec, LoadError> {
+        let kind = self.kind;
+        let mut body = streams.stream("package body", &[self.package as u64]);
+        let size = kind.edges.map(|edge| body.within(edge));
+        let mass = size.iter().product::<f64>() * body.within(kind.density);
+        let gloss = body.within(kind.gloss);
+        // One product, one artwork.
+        let mut look = streams.stream("kind artwork", &[self.index as u64]);
+        let artwork = ArtworkSpec {
+            board: look.within(kind.board),
+            band: look.within(kind.band),
+            text: look.within(kind.text),
+            gloss,
+            seed: look.bits(),
+        };
+
+        let mut random = streams.stream("package code", &[self.package as u64]);
+        let symbol = if random.chance(kind.data_matrix_share) { SymbolKind::DataMatrix } else { SymbolKind::Code128 };
+        let mut ask = |symbol, trace| texts(TextRequest { package: self.package, kind: self.index, name: &kind.name, symbol, trace });
+        let trace = SymbolSpec {
+            kind: symbol,
+            text: ask(symbol, true),
+            trace: true,
+            face: Face::Front,
+            x_dimension: 0.0,
+            height: 0.0,
+            centre: [0.0; 2],
+            quarter_turns: 0,
+            ink: random.within(kind.ink),
+            paper: random.within(kind.paper),
+        };
+        let sizes = match symbol {
+            SymbolKind::DataMatrix => [kind.module, kind.module],
+            _ => [kind.x_dimension, kind.bar_height],
+        };
+        let placed = self.stand(size, trace, sizes, kind.face_weights, &[], &mut random)?;
+        let mut symbols = match placed {
+            Ok(placed) => vec![placed],
+            Err(needed) => {
+                return Err(LoadError::NoFace { package: self.package, name: kind.name.clone(), size, symbol, needed });
+            }
+        };
+
+        let mut random = streams.stream("package decoy", &[self.package as u64]);
+        if random.chance(kind.decoy_probability) {
+            let decoy = SymbolSpec { kind: SymbolKind::Ean13, text: ask(SymbolKind::Ean13, false), trace: false, ..symbols[0].clone() };
+            let sizes = [kind.decoy_x_dimension, kind.decoy_height];
+            // The retail code likes the larger faces, whatever the traceability code does.
+            let weights = Face::ALL.map(|face| face.extent(size).iter().product::<f64>());
+            if let Ok(decoy) = self.stand(size, decoy, sizes, weights, &symbols, &mut random)? {
+                symbols.push(decoy);
+            }
+        }
+        Ok(PackageSpec { name: kind.name.clone(), shape: Shape::Carton { size }, mass, symbols, artwork })
+    }
+
+    /// Finds a face, a size, a turn and a place for a symbol beside `others`. The outer error is a text that cannot be encoded; the inner one says
+    /// what the symbol needs at its smallest where no face has it.
+    fn stand(
+        &self,
+        size: [f64; 3],
+        mut spec: SymbolSpec,
+        [x_range, height_range]: [[f64; 2]; 2],
+        mut weights: [f64; 6],
+        others: &[SymbolSpec],
+        random: &mut Stream,
+    ) -> Result<Result<SymbolSpec, [f64; 2]>, LoadError> {
+        let wanted = [random.within(x_range), random.within(height_range)];
+        // Most print stands upright; a quarter is turned.
+        let turns = if random.chance(0.75) { [0, 1] } else { [1 + 2 * random.below(2) as u8, 0] };
+        (spec.x_dimension, spec.height) = (x_range[0], height_range[0]);
+        let at_least = self.needs(&spec)?;
+        while let Some(index) = random.weighted(&weights) {
+            weights[index] = 0.0;
+            let face = Face::ALL[index];
+            let extent = face.extent(size).map(|e| e - 2.0 * MARGIN);
+            for quarter_turns in turns {
+                let room = if quarter_turns % 2 == 0 { extent } else { [extent[1], extent[0]] };
+                if at_least[0] > room[0] || at_least[1] > room[1] {
+                    continue;
+                }
+                // As wide as wanted, or as wide as the face has room for: widths grow in proportion to the X-dimension.
+                let x = wanted[0].min(x_range[0] * room[0] / at_least[0]);
+                let grown = at_least[1] - height_range[0];
+                let is_matrix = spec.kind == SymbolKind::DataMatrix;
+                let x = if is_matrix { x.min(x_range[0] * room[1] / at_least[1]) } else { x };
+                let height = if is_matrix { x } else { wanted[1].min(room[1] - grown) };
+                (spec.face, spec.quarter_turns, spec.x_dimension, spec.height) = (face, quarter_turns, x, height);
+                if self.find_place(size, &mut spec, others, random)? {
+                    return Ok(Ok(spec));
+                }
+            }
+        }
+        Ok(Err(at_least))
+    }
+
+    /// Width and height of a symbol's clear space as it reads, m.
+    fn needs(&self, spec: &SymbolSpec) -> Result<[f64; 2], LoadError> {
+        let placed = self.place(&SymbolSpec { quarter_turns: 0, ..spec.clone() }, [f64::MAX; 2])?;
+        let rect = placed.clear_rect();
+        Ok([rect.max[0] - rect.min[0], rect.max[1] - rect.min[1]])
+    }
+
+    fn place(&self, spec: &SymbolSpec, extent: [f64; 2]) -> Result<PlacedSymbol, LoadError> {
+        place(0, spec, extent).map_err(|source| LoadError::Text { package: self.package, source })
+    }
+
+    /// Draws a centre at which the symbol stands clear of the edges and of other symbols; leaves room for its text line where there is some.
+    fn find_place(&self, size: [f64; 3], spec: &mut SymbolSpec, others: &[SymbolSpec], random: &mut Stream) -> Result<bool, LoadError> {
+        let extent = spec.face.extent(size);
+        let mut taken = Vec::new();
+        for other in others.iter().filter(|o| o.face == spec.face) {
+            taken.push(self.place(other, extent)?.field);
+        }
+        spec.centre = [0.0; 2];
+        let placed = self.place(spec, extent)?;
+        let rect = placed.clear_rect();
+        // Offsets of the clear space from the symbol's centre; then what the centre may be.
+        let mut low = [0, 1].map(|i| MARGIN - rect.min[i]);
+        let mut high = [0, 1].map(|i| extent[i] - MARGIN - rect.max[i]);
+        if spec.kind != SymbolKind::DataMatrix {
+            for axis in 0..2 {
+                let room = HUMAN_LINE_ROOM.min((high[axis] - low[axis]).max(0.0));
+                if placed.down[axis] > 0.5 {
+                    high[axis] -= room;
+                } else if placed.down[axis] < -0.5 {
+                    low[axis] += room;
+                }
+            }
+        }
+        // Rounding may leave less than nothing where the symbol has just been cut to fit.
+        let high = [0, 1].map(|i| high[i].max(low[i]));
+        for _ in 0..if others.is_empty() { 1 } else { 24 } {
+            spec.centre = [0, 1].map(|i| random.uniform(low[i], high[i]));
+            let placed = self.place(spec, extent)?;
+            if placed.clear_rect().fits(extent) && !taken.iter().any(|t| t.intersects(&placed.field.grown(MARGIN))) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::artwork::print_faces;
+
+    fn text(request: TextRequest<'_>) -> String {
+        match request.symbol {
+            SymbolKind::Ean13 => "6901234567892".into(),
+            SymbolKind::DataMatrix => format!("\u{1d}01069012345678921727013110AB\u{1d}21{:05}", request.package),
+            SymbolKind::Code128 => format!("8123456{:013}", request.package),
+        }
+    }
+
+    #[test]
+    fn a_longer_load_begins_with_the_same_packages() {
+        let kinds = [PackageKind::carton("A", [0.1, 0.06, 0.02]), PackageKind::carton("B", [0.08, 0.05, 0.03])];
+        let short = draw_load(&kinds, &[0, 1], text, 9).unwrap();
+        let long = draw_load(&kinds, &[0, 1, 1, 0], text, 9).unwrap();
+        assert_eq!(short, long[..2]);
+        assert_eq!(long[0].artwork.seed, long[3].artwork.seed, "one product, one artwork");
+        assert_ne!(draw_load(&kinds, &[0, 1], text, 10).unwrap(), short);
+    }
+
+    #[test]
+    fn x_is_cut_down_to_what_fits() {
+        // 145 + 20 modules of 0.17 mm are 28.05 mm; with 0.5 mm at each side 29.05 mm: a cube of 32 mm has room for 0.1879 mm at most.
+        let kind = PackageKind { x_dimension: [0.17e-3, 0.33e-3], decoy_probability: 0.0, ..PackageKind::carton("cube", [0.032; 3]) };
+        for seed in 0..20 {
+            let load = draw_load(&[kind.clone()], &[0], text, seed).unwrap();
+            let x = load[0].symbols[0].x_dimension;
+            assert!((0.17e-3..=0.1879e-3).contains(&x), "{x} of seed {seed}");
+            print_faces(&load[0]).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_code_that_fits_nowhere_names_package_and_sizes() {
+        let kind = PackageKind::carton("tiny", [0.02, 0.028, 0.01]);
+        let error = draw_load(&[kind], &[0], text, 1).unwrap_err().to_string();
+        assert!(error.contains("package 0 (\"tiny\", 20 × 28 × 10 mm)"), "{error}");
+        assert!(error.contains("28.1 × 10.0 mm"), "{error}");
+    }
+
+    #[test]
+    fn senseless_kinds_are_refused() {
+        let good = PackageKind::carton("good", [0.1, 0.06, 0.02]);
+        let bad = [
+            (PackageKind { edges: [[0.1, 0.05], [0.1; 2], [0.1; 2]], ..good.clone() }, "the width"),
+            (PackageKind { edges: [[-0.1, 0.05], [0.1; 2], [0.1; 2]], ..good.clone() }, "the width"),
+            (PackageKind { x_dimension: [0.1e-3, 0.2e-3], ..good.clone() }, "X-dimension"),
+            (PackageKind { bar_height: [0.004, 0.01], ..good.clone() }, "bar height"),
+            (PackageKind { data_matrix_share: 1.5, ..good.clone() }, "Data Matrix share"),
+            (PackageKind { face_weights: [0.0; 6], ..good.clone() }, "face weights"),
+            (PackageKind { face_weights: [f64::NAN, 1.0, 1.0, 1.0, 1.0, 1.0], ..good.clone() }, "face weights"),
+            (PackageKind { density: [f64::NAN, 1.0], ..good.clone() }, "density"),
+        ];
+        for (kind, what) in bad {
+            let error = draw_load(&[kind], &[0], text, 1).unwrap_err().to_string();
+            assert!(error.contains("kind \"good\"") && error.contains(what), "{error}");
+        }
+        let error = draw_load(&[good], &[0, 1], text, 1).unwrap_err();
+        assert_eq!(error, LoadError::NoSuchKind { package: 1, kind: 1, count: 1 });
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_said_is_an_error() {
+        let kind = PackageKind::carton("A", [0.1, 0.06, 0.02]);
+        let error = draw_load(&[kind], &[0], |_| "药".into(), 1).unwrap_err().to_string();
+        assert!(error.starts_with("package 0: Code128 cannot say"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn whatever_is_drawn_can_be_printed_by_the_rules(seed: u64, width in 0.05..0.13, height in 0.035..0.09, depth in 0.015..0.05) {
+            let kind = PackageKind { data_matrix_share: 0.3, decoy_probability: 1.0, ..PackageKind::carton("P", [width, height, depth]) };
+            let load = draw_load(&[kind], &[0; 6], text, seed).unwrap();
+            for package in &load {
+                let prints = print_faces(package).unwrap();
+                let trace: Vec<_> = package.symbols.iter().filter(|s| s.trace).collect();
+                prop_assert_eq!(trace.len(), 1);
+                prop_assert!(trace[0].x_dimension >= SMALLEST_X);
+                if trace[0].kind == SymbolKind::Code128 {
+                    prop_assert!(trace[0].height >= SMALLEST_BAR_HEIGHT - 1e-12 && trace[0].x_dimension <= 0.33e-3);
+                }
+                prop_assert_eq!(prints.iter().map(|p| p.symbols.len()).sum::<usize>(), package.symbols.len());
+            }
+        }
+    }
+}
