@@ -23,7 +23,9 @@ fn twenty_digits_with_a_leading_eight_are_a_trace_code() {
     assert_eq!(role("81234567890123456789", Symbology::Code128), Role::Trace);
     assert_eq!(role("81234567890123456789", Symbology::DataMatrix), Role::Trace);
     assert_eq!(role("81234567890123456789", Symbology::QrCode), Role::Trace);
-    for other in ["71234567890123456789", "8123456789012345678", "812345678901234567890", "8123456789012345678A", "", " 8123456789012345678"] {
+    for other in
+        ["71234567890123456789", "8123456789012345678", "812345678901234567890", "8123456789012345678A", "", " 8123456789012345678"]
+    {
         assert_eq!(role(other, Symbology::Code128), Role::Other, "{other}");
     }
 }

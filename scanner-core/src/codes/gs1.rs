@@ -229,7 +229,9 @@ impl Search<'_> {
         }
         for split in value.start + 1..value.end.min(value.start + max + 1) {
             let rest = &self.text[split..];
-            let seen = |follower: &[u8]| self.path.iter().any(|(ai, _)| &self.text[ai.clone()] == follower) || &self.text[at..value.start] == follower;
+            let seen = |follower: &[u8]| {
+                self.path.iter().any(|(ai, _)| &self.text[ai.clone()] == follower) || &self.text[at..value.start] == follower
+            };
             if FOLLOWERS.iter().any(|f| rest.starts_with(f) && !seen(f)) {
                 self.path.push((at..value.start, value.start..split));
                 self.step(split);
@@ -349,7 +351,14 @@ pub fn resolve_date(yymmdd: &str, current_year: u16) -> Option<Date> {
     let (yy, month, day) = (i32::try_from(number / 10_000).ok()?, (number / 100 % 100) as u8, (number % 100) as u8);
     let current = i32::from(current_year);
     let difference = yy - current % 100;
-    let century = current - current % 100 + if difference >= 51 { -100 } else if difference <= -50 { 100 } else { 0 };
+    let century = current - current % 100
+        + if difference >= 51 {
+            -100
+        } else if difference <= -50 {
+            100
+        } else {
+            0
+        };
     let year = u16::try_from(century + yy).ok()?;
     if day == 0 { Date::end_of_month(year, month).ok() } else { Date::new(year, month, day).ok() }
 }

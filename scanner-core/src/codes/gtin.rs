@@ -27,7 +27,8 @@ pub struct Gtin(String);
 
 /// The check digit for ASCII decimal digits without it: weights 3, 1, 3, … from the right, complement to 10 (GS1 General Specifications, 7.9.1).
 pub fn gtin_check_digit(digits_without_check: &[u8]) -> u8 {
-    let sum: u32 = digits_without_check.iter().rev().zip([3u32, 1].into_iter().cycle()).map(|(d, w)| u32::from(d.wrapping_sub(b'0')) * w).sum();
+    let sum: u32 =
+        digits_without_check.iter().rev().zip([3u32, 1].into_iter().cycle()).map(|(d, w)| u32::from(d.wrapping_sub(b'0')) * w).sum();
     ((10 - sum % 10) % 10) as u8
 }
 

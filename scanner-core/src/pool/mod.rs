@@ -99,7 +99,12 @@ pub struct PoolOptions {
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { utc_offset_minutes: 480, reservation_ttl: Duration::from_secs(30 * 60), split_sales: true, busy_timeout: Duration::from_secs(5) }
+        Self {
+            utc_offset_minutes: 480,
+            reservation_ttl: Duration::from_secs(30 * 60),
+            split_sales: true,
+            busy_timeout: Duration::from_secs(5),
+        }
     }
 }
 

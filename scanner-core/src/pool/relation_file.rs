@@ -85,9 +85,7 @@ impl Pool {
             };
             let outcome = import.run(work).and_then(|()| import.registrar.finish(work).map_err(|(place, error)| Trouble { place, error }));
             match outcome {
-                Ok(registered) => {
-                    Ok(ImportReport { added: registered.added, unchanged: registered.unchanged, batches: import.batches })
-                }
+                Ok(registered) => Ok(ImportReport { added: registered.added, unchanged: registered.unchanged, batches: import.batches }),
                 Err(Trouble { place: (line, column), error: PoolError::Refused(refusal) }) => {
                     let what = refusal.to_string();
                     Err(RelationFileError { file: name.into(), line, column, what, refusal: Some(refusal) }.into())
@@ -115,6 +113,11 @@ struct Counting<R> {
     place: Place,
 }
 
+/// Moves a place past a byte.
+fn step(place: &mut Place, byte: u8) {
+    *place = if byte == b'\n' { (place.0 + 1, 1) } else { (place.0, place.1 + 1) };
+}
+
 impl<R: BufRead> Read for Counting<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let available = self.fill_buf()?;
@@ -133,13 +136,7 @@ impl<R: BufRead> BufRead for Counting<R> {
     fn consume(&mut self, amount: usize) {
         // The buffer is not empty here, so this reads nothing.
         if let Ok(buffer) = self.inner.fill_buf() {
-            for &byte in &buffer[..amount.min(buffer.len())] {
-                if byte == b'\n' {
-                    self.place = (self.place.0 + 1, 1);
-                } else {
-                    self.place.1 += 1;
-                }
-            }
+            buffer[..amount.min(buffer.len())].iter().for_each(|&byte| step(&mut self.place, byte));
         }
         self.inner.consume(amount);
     }
@@ -200,7 +197,13 @@ impl<R: BufRead> Import<R> {
                 Ok(Xml::DocType(_)) => return Err(self.trouble("a document type declaration is not allowed here")),
                 Ok(Xml::GeneralRef(entity)) => return Err(self.trouble(format!("an entity is not allowed here: &{};", &*entity))),
                 Ok(Xml::Text(text)) if text.trim().is_empty() => {}
-                Ok(Xml::Text(_) | Xml::CData(_)) => return Err(self.trouble("there is text where only elements belong")),
+                Ok(Xml::Text(text)) => {
+                    // Name the text's own place, not that of the white space before it.
+                    let blank = text.len() - text.trim_start().len();
+                    text.as_bytes()[..blank].iter().for_each(|&byte| step(&mut self.place, byte));
+                    return Err(self.trouble("there is text where only elements belong"));
+                }
+                Ok(Xml::CData(_)) => return Err(self.trouble("there is text where only elements belong")),
                 Ok(Xml::Comment(_) | Xml::PI(_)) => {}
                 Ok(Xml::Eof) if self.finished && self.depth == 0 => return Ok(()),
                 Ok(Xml::Eof) => {
@@ -280,8 +283,11 @@ impl<R: BufRead> Import<R> {
         for attribute in element.attributes() {
             let attribute = attribute.map_err(|e| self.trouble(format!("in element {name}: {e}")))?;
             let key = attribute.key.local_name().as_ref().to_owned();
-            let value =
-                attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|e| self.trouble(format!("{name}@{key}: {e}")))?.trim().to_owned();
+            let value = attribute
+                .normalized_value(XmlVersion::Explicit1_0)
+                .map_err(|e| self.trouble(format!("{name}@{key}: {e}")))?
+                .trim()
+                .to_owned();
             if values.iter().any(|(other, _)| other.eq_ignore_ascii_case(&key)) {
                 return Err(self.trouble(format!("{name}@{key} occurs twice")));
             }

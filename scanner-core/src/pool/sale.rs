@@ -130,7 +130,10 @@ fn refuse_unit(work: &Work<'_>, unit: &Unit, order: &str) -> Result<Option<Refus
         UnitState::Opened if !work.options.split_sales => Some(Refusal::SplitSalesOff { code }),
         UnitState::Reserved | UnitState::Opened => match held_by()? {
             Some(holder) if holder == order => Some(Refusal::DuplicateInOrder { code }),
-            Some(holder) if work.free(unit)? == 0 => Some(Refusal::AlreadyReserved { code, order: holder }),
+            // A closed pack is held whole, also where only a part of it is wanted: nobody knows yet whether it will be opened.
+            Some(holder) if unit.state == UnitState::Reserved || work.free(unit)? == 0 => {
+                Some(Refusal::AlreadyReserved { code, order: holder })
+            }
             _ => None,
         },
         UnitState::Available => None,
@@ -270,7 +273,13 @@ impl Pool {
 }
 
 /// Finds a unit's place in the order, if it has one.
-fn allot(work: &mut Work<'_>, order: &str, lines: &mut [OpenLine<'_>], unit: &mut Unit, closed_may_be_split: bool) -> Result<Option<Allotment>> {
+fn allot(
+    work: &mut Work<'_>,
+    order: &str,
+    lines: &mut [OpenLine<'_>],
+    unit: &mut Unit,
+    closed_may_be_split: bool,
+) -> Result<Option<Allotment>> {
     let opened = unit.state == UnitState::Opened;
     let fits = |line: &&mut OpenLine<'_>| {
         line.product == unit.product && if opened || closed_may_be_split { line.need.rest > 0 } else { line.need.packs > 0 }

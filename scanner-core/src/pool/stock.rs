@@ -217,7 +217,8 @@ impl Pool {
     pub fn expire_units(&mut self, act: Act<'_>) -> Result<(Vec<String>, Vec<Reservation>)> {
         self.write(act, |work| {
             let (mut codes, mut released) = (Vec::new(), Vec::new());
-            let condition = "expiry < ?1 AND state IN ('registered', 'available', 'reserved', 'opened', 'returned', 'quarantined') ORDER BY key";
+            let condition =
+                "expiry < ?1 AND state IN ('registered', 'available', 'reserved', 'opened', 'returned', 'quarantined') ORDER BY key";
             for unit in store::units_where(work.db, condition, [work.today.to_string()])? {
                 codes.push(unit.code.clone());
                 withdraw(work, unit, UnitState::Expired, EventKind::Expire, &mut released)?;

@@ -143,14 +143,8 @@ pub(super) struct Sale {
 }
 
 pub(super) fn insert_sale(db: &Connection, sale: &Sale, key: &str) -> Sql<()> {
-    db.prepare_cached("INSERT INTO sale (event_id, order_id, line, key, quantity, whole) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-        sale.event_id,
-        sale.order,
-        sale.line,
-        key,
-        sale.quantity,
-        sale.whole
-    ])?;
+    db.prepare_cached("INSERT INTO sale (event_id, order_id, line, key, quantity, whole) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![sale.event_id, sale.order, sale.line, key, sale.quantity, sale.whole])?;
     Ok(())
 }
 

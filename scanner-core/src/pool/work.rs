@@ -110,12 +110,15 @@ impl<'w> Work<'w> {
 
     /// The unit of a reservation.
     pub fn held_unit(&self, reservation: &Reservation) -> Result<Unit, PoolError> {
-        store::unit(self.db, &reservation.key)?.ok_or_else(|| PoolError::Damaged { what: format!("a reservation of unit {} without the unit", reservation.key) })
+        store::unit(self.db, &reservation.key)?
+            .ok_or_else(|| PoolError::Damaged { what: format!("a reservation of unit {} without the unit", reservation.key) })
     }
 
     /// Pieces of a unit that no order holds.
     pub fn free(&self, unit: &Unit) -> Result<u32, PoolError> {
         let held: u32 = store::reservations_where(self.db, "key = ?1", [&unit.key])?.iter().map(|r| r.quantity).sum();
-        unit.remaining.checked_sub(held).ok_or_else(|| PoolError::Damaged { what: format!("more of unit {} is reserved than there is", unit.key) })
+        unit.remaining
+            .checked_sub(held)
+            .ok_or_else(|| PoolError::Damaged { what: format!("more of unit {} is reserved than there is", unit.key) })
     }
 }

@@ -179,8 +179,7 @@ impl Cycle<'_> {
             self.taken += 1;
             match shot {
                 device::Shot::Frame(frame) => {
-                    let record =
-                        FrameRecord { index, stop, light, attempts, meta: frame.meta().clone(), reading: FrameReading::default() };
+                    let record = FrameRecord { index, stop, light, attempts, meta: frame.meta().clone(), reading: FrameReading::default() };
                     let Self { workers, report, observer, .. } = self;
                     if let Some(workers) = workers {
                         workers.submit(Job { record, frame }, |finished| note(report, *observer, finished));
@@ -273,11 +272,9 @@ impl Cycle<'_> {
         for outcome in &self.outcomes {
             match &outcome.result {
                 Ok(allotment) => self.report.lines[allotment.line as usize].codes.push(outcome.code.clone()),
-                Err(refusal) => self.report.refused.push(RefusedCode {
-                    code: outcome.code.clone(),
-                    rule: refusal.rule(),
-                    refusal: refusal.clone(),
-                }),
+                Err(refusal) => {
+                    self.report.refused.push(RefusedCode { code: outcome.code.clone(), rule: refusal.rule(), refusal: refusal.clone() })
+                }
             }
         }
         Ok(())

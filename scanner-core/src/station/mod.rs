@@ -28,9 +28,7 @@ use crate::pool::{Order, Pool, PoolError};
 pub use collect::{CycleCode, CycleView};
 pub use cost::CostProfile;
 pub use recognise::Recogniser;
-pub use report::{
-    CycleEnd, CycleReport, CycleTimes, FrameRecord, LineReport, LostFrame, RefusedCode, WallTimes,
-};
+pub use report::{CycleEnd, CycleReport, CycleTimes, FrameRecord, LineReport, LostFrame, RefusedCode, WallTimes};
 
 /// How a cycle runs.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,146 @@
+//! What pool tests share: products A (10 pieces), B (30) and C (5), and codes for them.
+#![allow(dead_code)] // Each test binary uses its part.
+
+use hardware_hal::Timestamp;
+use scanner_core::codes::{CodePrefix, Gtin, PackLevel, gtin_check_digit};
+use scanner_core::date::Date;
+use scanner_core::pool::{Act, NewUnit, Order, OrderLine, OrderUnit, Pool, SeededIds, Selection, UnitState};
+use scanner_core::product::{LevelPrefix, Names, Product};
+
+/// 2026-10-01T10:00:00 in China.
+const START: u64 = 1_790_820_000;
+
+/// From the start to the end of that day, in China.
+pub const SECONDS_TO_MIDNIGHT: u64 = 14 * 3600;
+
+/// Something done `seconds` after the start.
+pub fn act(seconds: u64) -> Act<'static> {
+    Act::new("tester", "test", Timestamp((START + seconds) * 1_000_000_000))
+}
+
+pub fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+fn digit(product: &str) -> u32 {
+    u32::from(product.as_bytes()[0] - b'A') + 1
+}
+
+/// Code of pack `serial` of a product.
+pub fn pack(product: &str, serial: u32) -> String {
+    format!("80000{}1{serial:09}0000", digit(product))
+}
+
+/// Code of carton `serial` of a product.
+pub fn carton(product: &str, serial: u32) -> String {
+    format!("80000{}3{serial:09}0000", digit(product))
+}
+
+pub fn product(id: &str, pack_quantity: u32) -> Product {
+    let prefix = |level_digit: u32| CodePrefix::parse(&format!("80000{}{level_digit}", digit(id))).unwrap();
+    let item = format!("690000000000{}", digit(id));
+    let item = &item[1..];
+    Product {
+        id: id.into(),
+        names: Names { generic: format!("drug {id}"), trade: None, english: None },
+        code_prefixes: vec![
+            LevelPrefix { prefix: prefix(1), level: PackLevel::SmallestPack },
+            LevelPrefix { prefix: prefix(3), level: PackLevel::OuterCarton },
+        ],
+        gtin: Some(Gtin::parse(&format!("{item}{}", gtin_check_digit(item.as_bytes()))).unwrap()),
+        pack_quantity,
+        unit: "tablet".into(),
+        size_mm: None,
+        med_list_codg: None,
+    }
+}
+
+pub fn products() -> [Product; 3] {
+    [product("A", 10), product("B", 30), product("C", 5)]
+}
+
+pub fn order<const N: usize>(id: &str, lines: [OrderLine; N]) -> Order {
+    Order { id: id.into(), lines: lines.into() }
+}
+
+pub fn packs(product: &str, quantity: u32) -> OrderLine {
+    OrderLine { product: product.into(), quantity, unit: OrderUnit::Packs }
+}
+
+pub fn pieces(product: &str, quantity: u32) -> OrderLine {
+    OrderLine { product: product.into(), quantity, unit: OrderUnit::Pieces }
+}
+
+pub fn codes<const N: usize>(codes: [&str; N]) -> Vec<String> {
+    codes.map(str::to_owned).into()
+}
+
+/// A pool with the three products.
+pub struct Fixture {
+    pub pool: Pool,
+    next: u32,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        Self::with(Pool::in_memory_with(Default::default(), Box::new(SeededIds::new(1))).unwrap())
+    }
+
+    pub fn with(mut pool: Pool) -> Self {
+        pool.add_products(products()).unwrap();
+        Self { pool, next: 0 }
+    }
+
+    fn new_units(&mut self, product: &str, count: u32, expiry: &str, parent: Option<&str>) -> Vec<NewUnit> {
+        (0..count)
+            .map(|_| {
+                self.next += 1;
+                NewUnit {
+                    code: pack(product, self.next),
+                    product: product.into(),
+                    batch: format!("{product}-{expiry}"),
+                    expiry: day(expiry),
+                    made: None,
+                    level: PackLevel::SmallestPack,
+                    parent: parent.map(str::to_owned),
+                }
+            })
+            .collect()
+    }
+
+    /// Registers packs; their codes.
+    pub fn register(&mut self, product: &str, count: u32, expiry: &str) -> Vec<String> {
+        let units = self.new_units(product, count, expiry, None);
+        self.pool.register(&units, act(0)).unwrap();
+        units.into_iter().map(|u| u.code).collect()
+    }
+
+    /// Registers and receives packs; their codes.
+    pub fn stock(&mut self, product: &str, count: u32, expiry: &str) -> Vec<String> {
+        let codes = self.register(product, count, expiry);
+        self.pool.receive(Selection::Codes(&codes), act(1)).unwrap();
+        codes
+    }
+
+    /// Registers a carton with packs; its code and theirs.
+    pub fn registered_carton(&mut self, product: &str, count: u32) -> (String, Vec<String>) {
+        self.next += 1;
+        let code = carton(product, self.next);
+        let mut units = self.new_units(product, count, "2028-06-30", Some(&code));
+        let inside = units.iter().map(|u| u.code.clone()).collect();
+        units.push(NewUnit { code: code.clone(), level: PackLevel::OuterCarton, parent: None, ..units[0].clone() });
+        self.pool.register(&units, act(0)).unwrap();
+        (code, inside)
+    }
+
+    /// Registers and receives a carton with packs.
+    pub fn carton(&mut self, product: &str, count: u32) -> (String, Vec<String>) {
+        let (code, inside) = self.registered_carton(product, count);
+        self.pool.receive(Selection::Codes(std::slice::from_ref(&code)), act(1)).unwrap();
+        (code, inside)
+    }
+
+    pub fn state(&self, code: &str) -> UnitState {
+        self.pool.unit(code).unwrap().unwrap().state
+    }
+}
