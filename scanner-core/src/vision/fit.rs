@@ -7,60 +7,123 @@
 use super::decode::{LinearSymbol, SYMBOL_WIDTHS};
 use super::rectify::{BINS_PER_PX, Profile};
 
+/// Degree of the polynomial that maps the print onto the strip: perspective and a curved surface need no more.
+const DEGREE: usize = 4;
+
 /// A symbol laid over a profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SymbolFit {
-    /// u of the outer edges of start and stop (start > stop where the code runs against u).
-    pub ends: [f64; 2],
-    /// Departure from even spacing: module s (0 to 1 along the code) lies at start + (stop − start)·s + bend·s·(1 − s), px.
-    pub bend: f64,
+    /// u = Σ warp\[k\]·sᵏ for the share s (0 to 1) of the symbol's modules, from the start's outer edge to the stop's.
+    pub warp: [f64; DEGREE + 1],
     /// Blur of edges, px, the pixel's footprint included.
     pub blur_px: f64,
     /// Correlation of the blurred print with the profile.
     pub correlation: f64,
-    /// Of the symbols between start and stop, the share that explains its place better than every other symbol would (1 for EAN-13).
+    /// Of the symbols before the stop, the share that explains its place better than every other symbol value would (1 for EAN-13).
     pub symbols_best: f64,
 }
 
 impl SymbolFit {
-    /// u of module position `m` of `modules`.
-    fn at(&self, m: f64, modules: f64) -> f64 {
-        let s = m / modules;
-        self.ends[0] + (self.ends[1] - self.ends[0]) * s + self.bend * s * (1.0 - s)
+    /// u at share s of the symbol.
+    pub fn at(&self, s: f64) -> f64 {
+        self.warp.iter().rev().fold(0.0, |sum, c| sum * s + c)
+    }
+
+    /// u of the outer edges of start and stop (start > stop where the code runs against u).
+    pub fn ends(&self) -> [f64; 2] {
+        [self.at(0.0), self.at(1.0)]
     }
 
     /// The smallest module along the code ÷ the mean module.
     pub fn smallest_module(&self) -> f64 {
-        let length = (self.ends[1] - self.ends[0]).abs().max(1e-9);
-        (1.0 - self.bend.abs() / length).max(0.0)
+        let mean = self.at(1.0) - self.at(0.0);
+        let slope = |s: f64| self.warp.iter().enumerate().skip(1).rev().fold(0.0, |sum, (k, c)| sum * s + c * k as f64);
+        (0..=20).map(|i| slope(f64::from(i) / 20.0) / mean).fold(f64::MAX, f64::min).clamp(0.0, 1.0)
+    }
+
+    /// Adds a step to one of: the place of the start, of the stop, of the middle; the blur.
+    fn nudge(&mut self, unknown: usize, step: f64) {
+        match unknown {
+            0 => {
+                self.warp[0] += step;
+                self.warp[1] -= step;
+            }
+            1 => self.warp[1] += step,
+            2 => {
+                self.warp[1] += 4.0 * step;
+                self.warp[2] -= 4.0 * step;
+            }
+            _ => self.blur_px = (self.blur_px * (1.0 + step)).clamp(0.3, 12.0),
+        }
     }
 }
 
-/// Fits `symbol` to `profile`, starting from `ends` as the thresholds gave them. `None` if they make no sense.
-pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, ends: [f64; 2]) -> Option<SymbolFit> {
-    let modules = symbol.modules() as f64;
-    let module = (ends[1] - ends[0]).abs() / modules;
-    if !module.is_finite() || module < 0.2 {
+/// Least-squares polynomial through the edges that a row showed. Bars that came out too wide or too narrow cancel.
+fn warp_through(positions: &[f64], shares: &[f64]) -> Option<[f64; DEGREE + 1]> {
+    const N: usize = DEGREE + 1;
+    if positions.len() != shares.len() || positions.len() < 2 * N {
         return None;
     }
-    let edges = symbol.edges();
-    let mut scratch = Model::new(profile, ends, 4.0 * module);
-    let mut best = SymbolFit { ends, bend: 0.0, blur_px: 0.7, correlation: 0.0, symbols_best: 0.0 };
-    best.correlation = scratch.correlation(profile, &edges, modules, &best);
-    // Each unknown in turn, with shrinking steps; the ends are known to within a module.
-    let mut step = (0.5 * module).max(0.25);
-    for round in 0..6 {
-        for unknown in 0..4 {
+    let mut m = [[0f64; N + 1]; N];
+    for (&u, &s) in positions.iter().zip(shares) {
+        let mut powers = [1.0; N];
+        for k in 1..N {
+            powers[k] = powers[k - 1] * s;
+        }
+        for i in 0..N {
+            for k in 0..N {
+                m[i][k] += powers[i] * powers[k];
+            }
+            m[i][N] += powers[i] * u;
+        }
+    }
+    for i in 0..N {
+        let pivot = (i..N).max_by(|&a, &b| m[a][i].abs().total_cmp(&m[b][i].abs()))?;
+        m.swap(i, pivot);
+        if m[i][i].abs() < 1e-12 {
+            return None;
+        }
+        for r in 0..N {
+            if r != i {
+                let f = m[r][i] / m[i][i];
+                for c in i..=N {
+                    m[r][c] -= f * m[i][c];
+                }
+            }
+        }
+    }
+    let mut warp = [0.0; N];
+    for i in 0..N {
+        warp[i] = m[i][N] / m[i][i];
+    }
+    Some(warp)
+}
+
+/// Fits `symbol` to `profile`, starting from the `edges` that a row showed (in px along the profile, from the start to the stop). `None` if they
+/// make no sense.
+pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, edges: &[f64]) -> Option<SymbolFit> {
+    let modules = symbol.modules() as f64;
+    let shares: Vec<f64> = symbol.edges().iter().map(|m| m / modules).collect();
+    let warp = warp_through(edges, &shares)?;
+    let mut best = SymbolFit { warp, blur_px: 0.7, correlation: 0.0, symbols_best: 0.0 };
+    let ends = best.ends();
+    let module = (ends[1] - ends[0]).abs() / modules;
+    if !module.is_finite() || module < 0.2 || best.smallest_module() < 0.2 {
+        return None;
+    }
+    // Wide bars of a close-up are blurred by more pixels.
+    best.blur_px = (0.3 * module).clamp(0.7, 4.0);
+    let mut model = Model::new(profile, ends, 4.0 * module);
+    best.correlation = model.correlation(profile, &shares, &best);
+    // Each unknown in turn, with shrinking steps.
+    let (mut step, mut factor) = ((0.3 * module).clamp(0.15, 1.0), 0.3);
+    for _ in 0..5 {
+        for unknown in [3, 0, 1, 2] {
             for sign in [-1.0, 1.0] {
-                loop {
+                for _ in 0..8 {
                     let mut trial = best;
-                    match unknown {
-                        0 => trial.ends[0] += sign * step,
-                        1 => trial.ends[1] += sign * step,
-                        2 => trial.bend += 2.0 * sign * step,
-                        _ => trial.blur_px = (trial.blur_px * (1.0 + sign * 0.25 / f64::from(round + 1))).clamp(0.3, 6.0),
-                    }
-                    trial.correlation = scratch.correlation(profile, &edges, modules, &trial);
+                    trial.nudge(unknown, sign * if unknown == 3 { factor } else { step });
+                    trial.correlation = model.correlation(profile, &shares, &trial);
                     if trial.correlation <= best.correlation + 1e-6 {
                         break;
                     }
@@ -68,9 +131,10 @@ pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, ends: [f64; 2]) -> O
                 }
             }
         }
-        step *= 0.55;
+        step *= 0.5;
+        factor *= 0.6;
     }
-    best.symbols_best = scratch.symbols_best(profile, symbol, &best);
+    best.symbols_best = model.symbols_best(profile, symbol, &best);
     Some(best)
 }
 
@@ -90,16 +154,16 @@ impl Model {
     }
 
     /// Darkness (0 to 1) of the blurred print in every bin.
-    fn render(&mut self, profile: &Profile, edges: &[f64], modules: f64, fit: &SymbolFit) {
+    fn render(&mut self, profile: &Profile, shares: &[f64], fit: &SymbolFit) {
         let k = BINS_PER_PX as f64;
         let sigma = fit.blur_px * k;
         let n = self.values.len();
         self.values.fill(0.0);
         // The blurred print is the running sum of a bell at every edge, up and down in turn.
         let reach = (3.5 * sigma).ceil() as isize;
-        let against = fit.ends[1] < fit.ends[0];
-        for (i, &m) in edges.iter().enumerate() {
-            let at = (fit.at(m, modules) - profile.start) * k - self.from as f64;
+        let against = fit.at(1.0) < fit.at(0.0);
+        for (i, &share) in shares.iter().enumerate() {
+            let at = (fit.at(share) - profile.start) * k - self.from as f64;
             // Run against u, an edge that darkens to the code's right darkens to the profile's left.
             let sign = if (i % 2 == 0) != against { 1.0 } else { -1.0 };
             let middle = at.round() as isize;
@@ -132,8 +196,8 @@ impl Model {
     }
 
     /// Correlation of darkness and measured darkness, each freed of a linear trend in the latter (uneven light).
-    fn correlation(&mut self, profile: &Profile, edges: &[f64], modules: f64, fit: &SymbolFit) -> f64 {
-        self.render(profile, edges, modules, fit);
+    fn correlation(&mut self, profile: &Profile, shares: &[f64], fit: &SymbolFit) -> f64 {
+        self.render(profile, shares, fit);
         let (mut w, mut sm, mut sy, mut st) = (0.0f64, 0.0f64, 0.0f64, 0.0f64);
         let each = |f: &mut dyn FnMut(f64, f64, f64, f64)| {
             for (i, &m) in self.values.iter().enumerate() {
@@ -174,16 +238,17 @@ impl Model {
             return 1.0;
         }
         let modules = symbol.modules() as f64;
-        self.render(profile, &symbol.edges(), modules, fit);
+        let shares: Vec<f64> = symbol.edges().iter().map(|m| m / modules).collect();
+        self.render(profile, &shares, fit);
         let k = BINS_PER_PX as f64;
         let sigma = fit.blur_px * k;
-        let against = fit.ends[1] < fit.ends[0];
+        let against = fit.at(1.0) < fit.at(0.0);
         let mut good = 0;
         let count = symbol.values.len();
         // Step responses at the ten places inside a symbol where an edge may be.
         let mut steps: Vec<[f32; 12]> = Vec::new();
         for (index, &value) in symbol.values.iter().enumerate() {
-            let place = |m: usize| (fit.at((index * 11 + m) as f64, modules) - profile.start) * k - self.from as f64;
+            let place = |m: usize| (fit.at((index * 11 + m) as f64 / modules) - profile.start) * k - self.from as f64;
             let (p, q) = (place(0), place(11));
             let (lo, hi) = (p.min(q).max(0.0) as usize, (p.max(q).ceil().max(0.0) as usize).min(self.values.len()));
             if lo >= hi {
@@ -276,14 +341,21 @@ mod tests {
         Profile { start: 0.0, mean, weight: vec![3.0; n] }
     }
 
+    fn edges_of(symbol: &LinearSymbol, start: f64, module: f64, spread: f64) -> Vec<f64> {
+        symbol.edges().iter().enumerate().map(|(i, m)| start + m * module + if i % 2 == 0 { -spread } else { spread }).collect()
+    }
+
     #[test]
     fn the_ends_are_found_to_a_twentieth_of_a_pixel() {
         let symbol = LinearSymbol::code128_digits("81054321120021123456").unwrap();
         let profile = profile_of(&symbol, 18.37, 1.3, 0.8);
         let stop = 18.37 + 145.0 * 1.3;
-        let fit = fit_symbol(&profile, &symbol, [19.0, stop - 0.7]).unwrap();
-        assert!((fit.ends[0] - 18.37).abs() < 0.05 && (fit.ends[1] - stop).abs() < 0.05, "{fit:?}");
-        assert!(fit.correlation > 0.999 && fit.symbols_best == 1.0 && fit.bend.abs() < 0.1, "{fit:?}");
+        // Edges as a threshold would show them: bars 0.4 px too wide, everything a third of a pixel to the right.
+        let edges = edges_of(&symbol, 18.37 + 0.33, 1.3, 0.2);
+        let fit = fit_symbol(&profile, &symbol, &edges).unwrap();
+        let [start, found] = fit.ends();
+        assert!((start - 18.37).abs() < 0.05 && (found - stop).abs() < 0.05, "{fit:?}");
+        assert!(fit.correlation > 0.999 && fit.symbols_best == 1.0 && fit.smallest_module() > 0.99, "{fit:?}");
     }
 
     #[test]
@@ -291,7 +363,7 @@ mod tests {
         let symbol = LinearSymbol::code128_digits("81054321120021123456").unwrap();
         let other = LinearSymbol::code128_digits("81054321120021123465").unwrap();
         let profile = profile_of(&symbol, 18.0, 1.3, 0.8);
-        let fit = fit_symbol(&profile, &other, [18.0, 18.0 + 145.0 * 1.3]).unwrap();
+        let fit = fit_symbol(&profile, &other, &edges_of(&other, 18.0, 1.3, 0.0)).unwrap();
         // Two data symbols and the check symbol differ.
         assert!(fit.symbols_best < 0.95 && fit.correlation < 0.99, "{fit:?}");
     }

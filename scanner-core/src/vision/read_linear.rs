@@ -70,7 +70,7 @@ pub fn read_linear(
     strip.straighten();
     let along = strip.place.along;
     let window = (place.length() * 0.09).max(8.0);
-    let ends = [place.ends[0] - MARGIN, place.ends[1] + MARGIN];
+    let ends = [place.ends[0] - 3.0, place.ends[1] + 3.0];
     let mut ballot = Ballot::default();
     let mut rows = Vec::new();
     let mut bars = 0;
@@ -95,9 +95,12 @@ pub fn read_linear(
     if let Some((sink, item)) = sink {
         draw(sink, item, &rows);
     }
+    if std::env::var_os("VDBG").is_some() {
+        eprintln!("DBG lvl {} {:?} bars {bars} {:?} fit {:?}", candidate.level, place.length(), ballot.summary(), ballot.winner(&rule.vote).map(|(t, e)| (t.text.clone(), e, fit_symbol(&profiles[0].1, &t.symbol, &t.edges))));
+    }
     let out_of_time = Instant::now() > deadline;
     if let Some((text, evidence)) = ballot.winner(&rule.vote)
-        && let Some(fit) = fit_symbol(&profiles[0].1, &text.symbol, text.ends)
+        && let Some(fit) = fit_symbol(&profiles[0].1, &text.symbol, &text.edges)
         && fit.correlation >= rule.correlation
         && fit.symbols_best >= rule.symbols_best
     {
@@ -134,7 +137,7 @@ pub fn read_linear(
 fn outline(place: &LinearBox, level: usize, text: &LinearText, fit: &SymbolFit) -> (Corners, f64) {
     let s = 2f64.powi(level as i32);
     let full = place.rescaled(level as i32);
-    let [start, stop] = fit.ends.map(|u| u * s);
+    let [start, stop] = fit.ends().map(|u| u * s);
     // With u growing from start to stop, smaller b is the reader's left-hand side, hence the top; against u it is the bottom.
     let corners = if start <= stop {
         full.corners(start, stop)

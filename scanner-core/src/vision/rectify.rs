@@ -11,7 +11,7 @@ pub const BINS_PER_PX: usize = 4;
 /// Bands that a strip is cut into across the code.
 pub const BANDS: u8 = 4;
 /// Beyond this many pixels a strip is thinned out; it has more than it needs.
-const ENOUGH_PIXELS: f64 = 120_000.0;
+const ENOUGH_PIXELS: f64 = 40_000.0;
 
 /// Which pixels of a strip a profile is made of. Two subsets that share no pixel are independent looks at the same code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,6 +54,8 @@ struct Pixel {
     a: f32,
     b: f32,
     value: f32,
+    /// Place across the strip, −½ to ½.
+    off: f32,
     class: u8,
 }
 
@@ -110,7 +112,7 @@ impl Strip {
                     }
                     let band = (((v - inset) / (1.0 - 2.0 * inset) * f64::from(BANDS)) as u8).min(BANDS - 1);
                     let colour = ((x + y / stride) & 1) as u8;
-                    pixels.push(Pixel { a: a as f32, b: b as f32, value, class: 2 * band + colour });
+                    pixels.push(Pixel { a: a as f32, b: b as f32, value, off: (v - 0.5) as f32, class: 2 * band + colour });
                 }
             }
         }
@@ -158,46 +160,62 @@ impl Strip {
     }
 
     /// Refines the bars' lean and its change along the code by making the profile as sharp as it gets.
+    ///
+    /// The sharpness has a narrow peak: a lean that moves the bars' ends by more than a bar is no better than any other. So the search starts on a
+    /// low band around the middle, where the peak is wide, and doubles the band's height as the lean gets better known.
     pub fn straighten(&mut self) {
         let height = self.place.height().max(2.0);
         let half = (self.place.length() / 2.0).max(1.0);
-        // Steps that move the outermost pixels by a third of a pixel.
-        let lean_step = 0.7 / height;
-        let mut best = self.sharpness(self.place.lean, self.place.spread);
-        let try_at = |strip: &mut Self, lean: f64, spread: f64, best: &mut f64| {
-            let s = strip.sharpness(lean, spread);
-            if s > *best {
-                *best = s;
-                strip.place.lean = lean;
-                strip.place.spread = spread;
+        let mut share = (24.0 / height).min(1.0);
+        let mut reach = 3.0;
+        loop {
+            // A step moves the bars' ends by 0.35 px.
+            let step = 0.7 / (height * share);
+            let (lean, spread) = (self.place.lean, self.place.spread);
+            let mut best = (self.sharpness(lean, spread, share), lean, spread);
+            let steps = reach as i32;
+            for i in -steps..=steps {
+                for j in -steps..=steps {
+                    let (l, s) = (lean + f64::from(i) * step, spread + f64::from(j) * step / half);
+                    let sharpness = self.sharpness(l, s, share);
+                    if sharpness > best.0 {
+                        best = (sharpness, l, s);
+                    }
+                }
             }
-        };
-        let lean0 = self.place.lean;
-        for k in [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0] {
-            try_at(self, lean0 + k * lean_step, 0.0, &mut best);
+            (self.place.lean, self.place.spread) = (best.1, best.2);
+            if share >= 1.0 {
+                break;
+            }
+            share = (share * 2.0).min(1.0);
+            reach = 2.0;
         }
-        let lean1 = self.place.lean;
-        for k in [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0] {
-            try_at(self, lean1, k * lean_step / half, &mut best);
-        }
-        let mut step = lean_step;
-        for _ in 0..3 {
+        let mut step = 0.7 / height;
+        for _ in 0..2 {
             step /= 2.0;
+            let mut best = self.sharpness(self.place.lean, self.place.spread, 1.0);
             let (lean, spread) = (self.place.lean, self.place.spread);
             for (dl, ds) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)] {
-                try_at(self, lean + dl * step, spread + ds * step / half, &mut best);
+                let (l, s) = (lean + dl * step, spread + ds * step / half);
+                let sharpness = self.sharpness(l, s, 1.0);
+                if sharpness > best {
+                    best = sharpness;
+                    (self.place.lean, self.place.spread) = (l, s);
+                }
             }
         }
     }
 
-    /// Energy of the profile's slope, bins of half a pixel: largest when all pixels of a bar fall together.
-    fn sharpness(&self, lean: f64, spread: f64) -> f64 {
+    /// Energy of the profile's slope, bins of half a pixel: largest when all pixels of a bar fall together. Of the strip's height only the middle
+    /// `share` counts.
+    fn sharpness(&self, lean: f64, spread: f64, share: f64) -> f64 {
+        let reach = (share / 2.0) as f32 + 1e-3;
         let bins = ((self.to - self.from) * 2.0).ceil().max(1.0) as usize + 2;
         let (mut sum, mut weight) = (vec![0f32; bins], vec![0f32; bins]);
         let (lean, spread, from) = (lean as f32, spread as f32, self.from as f32);
         for p in &self.pixels {
             let at = (p.a + (lean + spread * p.a) * p.b - from) * 2.0;
-            if at < 0.0 || at as usize + 1 >= bins {
+            if p.off.abs() > reach || at < 0.0 || at as usize + 1 >= bins {
                 continue;
             }
             let i = at as usize;

@@ -113,8 +113,13 @@ impl Scanner {
         let mut second: Vec<(usize, &LinearCandidate)> = Vec::new();
         let corners: Vec<Corners> = candidates.linear.iter().map(LinearCandidate::corners).collect();
         for (i, candidate) in candidates.linear.iter().enumerate() {
-            let inside = first.iter().any(|(j, _)| covers(&corners[*j], &corners[i]));
-            if inside { second.push((i, candidate)) } else { first.push((i, candidate)) }
+            let Some(around) = first.iter_mut().find(|(j, _)| covers(&corners[*j], &corners[i])) else {
+                first.push((i, candidate));
+                continue;
+            };
+            // The same code on two levels: the finer one knows more.
+            let twin = area(&corners[i]) > 0.5 * area(&corners[around.0]) && candidate.level < around.1.level;
+            second.push(if twin { std::mem::replace(around, (i, candidate)) } else { (i, candidate) });
         }
         let mut result = FrameReading::default();
         let mut unread = Vec::new();
@@ -184,6 +189,10 @@ fn insert(readings: &mut Vec<Reading>, reading: Reading) {
         Some(known) => *known = reading,
         None => readings.push(reading),
     }
+}
+
+fn area(c: &Corners) -> f64 {
+    (0..4).map(|i| c[i][0] * c[(i + 1) % 4][1] - c[(i + 1) % 4][0] * c[i][1]).sum::<f64>().abs() / 2.0
 }
 
 fn middle(c: &Corners) -> [f64; 2] {

@@ -22,8 +22,30 @@ pub struct LinearText {
     pub symbology: Symbology,
     /// Its print.
     pub symbol: LinearSymbol,
-    /// u of the outer edge of the start and of the stop; start > stop where the code runs against u.
-    pub ends: [f64; 2],
+    /// u of every edge of the symbol as the row showed it, from the start's outer edge to the stop's; falling where the code runs against u.
+    pub edges: Vec<f64>,
+}
+
+impl LinearText {
+    /// What a Code 128 symbol says: code sets, shifts and FNC1 are interpreted by the same reader as everywhere, on a perfect row.
+    pub fn ideal(symbol: &LinearSymbol) -> Option<Self> {
+        /// Bits per module and light modules around the code.
+        const BITS: usize = 3;
+        const QUIET: usize = 12;
+        let modules = symbol.modules();
+        let mut bits = BitArray::with_size((modules + 2 * QUIET) * BITS);
+        let mut at = QUIET * BITS;
+        for (i, &width) in symbol.runs.iter().enumerate() {
+            for _ in 0..usize::from(width) * BITS {
+                if i % 2 == 0 {
+                    bits.set(at);
+                }
+                at += 1;
+            }
+        }
+        let (text, read, _) = read(Symbology::Code128, &bits, &DecodeHints { AssumeGs1: Some(true), ..DecodeHints::default() })?;
+        (read == *symbol).then_some(Self { text, symbology: Symbology::Code128, edges: read.edges(), symbol: read })
+    }
 }
 
 /// Reads a row in both directions, Code 128 first.
@@ -45,12 +67,12 @@ pub fn decode_row(row: &BinaryRow) -> Option<LinearText> {
         let Some((text, symbol, edges)) = read(symbology, bits, &hints) else { continue };
         // An edge lies between two bits.
         let u = |bit: usize| row.start + (if backwards { size - bit } else { bit } as f64 - 0.5) / row.per_px;
-        return Some(LinearText { text, symbology, symbol, ends: [u(edges[0]), u(edges[1])] });
+        return Some(LinearText { text, symbology, symbol, edges: edges.into_iter().map(u).collect() });
     }
     None
 }
 
-fn read(symbology: Symbology, bits: &BitArray, hints: &DecodeHints) -> Option<(String, LinearSymbol, [usize; 2])> {
+fn read(symbology: Symbology, bits: &BitArray, hints: &DecodeHints) -> Option<(String, LinearSymbol, Vec<usize>)> {
     // The reader is a third party's: an index that runs over on an odd row shall cost this row, not the frame.
     let result = catch_unwind(AssertUnwindSafe(|| match symbology {
         Symbology::Ean13 => EAN13Reader.decode_row(0, bits, hints),
@@ -62,45 +84,45 @@ fn read(symbology: Symbology, bits: &BitArray, hints: &DecodeHints) -> Option<(S
         Symbology::Ean13 => LinearSymbol::ean13(result.getText())?,
         _ => LinearSymbol::code128(result.getRawBytes())?,
     };
-    let edges = outer_edges(bits, &result, &symbol)?;
+    let edges = edges_of(bits, &result, &symbol)?;
     let text = result.getText();
     let text = text.strip_prefix("]C1").map_or_else(|| text.to_owned(), |rest| format!("{GS}{rest}"));
     (!text.is_empty()).then_some((text, symbol, edges))
 }
 
-/// First bit of the first bar and first bit after the last bar.
-fn outer_edges(bits: &BitArray, result: &RXingResult, symbol: &LinearSymbol) -> Option<[usize; 2]> {
-    // The reader reports points inside the start and the stop pattern. The start point lies in or next to the first bars: walk to the left over as
-    // many edges as there are bars before it; the number of edges between the two outer ones is known from the symbol.
+/// The symbol's edges: the first bit after each.
+fn edges_of(bits: &BitArray, result: &RXingResult, symbol: &LinearSymbol) -> Option<Vec<usize>> {
+    // The reader reports one point inside the start and one inside the stop pattern. The symbol has a known number of edges; of all windows of that
+    // many edges in the row, the one that fits the two points best is it.
     let points = result.getPoints();
     let (left, right) = (points.first()?.x, points.get(1)?.x);
     let size = bits.get_size();
-    let mut starts = Vec::new();
+    let mut edges = Vec::new();
     let mut dark = false;
     for i in 0..size {
         let now = bits.get(i);
         if now != dark {
-            starts.push(i);
+            edges.push(i);
             dark = now;
         }
     }
     if dark {
-        starts.push(size);
+        edges.push(size);
     }
-    // Edges alternate white→black, black→white; the code has runs.len() + 1 of them. Of all windows of that many edges, the one whose ends fit the
-    // reported points best.
-    let edges = symbol.runs.len() + 1;
-    let modules = symbol.modules() as f32;
-    let (inner_left, inner_right) = if symbol.values.is_empty() { (1.5, 1.5) } else { (5.5, 7.5) };
-    (0..starts.len().checked_sub(edges - 1)?)
+    let count = symbol.runs.len() + 1;
+    // EAN-13: the middles of the guards. Code 128: the middle of the start, and of the stop without its last bar.
+    let (first, last) = if symbol.values.is_empty() { (3, 3) } else { (6, 7) };
+    let misfit = |w: &[usize]| {
+        let start = (w[0] + w[first]) as f32 / 2.0;
+        let stop = if symbol.values.is_empty() { w[count - 1] + w[count - 1 - last] } else { w[count - 2] + w[count - 1 - last] } as f32 / 2.0;
+        let module = (w[count - 1] - w[0]) as f32 / symbol.modules() as f32;
+        ((start - left).abs() + (stop - right).abs()) / module
+    };
+    edges
+        .windows(count)
         .step_by(2)
-        .map(|i| (starts[i], starts[i + edges - 1]))
-        .map(|(s, e)| {
-            let module = (e - s) as f32 / modules;
-            let miss = (s as f32 + inner_left * module - left).abs() + (e as f32 - inner_right * module - right).abs();
-            (miss, module, [s, e])
-        })
+        .map(|w| (misfit(w), w))
         .min_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(miss, module, _)| *miss < 6.0 * module)
-        .map(|(_, _, ends)| ends)
+        .filter(|(miss, _)| *miss < 4.0)
+        .map(|(_, w)| w.to_vec())
 }

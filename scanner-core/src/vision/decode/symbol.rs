@@ -8,7 +8,7 @@ pub const SYMBOL_WIDTHS: [[u8; 6]; 106] = parse(
 113141114131311141411131211412211214211232",
 );
 /// Code 128's stop, with its final bar.
-const STOP: [u8; 7] = [2, 3, 3, 1, 1, 1, 2];
+pub(super) const STOP: [u8; 7] = [2, 3, 3, 1, 1, 1, 2];
 /// Raw value of Code 128's stop symbol in readers' output.
 const STOP_VALUE: u8 = 106;
 

@@ -50,6 +50,9 @@ impl Ballot {
         }
     }
 
+    pub fn summary(&self) -> Vec<(String, usize)> {
+        self.entries.iter().map(|(t, l)| (t.text.clone(), l.len())).collect()
+    }
     /// Looks so far.
     pub fn tried(&self) -> u32 {
         self.tried
@@ -83,7 +86,7 @@ mod tests {
 
     fn text(digits: &str) -> Option<LinearText> {
         let symbol = LinearSymbol::code128_digits(digits).unwrap();
-        Some(LinearText { text: digits.into(), symbology: Symbology::Code128, symbol, ends: [0.0, 1.0] })
+        Some(LinearText { text: digits.into(), symbology: Symbology::Code128, symbol, edges: vec![] })
     }
 
     fn look(subset: Subset, sharpening: u8) -> Look {

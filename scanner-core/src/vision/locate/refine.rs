@@ -10,6 +10,9 @@ const STEP: usize = 4;
 /// Correlation of neighbouring rows from which on they show the same bars.
 const SAME_BARS: f32 = 0.45;
 
+/// Edges that a strip must show to be worth a look. Blur may hide a third of a short code's.
+const EDGES_OF_A_CODE: usize = 14;
+
 /// A group resampled: columns along the gradient, rows parallel to the group's axis.
 struct Patch {
     cols: usize,
@@ -110,18 +113,25 @@ pub fn refine(plane: &Plane, group: &Group, white: f32) -> Vec<LinearBox> {
     let patch = Patch::sample(plane, group.centre, along, slope, a, b);
     split(&patch, slope, white)
         .into_iter()
-        .map(|piece| LinearBox {
-            centre: group.centre,
-            along,
-            lean: 0.0,
-            spread: 0.0,
-            ends: piece.ends,
-            top: piece.top,
-            bottom: piece.bottom,
+        .map(|piece| {
+            // The frame's origin into the piece's middle, so that a change of lean does not move the ends.
+            let a = (piece.ends[0] + piece.ends[1]) / 2.0;
+            let b = (piece.top[0] + piece.bottom[0] + (piece.top[1] + piece.bottom[1]) * a) / 2.0;
+            let moved = |edge: [f64; 2]| [edge[0] + edge[1] * a - b, edge[1]];
+            LinearBox {
+                centre: [group.centre[0] + a * along[0] - b * along[1], group.centre[1] + a * along[1] + b * along[0]],
+                along,
+                lean: 0.0,
+                spread: 0.0,
+                ends: [piece.ends[0] - a, piece.ends[1] - a],
+                top: moved(piece.top),
+                bottom: moved(piece.bottom),
+            }
         })
         .collect()
 }
 
+#[derive(Clone, Copy)]
 struct Piece {
     ends: [f64; 2],
     top: [f64; 2],
@@ -187,15 +197,63 @@ fn split(patch: &Patch, slope: f64, white: f32) -> Vec<Piece> {
                 }
             }
         }
-        if let Some(piece) = outline(&members, cols, patch, lag, slope) {
-            pieces.push(piece);
-        }
+        pieces.extend(outline(&members, cols, patch, lag, slope));
     }
     pieces
 }
 
-/// Straight edges around a piece.
-fn outline(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64) -> Option<Piece> {
+/// Straight edges around a piece, cut where quiet zones run through it.
+fn outline(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64) -> Vec<Piece> {
+    let Some((piece, rows)) = edges_around(members, cols, patch, lag, slope) else { return Vec::new() };
+    let from = (piece.ends[0] - patch.origin[0]).max(1.0) as usize;
+    let to = ((piece.ends[1] - patch.origin[0]).max(0.0) as usize).min(patch.cols - 2);
+    // The slope of the mean of the middle rows: where bars converge, the outer ones would blur it.
+    let quarter = rows.len() / 4;
+    let middle = rows.start + quarter..(rows.end - quarter).max(rows.start + quarter + 1).min(patch.rows);
+    let slopes: Vec<f32> = (from..=to)
+        .map(|u| middle.clone().map(|r| patch.row(r)[u + 1] - patch.row(r)[u - 1]).sum::<f32>().abs() / middle.len().max(1) as f32)
+        .collect();
+    runs_of_edges(&slopes)
+        .into_iter()
+        .map(|(first, last)| [first, last].map(|i| patch.origin[0] + (from + i) as f64))
+        .filter(|ends| ends[1] - ends[0] >= 18.0)
+        .map(|ends| Piece { ends: [ends[0] - 1.0, ends[1] + 1.0], ..piece })
+        .collect()
+}
+
+/// First and last edge of every run of edges without a gap as wide as a quiet zone.
+fn runs_of_edges(slopes: &[f32]) -> Vec<(usize, usize)> {
+    if slopes.len() < 8 {
+        return Vec::new();
+    }
+    let mut sorted = slopes.to_vec();
+    let high = *sorted.select_nth_unstable_by(slopes.len() * 9 / 10, f32::total_cmp).1;
+    let edges: Vec<usize> =
+        (1..slopes.len() - 1).filter(|&i| slopes[i] > 0.2 * high && slopes[i] >= slopes[i - 1] && slopes[i] > slopes[i + 1]).collect();
+    let mut gaps: Vec<usize> = edges.windows(2).map(|w| w[1] - w[0]).collect();
+    if gaps.len() < EDGES_OF_A_CODE - 1 {
+        return Vec::new();
+    }
+    let median = {
+        let half = gaps.len() / 2;
+        *gaps.select_nth_unstable(half).1
+    };
+    // Edges lie 1 to 4 modules apart, most of them 1 or 2; a quiet zone is 7 modules at the very least.
+    let widest = (median * 9 / 2).max(6);
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for i in 1..=edges.len() {
+        if i == edges.len() || edges[i] - edges[i - 1] > widest {
+            if i - start >= EDGES_OF_A_CODE {
+                runs.push((edges[start], edges[i - 1]));
+            }
+            start = i;
+        }
+    }
+    runs
+}
+
+fn edges_around(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64) -> Option<(Piece, std::ops::Range<usize>)> {
     let mut first = vec![usize::MAX; cols];
     let mut last = vec![0usize; cols];
     for &i in members {
@@ -231,5 +289,6 @@ fn outline(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64
     let bottom = edge(&last, -patch.pitch)?;
     let ends = [a_of(lo as f64) - 2.0, a_of(hi as f64) + 2.0];
     let height = bottom[0] - top[0];
-    (height >= 4.0 && ends[1] - ends[0] >= 20.0).then_some(Piece { ends, top, bottom })
+    let rows = inner.iter().map(|&c| first[c]).min()?..inner.iter().map(|&c| last[c]).max()? + 1;
+    (height >= 4.0 && ends[1] - ends[0] >= 20.0).then_some((Piece { ends, top, bottom }, rows))
 }
