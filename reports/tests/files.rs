@@ -1,4 +1,5 @@
 //! CSV, Parquet, JUnit and the folder that a run leaves.
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 mod common;
 

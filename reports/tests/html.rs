@@ -1,4 +1,5 @@
 //! The HTML report: harmless, self-contained, complete.
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 mod common;
 
@@ -6,8 +7,11 @@ use common::{empty_run, sample_run};
 use quick_xml::events::Event;
 use reports::*;
 
+/// Name and attributes.
+type Element = (String, Vec<(String, String)>);
+
 /// All elements with their attributes, and all text, as a parser sees them. Panics where the document is not well-formed.
-fn parsed(document: &str) -> (Vec<(String, Vec<(String, String)>)>, String) {
+fn parsed(document: &str) -> (Vec<Element>, String) {
     let body = document.strip_prefix("<!DOCTYPE html>").unwrap();
     // A browser does not look for markup in these two.
     let start = body.find("<script>").unwrap() + "<script>".len();

@@ -1,4 +1,5 @@
 //! Bounds against values of SciPy 1.x: `beta.ppf(0.05, k, n - k + 1)` and `beta.ppf(0.95, k + 1, n - k)`.
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use proptest::prelude::*;
 use reports::stats::{clopper_pearson_lower, clopper_pearson_upper, incomplete_beta, mean, median, quantile};

@@ -1,4 +1,5 @@
 //! Bands, counting and the run's numbers.
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 mod common;
 

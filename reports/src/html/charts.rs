@@ -54,7 +54,7 @@ pub(super) fn recall(summary: &Summary) -> String {
     const HEIGHT: f64 = 190.0;
     const STEP: f64 = 120.0;
     let y = |share: f64| TOP + HEIGHT * (1.0 - share);
-    let mut out = String::from("<svg class=\"chart\" viewBox=\"0 0 900 274\" role=\"img\">\n");
+    let mut out = String::from("<div class=\"wide\"><svg class=\"chart\" viewBox=\"0 0 900 274\" role=\"img\">\n");
     for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
         let (at, end, label) = (y(tick), LEFT + 7.0 * STEP, LEFT - 8.0);
         let _ = write!(out, r##"<line x1="{LEFT}" x2="{end}" y1="{at:.1}" y2="{at:.1}" stroke="#dde2e8"/>"##);
@@ -90,7 +90,7 @@ pub(super) fn recall(summary: &Summary) -> String {
     }
     let axis = both_in("tspan", "px per module (nominal views)", "每模块像素数（标称条件）");
     let _ = writeln!(out, r#"<text class="soft" x="{:.1}" y="{:.1}" text-anchor="middle">{axis}</text>"#, LEFT + 3.5 * STEP, y(0.0) + 58.0);
-    out + "</svg>\n"
+    out + "</svg></div>\n"
 }
 
 /// Mean time per frame of every stage, and the stages of the whole run.
@@ -151,7 +151,8 @@ pub(super) fn timing(run: &RunRecord, summary: &Summary) -> String {
 fn bar_chart(bars: &[(&str, f64)]) -> String {
     const LINE: f64 = 26.0;
     let longest = bars.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
-    let mut out = format!("<svg class=\"chart\" viewBox=\"0 0 900 {:.0}\" role=\"img\">\n", LINE * bars.len() as f64 + 4.0);
+    let mut out =
+        format!("<div class=\"wide\"><svg class=\"chart\" viewBox=\"0 0 900 {:.0}\" role=\"img\">\n", LINE * bars.len() as f64 + 4.0);
     for (i, (name, value)) in bars.iter().enumerate() {
         let y = LINE * i as f64;
         let span = width(value / longest, 620.0);
@@ -166,7 +167,7 @@ fn bar_chart(bars: &[(&str, f64)]) -> String {
             seconds(*value)
         );
     }
-    out + "</svg>\n"
+    out + "</svg></div>\n"
 }
 
 fn shortened(name: &str) -> String {

@@ -7,19 +7,24 @@
     document.querySelectorAll(".switch button").forEach(function (button) {
       button.setAttribute("aria-pressed", String(button.value === tag));
     });
+    labels();
   }
   document.querySelectorAll(".switch button").forEach(function (button) {
     button.addEventListener("click", function () { language(button.value); });
   });
   language(location.hash === "#zh" ? "zh-CN" : "en");
 
-  // Text in a frame keeps its size on the screen, however large the picture is drawn.
+  // Text in a frame keeps its size on the screen, however large the picture is drawn, and stays inside it.
   function label(svg) {
-    var width = svg.getBoundingClientRect().width;
-    if (width) { svg.style.setProperty("--f", (12.5 * svg.viewBox.baseVal.width / width) + "px"); }
+    var box = svg.viewBox.baseVal, width = svg.getBoundingClientRect().width;
+    if (!width) { return; }
+    svg.style.setProperty("--f", ((width < 420 ? 10 : 12.5) * box.width / width) + "px");
+    svg.querySelectorAll("text").forEach(function (text) {
+      var half = text.getBBox().width / 2, middle = Number(text.dataset.x || (text.dataset.x = text.getAttribute("x")));
+      text.setAttribute("x", Math.max(box.x + half, Math.min(middle, box.x + box.width - half)));
+    });
   }
   function labels() { document.querySelectorAll("svg.frame").forEach(label); }
-  labels();
   addEventListener("resize", labels);
   addEventListener("beforeprint", labels);
 

@@ -1,5 +1,5 @@
 //! An invented run, for tests and for the sample report. Nothing in it was measured.
-#![allow(dead_code, reason = "every test takes what it needs")]
+#![allow(dead_code, clippy::unwrap_used, reason = "every test takes what it needs, and may panic")]
 
 use image::{ImageFormat, Rgb, RgbImage};
 use reports::*;
@@ -22,6 +22,8 @@ impl Dice {
         lo + (hi - lo) * self.next()
     }
 }
+
+type Quad = [[f64; 2]; 4];
 
 const NAMES: [&str; 8] = [
     "阿莫西林胶囊 0.25 g×24",
@@ -98,7 +100,7 @@ pub fn empty_run() -> RunRecord {
 
 /// A frame of the size of the sample's cameras.
 pub fn frame(index: usize) -> FrameRecord {
-    let top = index % 4 == 0;
+    let top = index.is_multiple_of(4);
     FrameRecord {
         index,
         camera: ["top", "north", "east", "south"][index % 4].to_owned(),
@@ -113,7 +115,7 @@ pub fn frame(index: usize) -> FrameRecord {
     }
 }
 
-fn fill(picture: &mut RgbImage, quad: [[f64; 2]; 4], grey: impl Fn(f64, f64) -> u8) {
+fn fill(picture: &mut RgbImage, quad: Quad, grey: impl Fn(f64, f64) -> u8) {
     let [a, b, _, d] = quad;
     let (u, v) = ([b[0] - a[0], b[1] - a[1]], [d[0] - a[0], d[1] - a[1]]);
     let area = u[0] * v[1] - u[1] * v[0];
@@ -131,7 +133,7 @@ fn fill(picture: &mut RgbImage, quad: [[f64; 2]; 4], grey: impl Fn(f64, f64) -> 
     }
 }
 
-fn quad(centre: [f64; 2], half: [f64; 2], angle: f64) -> [[f64; 2]; 4] {
+fn quad(centre: [f64; 2], half: [f64; 2], angle: f64) -> Quad {
     let (sin, cos) = angle.sin_cos();
     [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]].map(|[x, y]: [f64; 2]| {
         let (x, y) = (x * half[0], y * half[1]);
@@ -139,9 +141,9 @@ fn quad(centre: [f64; 2], half: [f64; 2], angle: f64) -> [[f64; 2]; 4] {
     })
 }
 
-fn pixels(frame: &FrameRecord, boxes: &[([[f64; 2]; 4], [[f64; 2]; 4], [[f64; 2]; 4])]) -> Picture {
+fn pixels(frame: &FrameRecord, boxes: &[(Quad, Quad, Quad)]) -> Picture {
     let scale = 1024.0 / f64::from(frame.width);
-    let to_picture = |quad: [[f64; 2]; 4]| quad.map(|[x, y]| [(x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5]);
+    let to_picture = |quad: Quad| quad.map(|[x, y]| [(x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5]);
     let mut picture = RgbImage::from_pixel(1024, (f64::from(frame.height) * scale) as u32, Rgb([62, 64, 66]));
     for (carton, trace, decoy) in boxes {
         fill(&mut picture, to_picture(*carton), |_, t| if t < 0.25 { 120 } else { 214 });
