@@ -1,0 +1,38 @@
+//! What can go wrong in the twin.
+
+use hardware_hal::{Error, ErrorKind};
+
+use crate::artwork::ArtworkError;
+
+/// A twin that cannot be built or cannot take a picture.
+#[non_exhaustive]
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SimError {
+    /// The machine has nothing to render on, or the driver failed.
+    #[error("{0}")]
+    Environment(String),
+    /// The spec asks for something that cannot be built.
+    #[error("{0}")]
+    Spec(String),
+    /// A print that cannot be made.
+    #[error(transparent)]
+    Artwork(#[from] ArtworkError),
+    /// The load could not be dropped.
+    #[error("{0}")]
+    Load(String),
+    /// No frame of the asked state came out of the renderer.
+    #[error("{0}")]
+    Capture(String),
+}
+
+impl SimError {
+    /// As an error of the device `device`.
+    pub fn on_device(self, device: &str) -> Error {
+        let kind = match self {
+            Self::Environment(_) => ErrorKind::Disconnected,
+            Self::Spec(_) | Self::Artwork(_) | Self::Load(_) => ErrorKind::UnsupportedSetting,
+            Self::Capture(_) => ErrorKind::LostData,
+        };
+        Error::new(device, kind, self.to_string()).with_source(self)
+    }
+}

@@ -1,0 +1,368 @@
+//! The Bevy app behind the renderer, driven frame by frame from outside: one request, one update.
+
+use std::sync::Arc;
+
+use bevy::app::{App, PluginsState, SubApps, TaskPoolPlugin, Update};
+use bevy::asset::{AssetPlugin, Assets, Handle};
+use bevy::camera::CameraPlugin;
+use bevy::diagnostic::FrameCountPlugin;
+use bevy::image::ImagePlugin;
+use bevy::mesh::MeshPlugin;
+use bevy::prelude::{Component, IntoScheduleConfigs, Query, Res, ResMut, Resource, World};
+use bevy::render::error_handler::{RenderErrorHandler, RenderErrorPolicy};
+use bevy::render::render_resource::{MapMode, PipelineCache, PollType};
+use bevy::render::renderer::{RenderAdapterInfo, RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue};
+use bevy::render::{ExtractSchedule, MainWorld, RenderApp, RenderPlugin, RenderStartup};
+use bevy::shader::Shader;
+use bevy::time::TimePlugin;
+use bevy::transform::TransformPlugin;
+use bevy::window::{ExitCondition, WindowPlugin};
+use rayon::prelude::*;
+
+use super::bars::SymbolTables;
+use super::light::{Atlas, Visibility};
+use super::pass::{CapturePass, Delivery, LightData, NextShot, SceneData, ShotData, take_shot};
+use super::print::PrintImage;
+use super::scene::{Occluder, Scene, Surface};
+use super::shot::{self, Shot};
+use super::token::Stamps;
+use super::{AdapterInfo, Radiance};
+use crate::error::SimError;
+use crate::spec::LampSpec;
+
+/// Updates that a request may take until its frame shows the right tokens.
+const MAX_ATTEMPTS: u32 = 60;
+
+/// States of light that are kept: every pattern of one stop and of the one before.
+const KEPT_LIGHTS: usize = 8;
+
+/// A lamp of the scene.
+#[derive(Component, Debug, Clone)]
+struct Lamp(usize, LampSpec);
+
+/// What is asked for, until a frame of it is out.
+#[derive(Resource, Default)]
+struct Request(Option<(Shot, u32)>);
+
+/// What the render world shall draw next.
+#[derive(Resource, Default)]
+struct Exposed(Option<ShotData>);
+
+/// Why the render world stopped, if it did.
+#[derive(Resource, Default)]
+struct Failure(Option<String>);
+
+/// The parts of the scene that never change.
+#[derive(Resource)]
+struct Stage {
+    atlas: Atlas,
+    ambient: f64,
+    plate_radius: f64,
+    print_texels: Vec<[f64; 2]>,
+    print_symbols: Vec<(u32, u32)>,
+}
+
+/// Light of the states asked for lately.
+#[derive(Resource, Default)]
+struct Lights {
+    cast: Option<Arc<Visibility>>,
+    casts: u64,
+    shares: Option<Arc<[Vec<[u8; 4]>]>>,
+    stamp: u16,
+    recent: Vec<(u64, Vec<u64>, LightData)>,
+}
+
+#[derive(Resource)]
+struct Upload(SceneData);
+
+#[derive(Resource)]
+struct CaptureShader(Handle<Shader>);
+
+/// The app and what is needed to check its frames.
+pub struct CaptureApp {
+    sub_apps: SubApps,
+    delivery: Delivery,
+    /// By surface: first texel of its print.
+    print_samples: Vec<u8>,
+    scene_stamp: u32,
+    requests: u32,
+    surfaces: usize,
+    lamps: usize,
+}
+
+impl CaptureApp {
+    /// Starts Bevy without a window and puts the scene into it. `px_per_m` is the resolution of prints.
+    ///
+    /// # Errors
+    /// [`SimError::Environment`] where no adapter is found; [`SimError::Spec`] for a scene that doesn't fit.
+    pub fn new(scene: Scene, px_per_m: f64) -> Result<(Self, AdapterInfo), SimError> {
+        if scene.lamps.len() > shot::MAX_LAMPS {
+            return Err(SimError::Spec(format!("{} lamps; {} can be rendered", scene.lamps.len(), shot::MAX_LAMPS)));
+        }
+        probe_adapter()?;
+        let atlas = Atlas::new(&scene.surfaces)?;
+        let (stage, data, scene_stamp) = upload_of(&scene, atlas, px_per_m);
+        let print_samples = data.surface_prints.iter().map(|p| p.map_or(255, |p| data.prints[p].texels[0])).collect();
+        let (surfaces, lamps) = (scene.surfaces.len(), scene.lamps.len());
+
+        let mut app = App::new();
+        app.add_plugins((
+            TaskPoolPlugin::default(),
+            FrameCountPlugin,
+            TimePlugin,
+            TransformPlugin,
+            WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..Default::default() },
+            AssetPlugin::default(),
+            RenderPlugin { synchronous_pipeline_compilation: true, ..Default::default() },
+            ImagePlugin::default(),
+            MeshPlugin,
+            CameraPlugin,
+        ));
+        while app.plugins_state() == PluginsState::Adding {
+            bevy::tasks::tick_global_task_pools_on_main_thread();
+        }
+        let shader = Shader::from_wgsl(include_str!("capture.wgsl"), "sim/src/render/capture.wgsl");
+        let shader = app.world_mut().resource_mut::<Assets<Shader>>().add(shader);
+        let delivery = Delivery::default();
+        app.insert_resource(stage)
+            .init_resource::<Request>()
+            .init_resource::<Exposed>()
+            .init_resource::<Failure>()
+            .init_resource::<Lights>()
+            .insert_resource(RenderErrorHandler(|error, main, _| {
+                main.resource_mut::<Failure>().0 = Some(format!("{:?}: {}", error.ty, error.description));
+                RenderErrorPolicy::StopRendering
+            }))
+            .add_systems(Update, expose);
+        let world = app.world_mut();
+        world.spawn_batch(scene.surfaces);
+        world.spawn_batch(scene.occluders);
+        world.spawn_batch(scene.lamps.into_iter().enumerate().map(|(i, lamp)| Lamp(i, lamp)));
+        app.finish();
+        app.cleanup();
+        let Some(render) = app.get_sub_app_mut(RenderApp) else {
+            return Err(SimError::Environment("Bevy started without its renderer".into()));
+        };
+        render
+            .insert_resource(Upload(data))
+            .insert_resource(CaptureShader(shader))
+            .insert_resource(delivery.clone())
+            .init_resource::<NextShot>()
+            .add_systems(RenderStartup, start_pass)
+            .add_systems(ExtractSchedule, extract_shot)
+            .add_systems(RenderGraph, take_shot.in_set(RenderGraphSystems::Render));
+        let adapter = adapter_info(app.world().resource::<RenderAdapterInfo>());
+        let sub_apps = std::mem::take(app.sub_apps_mut());
+        Ok((Self { sub_apps, delivery, print_samples, scene_stamp, requests: 0, surfaces, lamps }, adapter))
+    }
+
+    /// The frame of a shot; every token in it is right.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] for a shot that cannot be rendered, [`SimError::Environment`] if the device fails, [`SimError::Capture`] if no right frame
+    /// came out within [`MAX_ATTEMPTS`] updates.
+    pub fn capture(&mut self, shot: &Shot, spoil: bool) -> Result<Radiance, SimError> {
+        shot.check(self.lamps)?;
+        let mut wrong = None;
+        for attempt in 1..=MAX_ATTEMPTS {
+            self.requests = self.requests.wrapping_add(1);
+            self.world().resource_mut::<Request>().0 = Some((shot.clone(), self.requests));
+            self.sub_apps.update();
+            if let Some(failure) = self.world().resource_mut::<Failure>().0.take() {
+                return Err(SimError::Environment(format!("the graphics device failed: {failure}")));
+            }
+            let light = self.world().resource::<Lights>().stamp_of(shot);
+            // A spoilt request expects another number than the one it sent.
+            let request = self.requests.wrapping_add(u32::from(spoil));
+            let stamps = Stamps { request, light, scene: self.scene_stamp };
+            match self.collect(shot, stamps)? {
+                Ok(pixels) => {
+                    let [width, height] = shot.calibration.intrinsics.size_px;
+                    return Ok(Radiance { width, height, pixels, attempts: attempt });
+                }
+                Err(found) => wrong = found,
+            }
+        }
+        let which = wrong.map_or("nothing was drawn".into(), |i| format!("the token of surface {i} is wrong"));
+        Err(SimError::Capture(format!("no frame of the asked state after {MAX_ATTEMPTS} attempts: {which}")))
+    }
+
+    fn world(&mut self) -> &mut World {
+        self.sub_apps.main.world_mut()
+    }
+
+    /// Maps what the last update copied: the picture, or which token is wrong.
+    fn collect(&mut self, shot: &Shot, stamps: Stamps) -> Result<Result<Vec<f32>, Option<usize>>, SimError> {
+        let Some(delivered) = self.delivery.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take() else {
+            return Ok(Err(None));
+        };
+        let device = self.world().resource::<RenderDevice>().clone();
+        let mapped = Arc::new(std::sync::Mutex::new(None));
+        let slice = delivered.buffer.slice(..);
+        let result = Arc::clone(&mapped);
+        device.map_buffer(&slice, MapMode::Read, move |r| *result.lock().unwrap_or_else(|p| p.into_inner()) = Some(r));
+        device
+            .poll(PollType::wait_indefinitely())
+            .map_err(|e| SimError::Environment(format!("waiting for the graphics device: {e}")))?;
+        match mapped.lock().unwrap_or_else(|p| p.into_inner()).take() {
+            Some(Ok(())) => {}
+            Some(Err(e)) => return Err(SimError::Environment(format!("reading a frame back: {e}"))),
+            None => return Err(SimError::Environment("reading a frame back: the device never answered".into())),
+        }
+        let bytes = slice.get_mapped_range();
+        let [width, height] = shot.calibration.intrinsics.size_px.map(|n| n as usize);
+        let row = |y: usize| floats(&bytes[y * delivered.stride..][..width * 4]);
+        let tokens: Vec<f32> = (height..delivered.rows as usize).flat_map(row).take(self.surfaces).collect();
+        let wrong = super::token::first_wrong(stamps, &self.print_samples, &tokens);
+        let result = match wrong {
+            Some(index) => Err(Some(index)),
+            None => {
+                let mut pixels = vec![0.0f32; width * height];
+                pixels.par_chunks_mut(width).enumerate().for_each(|(y, to)| {
+                    for (pixel, value) in to.iter_mut().zip(row(y)) {
+                        *pixel = value;
+                    }
+                });
+                Ok(pixels)
+            }
+        };
+        drop(bytes);
+        delivered.buffer.unmap();
+        Ok(result)
+    }
+}
+
+fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+    bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b))
+}
+
+/// Asks for an adapter before Bevy does, which would panic without one.
+fn probe_adapter() -> Result<(), SimError> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let found = bevy::tasks::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
+    found.map(|_| ()).map_err(|e| {
+        SimError::Environment(format!(
+            "no graphics adapter to render on ({e}): install a Vulkan driver; on Debian, `apt install mesa-vulkan-drivers` brings one that needs no GPU"
+        ))
+    })
+}
+
+fn adapter_info(info: &RenderAdapterInfo) -> AdapterInfo {
+    AdapterInfo {
+        name: info.name.clone(),
+        backend: info.backend.to_string(),
+        driver: info.driver.clone(),
+        driver_info: info.driver_info.clone(),
+        software: format!("{:?}", info.device_type) == "Cpu",
+    }
+}
+
+fn upload_of(scene: &Scene, atlas: Atlas, px_per_m: f64) -> (Stage, SceneData, u32) {
+    let mut tables = SymbolTables::new();
+    let (mut symbols, mut print_symbols) = (Vec::new(), Vec::new());
+    for print in &scene.prints {
+        let first = symbols.len() as u32;
+        symbols.extend(print.symbols.iter().map(|s| tables.add(s)));
+        print_symbols.push((first, symbols.len() as u32 - first));
+    }
+    let scene_stamp = 1 + (symbols.len() as u32 * 7919 + scene.surfaces.len() as u32) % 0x00FF_FFFE;
+    tables.bars[0][0] = scene_stamp as f32;
+    let prints: Vec<PrintImage> = scene.prints.par_iter().map(|p| PrintImage::of_face(p, px_per_m)).collect();
+    let print_texels =
+        prints.iter().zip(&scene.prints).map(|(i, p)| [0, 1].map(|a| f64::from(i.size[a]) / p.extent[a])).collect();
+    let data = SceneData {
+        prints,
+        symbols,
+        tables,
+        surface_prints: scene.surfaces.iter().map(|s| s.print).collect(),
+        light_rows: atlas.height,
+        light_layers: scene.lamps.len().div_ceil(4) as u32,
+    };
+    let stage = Stage { atlas, ambient: scene.ambient, plate_radius: scene.plate_radius, print_texels, print_symbols };
+    (stage, data, scene_stamp)
+}
+
+/// Lights the scene and lays it out for the camera of the pending request.
+fn expose(
+    mut request: ResMut<Request>,
+    mut exposed: ResMut<Exposed>,
+    mut lights: ResMut<Lights>,
+    stage: Res<Stage>,
+    surfaces: Query<&Surface>,
+    occluders: Query<&Occluder>,
+    lamps: Query<&Lamp>,
+) {
+    let Some((shot, number)) = request.0.take() else { return };
+    let mut surfaces: Vec<Surface> = surfaces.iter().cloned().collect();
+    surfaces.sort_by_key(|s| s.index);
+    let mut occluders: Vec<Occluder> = occluders.iter().copied().collect();
+    occluders.sort_by_key(|o| o.package);
+    let mut lamps: Vec<&Lamp> = lamps.iter().collect();
+    lamps.sort_by_key(|l| l.0);
+    let scene = Scene {
+        surfaces,
+        occluders,
+        prints: Vec::new(),
+        lamps: lamps.into_iter().map(|l| l.1.clone()).collect(),
+        ambient: stage.ambient,
+        plate_radius: stage.plate_radius,
+    };
+    let light = lights.of(&scene, &stage, &shot);
+    let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.print_texels, &stage.print_symbols);
+    exposed.0 = Some(ShotData { request: number, size_px: shot.calibration.intrinsics.size_px, prepared, light });
+}
+
+impl Lights {
+    fn key(shot: &Shot) -> (u64, Vec<u64>) {
+        (shot.angle_rad.to_bits(), shot.lamp_shares.iter().map(|s| s.to_bits()).collect())
+    }
+
+    fn of(&mut self, scene: &Scene, stage: &Stage, shot: &Shot) -> LightData {
+        let (angle, shares) = Self::key(shot);
+        if let Some((.., data)) = self.recent.iter().find(|(a, s, _)| *a == angle && *s == shares) {
+            return data.clone();
+        }
+        let cast = match &self.cast {
+            Some(cast) if cast.angle_rad.to_bits() == angle => Arc::clone(cast),
+            _ => {
+                let cast = Arc::new(Visibility::cast(scene, &stage.atlas, shot.angle_rad));
+                self.casts += 1;
+                self.shares = Some(cast.shares.clone().into());
+                self.cast = Some(Arc::clone(&cast));
+                cast
+            }
+        };
+        self.stamp = self.stamp % 2047 + 1;
+        let data = LightData {
+            stamp: self.stamp,
+            cast: self.casts,
+            irradiance: cast.irradiance(scene.ambient, &shot.lamp_shares, self.stamp).into(),
+            shares: self.shares.clone().unwrap_or_default(),
+        };
+        if self.recent.len() == KEPT_LIGHTS {
+            self.recent.remove(0);
+        }
+        self.recent.push((angle, shares, data.clone()));
+        data
+    }
+
+    fn stamp_of(&self, shot: &Shot) -> u16 {
+        let (angle, shares) = Self::key(shot);
+        self.recent.iter().find(|(a, s, _)| *a == angle && *s == shares).map_or(0, |(.., data)| data.stamp)
+    }
+}
+
+fn extract_shot(mut main: ResMut<MainWorld>, mut next: ResMut<NextShot>) {
+    next.0 = main.resource_mut::<Exposed>().0.take();
+}
+
+fn start_pass(
+    mut commands: bevy::prelude::Commands,
+    device: Res<RenderDevice>,
+    queue: Res<RenderQueue>,
+    cache: Res<PipelineCache>,
+    shader: Res<CaptureShader>,
+    upload: Res<Upload>,
+) {
+    commands.insert_resource(CapturePass::new(&device, &queue, &cache, &shader.0, &upload.0));
+}

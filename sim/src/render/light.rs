@@ -1,0 +1,352 @@
+//! How much light of each lamp arrives on every surface: ray-cast once per turntable angle, shared by all cameras and patterns.
+//!
+//! Lamps are discs, so shadows have penumbrae. Light on a flat diffuse surface does not depend on the eye, so a frame needs one texture tap for
+//! all lamps and their shadows together. A second set of textures keeps each lamp's visible share for the glare of varnish, which does depend on it.
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use hardware_hal::glam::{Mat3, Quat, Vec2, Vec3};
+use hardware_hal::rig_from_plate;
+use rayon::prelude::*;
+
+use super::scene::{Occluder, Scene, Surface};
+use crate::error::SimError;
+use crate::shading::{LAMP_RADIUS, diffuse_white};
+use crate::spec::LampSpec;
+
+/// Width of the light atlas, texels.
+pub const ATLAS_WIDTH: u32 = 2048;
+
+/// Samples of a lamp's disc.
+const LAMP_SAMPLES: usize = 24;
+
+/// Edge of the pieces in which surfaces are worked on, texels.
+const TILE: usize = 12;
+
+/// Lift of a sample above its surface, m.
+const LIFT: f64 = 5e-5;
+
+/// A surface's part of the atlas: the centres of its first and last texels lie on the surface's edges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patch {
+    /// First texel.
+    pub at: [u32; 2],
+    /// Texels along u and v, two at least.
+    pub size: [u32; 2],
+}
+
+/// Where every surface has its patch.
+#[derive(Debug, Clone)]
+pub struct Atlas {
+    /// By surface index.
+    pub patches: Vec<Patch>,
+    /// Rows of the whole.
+    pub height: u32,
+}
+
+impl Atlas {
+    /// Places the patches in shelves. The texel (0, 0) belongs to nobody: it carries the stamp of what the atlas shows.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] for a surface that is too large for its sample distance.
+    pub fn new(surfaces: &[Surface]) -> Result<Self, SimError> {
+        let mut order: Vec<usize> = (0..surfaces.len()).collect();
+        let sizes: Vec<[u32; 2]> =
+            surfaces.iter().map(|s| s.extent.map(|e| ((e / s.cell).ceil() as u32).saturating_add(1).max(2))).collect();
+        order.sort_by_key(|&i| (std::cmp::Reverse(sizes[i][1]), i));
+        let mut patches = vec![Patch { at: [0; 2], size: [0; 2] }; surfaces.len()];
+        let (mut x, mut y, mut shelf) = (2, 0, 0);
+        for i in order {
+            let [w, h] = sizes[i];
+            // One texel of distance, so that rounding in the sampler never reaches the neighbour.
+            if x + w + 1 > ATLAS_WIDTH {
+                (x, y, shelf) = (0, y + shelf, 0);
+            }
+            if w + 1 > ATLAS_WIDTH || y + h + 1 > 8192 {
+                return Err(SimError::Spec(format!(
+                    "a surface of {:.3} × {:.3} m is too large to be lit",
+                    surfaces[i].extent[0], surfaces[i].extent[1]
+                )));
+            }
+            patches[i] = Patch { at: [x, y], size: [w, h] };
+            x += w + 1;
+            shelf = shelf.max(h + 1);
+        }
+        Ok(Self { patches, height: (y + shelf).max(1) })
+    }
+
+    fn texels(&self) -> usize {
+        ATLAS_WIDTH as usize * self.height as usize
+    }
+}
+
+/// Light of every lamp at full share, with shadows, for one turntable angle.
+#[derive(Debug, Clone)]
+pub struct Visibility {
+    /// The plate's angle, rad.
+    pub angle_rad: f64,
+    /// Per lamp and texel: radiance of a white surface there.
+    facing: Vec<Vec<f32>>,
+    /// Four lamps per layer: visible share of each, 0 to 255, by texel.
+    pub shares: Vec<Vec<[u8; 4]>>,
+}
+
+impl Visibility {
+    /// Casts the rays, on all cores.
+    pub fn cast(scene: &Scene, atlas: &Atlas, angle_rad: f64) -> Self {
+        let lamps: Vec<LampDisc> = scene.lamps.iter().map(LampDisc::new).collect();
+        let boxes: Vec<ShadowBox> = scene.occluders.iter().map(|o| ShadowBox::new(o, angle_rad)).collect();
+        let surfaces: Vec<Surface> = scene.surfaces.iter().map(|s| s.in_rig(angle_rad)).collect();
+        let tiles: Vec<Tile> = surfaces.iter().flat_map(|s| Tile::split(s, atlas.patches[s.index])).collect();
+        let results: Vec<Vec<[f32; 2]>> = tiles
+            .par_iter()
+            .map(|tile| {
+                let mut texels = Vec::with_capacity(tile.texels() * lamps.len());
+                for lamp in &lamps {
+                    tile.light(lamp, &boxes, scene.plate_radius, &mut texels);
+                }
+                texels
+            })
+            .collect();
+        let mut facing = vec![vec![0.0; atlas.texels()]; lamps.len()];
+        let mut shares = vec![vec![[255; 4]; atlas.texels()]; lamps.len().div_ceil(4)];
+        for (tile, result) in tiles.iter().zip(&results) {
+            for (lamp, texels) in result.chunks(tile.texels().max(1)).enumerate() {
+                for (place, [light, share]) in tile.places().zip(texels) {
+                    facing[lamp][place] = *light;
+                    shares[lamp / 4][place][lamp % 4] = (share * 255.0).round() as u8;
+                }
+            }
+        }
+        Self { angle_rad, facing, shares }
+    }
+
+    /// Radiance of a white surface under ambient light and the lamps in these shares, by texel, with `stamp` in texel (0, 0).
+    pub fn irradiance(&self, ambient: f64, lamp_shares: &[f64], stamp: u16) -> Vec<f16> {
+        let lit: Vec<(&[f32], f32)> =
+            self.facing.iter().zip(lamp_shares).filter(|(_, s)| **s > 0.0).map(|(f, s)| (f.as_slice(), *s as f32)).collect();
+        let count = self.facing.first().map_or(1, Vec::len);
+        let mut sums = vec![ambient as f32; count];
+        for (facing, share) in lit {
+            for (sum, f) in sums.iter_mut().zip(facing) {
+                *sum += share * f;
+            }
+        }
+        sums[0] = f32::from(stamp);
+        let mut halves = vec![f16::ZERO; count];
+        halves.convert_from_f32_slice(&sums);
+        halves
+    }
+}
+
+/// A lamp as points on its disc.
+struct LampDisc<'a> {
+    spec: &'a LampSpec,
+    centre: Vec3,
+    samples: [Vec3; LAMP_SAMPLES],
+}
+
+impl<'a> LampDisc<'a> {
+    fn new(spec: &'a LampSpec) -> Self {
+        let (x, y) = (spec.target - spec.position).normalize_or(hardware_hal::glam::DVec3::NEG_Z).any_orthonormal_pair();
+        // Vogel's sunflower: evenly spread, without rows that would show as bands in a penumbra.
+        let golden = std::f64::consts::PI * (3.0 - 5f64.sqrt());
+        let samples = std::array::from_fn(|i| {
+            let radius = LAMP_RADIUS * ((i as f64 + 0.5) / LAMP_SAMPLES as f64).sqrt();
+            let (sin, cos) = (golden * i as f64).sin_cos();
+            (spec.position + x * (radius * cos) + y * (radius * sin)).as_vec3()
+        });
+        Self { spec, centre: spec.position.as_vec3(), samples }
+    }
+}
+
+/// A box that casts shadows, in the rig's frame.
+struct ShadowBox {
+    package: usize,
+    box_from_rig: Mat3,
+    centre: Vec3,
+    half: Vec3,
+    radius: f32,
+}
+
+impl ShadowBox {
+    fn new(occluder: &Occluder, angle_rad: f64) -> Self {
+        let pose = rig_from_plate(angle_rad);
+        let rotation: Quat = (pose.rotation * occluder.rotation).as_quat();
+        // A hair smaller than the carton, so that faces that touch don't darken each other through rounding.
+        let half = occluder.half.as_vec3() - Vec3::splat(LIFT as f32);
+        Self {
+            package: occluder.package,
+            box_from_rig: Mat3::from_quat(rotation.inverse()),
+            centre: pose.transform_point(occluder.translation).as_vec3(),
+            half,
+            radius: half.length(),
+        }
+    }
+
+    /// Whether the box stands between two points (slab test).
+    fn blocks(&self, from: Vec3, to: Vec3) -> bool {
+        let start = self.box_from_rig * (from - self.centre);
+        let step = self.box_from_rig * (to - from);
+        let inverse = step.recip();
+        let a = (-self.half - start) * inverse;
+        let b = (self.half - start) * inverse;
+        let enter = a.min(b).max_element().max(0.0);
+        let leave = a.max(b).min_element().min(1.0);
+        enter < leave
+    }
+
+    /// Whether it comes near the bundle of rays from a ball around `from` to a ball around `to`.
+    fn near(&self, from: Vec3, from_radius: f32, to: Vec3, to_radius: f32) -> bool {
+        let line = to - from;
+        let t = ((self.centre - from).dot(line) / line.length_squared().max(1e-12)).clamp(0.0, 1.0);
+        let room = self.radius + from_radius + (to_radius - from_radius) * t;
+        (from + line * t).distance_squared(self.centre) < room * room
+    }
+}
+
+/// A piece of a surface's patch.
+struct Tile<'a> {
+    surface: &'a Surface,
+    patch: Patch,
+    first: [usize; 2],
+    size: [usize; 2],
+}
+
+impl<'a> Tile<'a> {
+    fn split(surface: &'a Surface, patch: Patch) -> Vec<Self> {
+        let [w, h] = patch.size.map(|n| n as usize);
+        (0..h)
+            .step_by(TILE)
+            .flat_map(|y| (0..w).step_by(TILE).map(move |x| ([x, y], [TILE.min(w - x), TILE.min(h - y)])))
+            .map(|(first, size)| Self { surface, patch, first, size })
+            .collect()
+    }
+
+    fn texels(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    /// Atlas indices of its texels, row by row.
+    fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        let [x, y] = [0, 1].map(|i| self.patch.at[i] as usize + self.first[i]);
+        (0..self.size[1]).flat_map(move |row| (0..self.size[0]).map(move |column| (y + row) * ATLAS_WIDTH as usize + x + column))
+    }
+
+    fn uv(&self, x: usize, y: usize) -> [f64; 2] {
+        let at = [x, y];
+        [0, 1].map(|i| self.surface.extent[i] * (self.first[i] + at[i]) as f64 / (self.patch.size[i] - 1) as f64)
+    }
+
+    /// Appends (radiance of a white surface, visible share of the lamp) of every texel.
+    fn light(&self, lamp: &LampDisc, boxes: &[ShadowBox], plate_radius: f64, texels: &mut Vec<[f32; 2]>) {
+        let normal = self.surface.normal();
+        let corner = |x, y| self.surface.point(self.uv(x, y)).as_vec3();
+        let (low, high) = (corner(0, 0), corner(self.size[0] - 1, self.size[1] - 1));
+        let (middle, radius) = ((low + high) / 2.0, low.distance(high) / 2.0);
+        let near: Vec<&ShadowBox> = boxes
+            .iter()
+            .filter(|b| self.surface.owner != Some(b.package) && b.near(middle, radius, lamp.centre, LAMP_RADIUS as f32))
+            .collect();
+        for y in 0..self.size[1] {
+            for x in 0..self.size[0] {
+                let point = self.surface.point(self.uv(x, y)) + normal * LIFT;
+                let light = diffuse_white(lamp.spec, point, normal);
+                if light <= 0.0 {
+                    texels.push([0.0, 0.0]);
+                    continue;
+                }
+                let start = point.as_vec3();
+                let mut blocked = 0u32;
+                if self.surface.below_plate {
+                    blocked |= bits(&lamp.samples, |s| crosses_plate(start, s, plate_radius as f32));
+                }
+                for shadow in near.iter().filter(|b| b.near(start, 0.0, lamp.centre, LAMP_RADIUS as f32)) {
+                    blocked |= bits(&lamp.samples, |s| shadow.blocks(start, s));
+                }
+                let share = 1.0 - blocked.count_ones() as f32 / LAMP_SAMPLES as f32;
+                texels.push([light as f32 * share, share]);
+            }
+        }
+    }
+}
+
+fn bits(samples: &[Vec3; LAMP_SAMPLES], blocked: impl Fn(Vec3) -> bool) -> u32 {
+    samples.iter().enumerate().fold(0, |bits, (i, s)| bits | (u32::from(blocked(*s)) << i))
+}
+
+/// Whether the way from below the plate to a point above it goes through the plate's disc.
+fn crosses_plate(from: Vec3, to: Vec3, radius: f32) -> bool {
+    let step = to - from;
+    let t = -from.z / step.z;
+    let hit: Vec2 = from.truncate() + step.truncate() * t;
+    (0.0..=1.0).contains(&t) && hit.length_squared() < radius * radius
+}
+
+#[cfg(test)]
+mod tests {
+    use hardware_hal::glam::{DQuat, DVec3};
+
+    use super::*;
+
+    fn lamp(position: DVec3) -> LampSpec {
+        LampSpec { name: "lamp".into(), position, target: DVec3::ZERO, beam_half_angle: 1.0, intensity: 1.0 }
+    }
+
+    fn floor_under(lamps: Vec<LampSpec>, occluders: Vec<Occluder>) -> Scene {
+        let surface = Surface {
+            index: 0,
+            origin: DVec3::new(-0.2, 0.2, 0.0),
+            right: DVec3::X,
+            down: DVec3::NEG_Y,
+            extent: [0.4; 2],
+            outline: [[0.0, 0.0], [0.4, 0.0], [0.4, 0.4], [0.0, 0.4]].into(),
+            albedo: 0.5,
+            gloss: 0.0,
+            print: None,
+            owner: None,
+            rides: false,
+            below_plate: false,
+            cell: 0.002,
+        };
+        Scene { surfaces: vec![surface], occluders, prints: Vec::new(), lamps, ambient: 0.1, plate_radius: 0.2 }
+    }
+
+    #[test]
+    fn without_boxes_light_is_the_reference_shading() {
+        let scene = floor_under(vec![lamp(DVec3::new(0.3, 0.0, 1.0))], Vec::new());
+        let atlas = Atlas::new(&scene.surfaces).unwrap();
+        let light = Visibility::cast(&scene, &atlas, 0.0).irradiance(0.1, &[0.5], 7);
+        let patch = atlas.patches[0];
+        assert_eq!(light[0].to_f32(), 7.0);
+        assert_eq!(patch.size, [201, 201]);
+        for (x, y) in [(0, 0), (200, 200), (100, 100), (17, 140)] {
+            let point = DVec3::new(-0.2 + 0.002 * f64::from(x), 0.2 - 0.002 * f64::from(y), 0.0);
+            let wanted = 0.1 + 0.5 * diffuse_white(&scene.lamps[0], point, DVec3::Z);
+            let found = light[((patch.at[1] + y) * ATLAS_WIDTH + patch.at[0] + x) as usize].to_f64();
+            assert!((found / wanted - 1.0).abs() < 1e-3, "{found} instead of {wanted} at {x}, {y}");
+        }
+    }
+
+    #[test]
+    fn a_box_throws_a_shadow_with_a_penumbra_of_the_right_width_that_turns_with_the_plate() {
+        // A thin plate of 0.1 m edge, 0.1 m above the floor, under a lamp 1 m above it: edges of the shadow at ±0.0556, penumbra 0.035/9 each way.
+        let occluder =
+            Occluder { package: 3, rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.1), half: DVec3::new(0.05, 0.02, 1e-3) };
+        let scene = floor_under(vec![lamp(DVec3::new(0.0, 0.0, 1.0))], vec![occluder]);
+        let atlas = Atlas::new(&scene.surfaces).unwrap();
+        let share = |angle: f64, x: f64, y: f64| {
+            let visibility = Visibility::cast(&scene, &atlas, angle);
+            let patch = atlas.patches[0];
+            let texel = [((x + 0.2) / 0.002).round() as u32, ((0.2 - y) / 0.002).round() as u32];
+            visibility.shares[0][((patch.at[1] + texel[1]) * ATLAS_WIDTH + patch.at[0] + texel[0]) as usize][0]
+        };
+        assert_eq!(share(0.0, 0.0, 0.0), 0);
+        assert_eq!(share(0.0, 0.050, 0.0), 0);
+        assert_eq!(share(0.0, 0.062, 0.0), 255);
+        assert!((60..200).contains(&share(0.0, 0.056, 0.0)), "{}", share(0.0, 0.056, 0.0));
+        assert_eq!(share(0.0, 0.0, 0.05), 255);
+        assert_eq!(share(std::f64::consts::FRAC_PI_2, 0.0, 0.05), 0);
+        assert_eq!(share(std::f64::consts::FRAC_PI_2, 0.05, 0.0), 255);
+    }
+}

@@ -1,0 +1,434 @@
+//! The capture pass in Bevy's render world: one opaque pass into a float target, copied to a buffer that the caller maps.
+//!
+//! It stands beside Bevy's cameras rather than behind one: no tone mapping, no upscaling, no blit, and nothing that is drawn one frame late.
+
+use std::sync::{Arc, Mutex};
+
+use bevy::asset::Handle;
+use bevy::prelude::{Res, ResMut, Resource};
+use bevy::render::render_resource::{
+    AddressMode, BindGroup, BindGroupEntry, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingResource, BindingType, Buffer,
+    BufferBinding, BufferBindingType, BufferDescriptor, BufferInitDescriptor, BufferSize, BufferUsages, CachedRenderPipelineId,
+    ColorTargetState, ColorWrites, CommandEncoderDescriptor, CompareFunction, DepthBiasState, DepthStencilState, Extent3d, FilterMode,
+    FragmentState, LoadOp, MipmapFilterMode, Operations, Origin3d, PipelineCache, PrimitiveState, RenderPassColorAttachment,
+    RenderPassDepthStencilAttachment, RenderPassDescriptor, RenderPipelineDescriptor, Sampler, SamplerBindingType, SamplerDescriptor,
+    ShaderStages, StencilState, StoreOp, TexelCopyBufferInfo, TexelCopyBufferLayout, TexelCopyTextureInfo, Texture, TextureAspect,
+    TextureDataOrder, TextureDescriptor, TextureDimension, TextureFormat, TextureSampleType, TextureUsages, TextureView,
+    TextureViewDescriptor, TextureViewDimension, VertexAttribute, VertexFormat, VertexState, VertexStepMode,
+};
+use bevy::render::renderer::{RenderDevice, RenderQueue};
+use bevy::shader::Shader;
+use half::f16;
+
+use super::bars::{SymbolRecord, SymbolTables};
+use super::light::ATLAS_WIDTH;
+use super::print::PrintImage;
+use super::shot::{Prepared, SURFACE_STRIDE, token_rows};
+
+/// Radiance of what no surface covers.
+const BACKGROUND: f32 = 0.02;
+
+const COLOUR: TextureFormat = TextureFormat::R32Float;
+const DEPTH: TextureFormat = TextureFormat::Depth32Float;
+
+/// What the scene needs on the GPU, once.
+#[derive(Debug, Clone)]
+pub struct SceneData {
+    /// Prints with their mip levels.
+    pub prints: Vec<PrintImage>,
+    /// All symbols, in the order of the prints.
+    pub symbols: Vec<SymbolRecord>,
+    /// Their tables, with the scene's stamp.
+    pub tables: SymbolTables,
+    /// Print of each surface.
+    pub surface_prints: Vec<Option<usize>>,
+    /// Rows of the light atlas.
+    pub light_rows: u32,
+    /// Layers of the glare atlas.
+    pub light_layers: u32,
+}
+
+/// Light of one state, for upload.
+#[derive(Debug, Clone)]
+pub struct LightData {
+    /// Which state it is.
+    pub stamp: u16,
+    /// Which cast of rays the shares come from.
+    pub cast: u64,
+    /// Radiance of a white surface by texel.
+    pub irradiance: Arc<[f16]>,
+    /// Four lamps per layer.
+    pub shares: Arc<[Vec<[u8; 4]>]>,
+}
+
+/// The shot that the next run of the render world takes.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct NextShot(pub Option<ShotData>);
+
+/// A shot, extracted.
+#[derive(Debug, Clone)]
+pub struct ShotData {
+    /// Number of the request.
+    pub request: u32,
+    /// Size of the picture, px.
+    pub size_px: [u32; 2],
+    /// Geometry.
+    pub prepared: Prepared,
+    /// Light.
+    pub light: LightData,
+}
+
+/// The picture's way out: where the pass leaves the buffer it copied into.
+#[derive(Resource, Clone, Default)]
+pub struct Delivery(pub Arc<Mutex<Option<Delivered>>>);
+
+/// A copied target that waits to be mapped.
+#[derive(Clone)]
+pub struct Delivered {
+    /// The buffer.
+    pub buffer: Buffer,
+    /// Bytes per row, padding included.
+    pub stride: usize,
+    /// Rows, tokens included.
+    pub rows: u32,
+}
+
+/// Colour, depth and staging buffer of one picture size.
+struct Target {
+    size_px: [u32; 2],
+    colour: Texture,
+    colour_view: TextureView,
+    depth_view: TextureView,
+    delivered: Delivered,
+}
+
+/// Everything of the pass that lives on the GPU.
+#[derive(Resource)]
+pub struct CapturePass {
+    pipelines: [CachedRenderPipelineId; 3],
+    view_group: BindGroup,
+    /// By surface.
+    surface_groups: Vec<BindGroup>,
+    surface_printed: Vec<bool>,
+    view: Buffer,
+    surfaces: Buffer,
+    light: Texture,
+    shares: Texture,
+    vertices: Option<Buffer>,
+    light_stamp: u16,
+    light_cast: Option<u64>,
+    target: Option<Target>,
+}
+
+fn buffer_entry(binding: u32, ty: BufferBindingType, dynamic: bool, stages: ShaderStages) -> BindGroupLayoutEntry {
+    let min = if dynamic { BufferSize::new(144) } else { None };
+    let ty = BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: min };
+    BindGroupLayoutEntry { binding, visibility: stages, ty, count: None }
+}
+
+fn texture_entry(binding: u32, dimension: TextureViewDimension) -> BindGroupLayoutEntry {
+    let ty = BindingType::Texture {
+        sample_type: TextureSampleType::Float { filterable: true },
+        view_dimension: dimension,
+        multisampled: false,
+    };
+    BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, ty, count: None }
+}
+
+fn view_layout() -> BindGroupLayoutDescriptor {
+    let storage = BufferBindingType::Storage { read_only: true };
+    BindGroupLayoutDescriptor::new(
+        "capture view",
+        &[
+            buffer_entry(0, BufferBindingType::Uniform, false, ShaderStages::VERTEX_FRAGMENT),
+            texture_entry(1, TextureViewDimension::D2),
+            texture_entry(2, TextureViewDimension::D2Array),
+            BindGroupLayoutEntry {
+                binding: 3,
+                visibility: ShaderStages::FRAGMENT,
+                ty: BindingType::Sampler(SamplerBindingType::Filtering),
+                count: None,
+            },
+            buffer_entry(4, storage, false, ShaderStages::FRAGMENT),
+            buffer_entry(5, storage, false, ShaderStages::FRAGMENT),
+            buffer_entry(6, storage, false, ShaderStages::FRAGMENT),
+        ],
+    )
+}
+
+fn surface_layout() -> BindGroupLayoutDescriptor {
+    BindGroupLayoutDescriptor::new(
+        "capture surface",
+        &[
+            buffer_entry(0, BufferBindingType::Uniform, true, ShaderStages::VERTEX_FRAGMENT),
+            texture_entry(1, TextureViewDimension::D2),
+        ],
+    )
+}
+
+fn pipeline(shader: &Handle<Shader>, vertex: &'static str, fragment: &'static str) -> RenderPipelineDescriptor {
+    let tokens = fragment == "token";
+    let layout = bevy::mesh::VertexBufferLayout {
+        array_stride: 16,
+        step_mode: VertexStepMode::Vertex,
+        attributes: vec![VertexAttribute { format: VertexFormat::Float32x4, offset: 0, shader_location: 0 }],
+    };
+    RenderPipelineDescriptor {
+        label: Some(fragment.into()),
+        layout: vec![view_layout(), surface_layout()],
+        vertex: VertexState {
+            shader: shader.clone(),
+            entry_point: Some(vertex.into()),
+            buffers: if tokens { Vec::new() } else { vec![layout] },
+            ..Default::default()
+        },
+        primitive: PrimitiveState::default(),
+        depth_stencil: Some(DepthStencilState {
+            format: DEPTH,
+            depth_write_enabled: Some(!tokens),
+            depth_compare: Some(if tokens { CompareFunction::Always } else { CompareFunction::Greater }),
+            stencil: StencilState::default(),
+            bias: DepthBiasState::default(),
+        }),
+        fragment: Some(FragmentState {
+            shader: shader.clone(),
+            entry_point: Some(fragment.into()),
+            targets: vec![Some(ColorTargetState { format: COLOUR, blend: None, write_mask: ColorWrites::ALL })],
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn extent(width: u32, height: u32, layers: u32) -> Extent3d {
+    Extent3d { width, height, depth_or_array_layers: layers }
+}
+
+fn texture(device: &RenderDevice, label: &str, size: Extent3d, format: TextureFormat, usage: TextureUsages) -> Texture {
+    device.create_texture(&TextureDescriptor {
+        label: Some(label),
+        size,
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: TextureDimension::D2,
+        format,
+        usage,
+        view_formats: &[],
+    })
+}
+
+fn print_view(device: &RenderDevice, queue: &RenderQueue, image: &PrintImage) -> TextureView {
+    let descriptor = TextureDescriptor {
+        label: Some("print"),
+        size: extent(image.size[0], image.size[1], 1),
+        mip_level_count: image.levels,
+        sample_count: 1,
+        dimension: TextureDimension::D2,
+        format: TextureFormat::R8Unorm,
+        usage: TextureUsages::TEXTURE_BINDING,
+        view_formats: &[],
+    };
+    let texture = device.create_texture_with_data(queue, &descriptor, TextureDataOrder::MipMajor, &image.texels);
+    texture.create_view(&TextureViewDescriptor::default())
+}
+
+impl CapturePass {
+    /// Puts the scene on the GPU.
+    pub fn new(device: &RenderDevice, queue: &RenderQueue, cache: &PipelineCache, shader: &Handle<Shader>, data: &SceneData) -> Self {
+        let pipelines = [("place", "plain"), ("place", "printed"), ("place_token", "token")]
+            .map(|(vertex, fragment)| cache.queue_render_pipeline(pipeline(shader, vertex, fragment)));
+        let uniform = |label, size| {
+            device.create_buffer(&BufferDescriptor {
+                label: Some(label),
+                size,
+                usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        };
+        let storage = |label, contents: &[u8]| {
+            device.create_buffer_with_data(&BufferInitDescriptor { label: Some(label), contents, usage: BufferUsages::STORAGE })
+        };
+        let sampled = TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST;
+        let light = texture(device, "light", extent(ATLAS_WIDTH, data.light_rows, 1), TextureFormat::R16Float, sampled);
+        let layers = data.light_layers.max(1);
+        let shares = texture(device, "lamp shares", extent(ATLAS_WIDTH, data.light_rows, layers), TextureFormat::Rgba8Unorm, sampled);
+        let sampler: Sampler = device.create_sampler(&SamplerDescriptor {
+            address_mode_u: AddressMode::ClampToEdge,
+            address_mode_v: AddressMode::ClampToEdge,
+            mag_filter: FilterMode::Linear,
+            min_filter: FilterMode::Linear,
+            mipmap_filter: MipmapFilterMode::Linear,
+            ..Default::default()
+        });
+        let view = uniform("view", 32 + 32 * super::shot::MAX_LAMPS as u64);
+        let surfaces = uniform("surfaces", (SURFACE_STRIDE * data.surface_prints.len().max(1)) as u64);
+        let mut records: Vec<u8> = data.symbols.iter().flat_map(SymbolRecord::bytes).collect();
+        records.resize(records.len().max(64), 0);
+        let symbols = storage("symbols", &records);
+        let bars = storage("bars", &data.tables.bars.iter().flatten().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
+        let areas = storage("dark areas", &data.tables.dark_area.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
+        let light_view = light.create_view(&TextureViewDescriptor::default());
+        let shares_view =
+            shares.create_view(&TextureViewDescriptor { dimension: Some(TextureViewDimension::D2Array), ..Default::default() });
+        let entry = |binding, resource| BindGroupEntry { binding, resource };
+        let view_group = device.create_bind_group(
+            "capture view",
+            &cache.get_bind_group_layout(&view_layout()),
+            &[
+                entry(0, view.as_entire_binding()),
+                entry(1, BindingResource::TextureView(&light_view)),
+                entry(2, BindingResource::TextureView(&shares_view)),
+                entry(3, BindingResource::Sampler(&sampler)),
+                entry(4, symbols.as_entire_binding()),
+                entry(5, bars.as_entire_binding()),
+                entry(6, areas.as_entire_binding()),
+            ],
+        );
+        let nothing = PrintImage::blank();
+        let prints: Vec<TextureView> =
+            data.prints.iter().chain([&nothing]).map(|image| print_view(device, queue, image)).collect();
+        let layout = cache.get_bind_group_layout(&surface_layout());
+        let group = |print: &Option<usize>| {
+            let part = BufferBinding { buffer: &surfaces, offset: 0, size: BufferSize::new(SURFACE_STRIDE as u64) };
+            let view = &prints[print.unwrap_or(data.prints.len())];
+            device.create_bind_group(
+                "capture surface",
+                &layout,
+                &[entry(0, BindingResource::Buffer(part)), entry(1, BindingResource::TextureView(view))],
+            )
+        };
+        Self {
+            pipelines,
+            view_group,
+            surface_groups: data.surface_prints.iter().map(group).collect(),
+            surface_printed: data.surface_prints.iter().map(Option::is_some).collect(),
+            view,
+            surfaces,
+            light,
+            shares,
+            vertices: None,
+            light_stamp: 0,
+            light_cast: None,
+            target: None,
+        }
+    }
+
+    fn upload(&mut self, device: &RenderDevice, queue: &RenderQueue, shot: &ShotData) {
+        let mut view = shot.prepared.view.clone();
+        view[12..16].copy_from_slice(&shot.request.to_le_bytes());
+        queue.write_buffer(&self.view, 0, &view);
+        queue.write_buffer(&self.surfaces, 0, &shot.prepared.surfaces);
+        let needed = shot.prepared.vertices.len().max(16) as u64;
+        if self.vertices.as_ref().is_none_or(|b| b.size() < needed) {
+            self.vertices = Some(device.create_buffer(&BufferDescriptor {
+                label: Some("vertices"),
+                size: needed,
+                usage: BufferUsages::VERTEX | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            }));
+        }
+        if let Some(vertices) = &self.vertices {
+            queue.write_buffer(vertices, 0, &shot.prepared.vertices);
+        }
+        let write = |texture: &Texture, layer: u32, bytes: &[u8], texel: u32| {
+            let (width, height) = (texture.width(), texture.height());
+            let to = TexelCopyTextureInfo { texture, mip_level: 0, origin: Origin3d { x: 0, y: 0, z: layer }, aspect: TextureAspect::All };
+            let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(width * texel), rows_per_image: Some(height) };
+            queue.write_texture(to, bytes, layout, extent(width, height, 1));
+        };
+        if self.light_stamp != shot.light.stamp {
+            let bytes: Vec<u8> = shot.light.irradiance.iter().flat_map(|x| x.to_le_bytes()).collect();
+            write(&self.light, 0, &bytes, 2);
+            self.light_stamp = shot.light.stamp;
+        }
+        if self.light_cast != Some(shot.light.cast) {
+            for (layer, shares) in shot.light.shares.iter().enumerate() {
+                write(&self.shares, layer as u32, shares.as_flattened(), 4);
+            }
+            self.light_cast = Some(shot.light.cast);
+        }
+    }
+
+    fn make_target(&mut self, device: &RenderDevice, size_px: [u32; 2]) {
+        if self.target.as_ref().is_some_and(|t| t.size_px == size_px) {
+            return;
+        }
+        // The old one goes first: two sets of twelve megapixels need not stand side by side.
+        self.target = None;
+        let rows = size_px[1] + token_rows(size_px[0], self.surface_groups.len());
+        let size = extent(size_px[0], rows, 1);
+        let colour = texture(device, "radiance", size, COLOUR, TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC);
+        let depth = texture(device, "depth", size, DEPTH, TextureUsages::RENDER_ATTACHMENT);
+        let stride = RenderDevice::align_copy_bytes_per_row(size_px[0] as usize * 4);
+        let buffer = device.create_buffer(&BufferDescriptor {
+            label: Some("radiance copy"),
+            size: stride as u64 * u64::from(rows),
+            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        self.target = Some(Target {
+            size_px,
+            colour_view: colour.create_view(&TextureViewDescriptor::default()),
+            depth_view: depth.create_view(&TextureViewDescriptor::default()),
+            colour,
+            delivered: Delivered { buffer, stride, rows },
+        });
+    }
+}
+
+/// Takes the pending shot, if there is one. Without its pipelines it still copies the target, whose tokens then say that it is not the asked frame.
+pub fn take_shot(
+    device: Res<RenderDevice>,
+    queue: Res<RenderQueue>,
+    cache: Res<PipelineCache>,
+    delivery: Res<Delivery>,
+    mut next: ResMut<NextShot>,
+    mut pass: ResMut<CapturePass>,
+) {
+    let Some(shot) = next.0.take() else { return };
+    pass.upload(&device, &queue, &shot);
+    pass.make_target(&device, shot.size_px);
+    let (pass, Some(target)) = (&*pass, &pass.target) else { return };
+    let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("capture") });
+    let ready = pass.pipelines.map(|id| cache.get_render_pipeline(id));
+    if let ([Some(plain), Some(printed), Some(token)], Some(vertices)) = (ready, &pass.vertices) {
+        let mut draw = encoder.begin_render_pass(&RenderPassDescriptor {
+            label: Some("capture"),
+            color_attachments: &[Some(RenderPassColorAttachment {
+                view: &target.colour_view,
+                depth_slice: None,
+                resolve_target: None,
+                ops: Operations { load: LoadOp::Clear(bevy::color::LinearRgba::rgb(BACKGROUND, BACKGROUND, BACKGROUND).into()), store: StoreOp::Store },
+            })],
+            depth_stencil_attachment: Some(RenderPassDepthStencilAttachment {
+                view: &target.depth_view,
+                depth_ops: Some(Operations { load: LoadOp::Clear(0.0), store: StoreOp::Discard }),
+                stencil_ops: None,
+            }),
+            ..Default::default()
+        });
+        draw.set_bind_group(0, &*pass.view_group, &[]);
+        draw.set_vertex_buffer(0, *vertices.slice(..));
+        // Nothing of the picture reaches the rows of the tokens.
+        draw.set_scissor_rect(0, 0, shot.size_px[0], shot.size_px[1]);
+        for one in &shot.prepared.draws {
+            draw.set_pipeline(if pass.surface_printed[one.surface] { printed } else { plain });
+            draw.set_bind_group(1, &*pass.surface_groups[one.surface], &[(one.surface * SURFACE_STRIDE) as u32]);
+            draw.draw(one.vertices.clone(), 0..1);
+        }
+        draw.set_scissor_rect(0, 0, shot.size_px[0], target.delivered.rows);
+        draw.set_pipeline(token);
+        for (index, group) in pass.surface_groups.iter().enumerate() {
+            draw.set_bind_group(1, &**group, &[(index * SURFACE_STRIDE) as u32]);
+            draw.draw(0..6, 0..1);
+        }
+    }
+    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(target.delivered.stride as u32), rows_per_image: None };
+    encoder.copy_texture_to_buffer(
+        target.colour.as_image_copy(),
+        TexelCopyBufferInfo { buffer: &target.delivered.buffer, layout },
+        extent(shot.size_px[0], target.delivered.rows, 1),
+    );
+    queue.submit([encoder.finish()]);
+    *delivery.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(target.delivered.clone());
+}

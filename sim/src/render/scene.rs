@@ -1,0 +1,265 @@
+//! The station as flat surfaces: carton faces with their prints, plate, rim and table, and what casts shadows.
+
+use std::sync::Arc;
+
+use bevy::prelude::Component;
+use hardware_hal::glam::{DQuat, DVec3};
+use hardware_hal::rig_from_plate;
+
+use crate::artwork::{FacePrint, print_faces};
+use crate::error::SimError;
+use crate::spec::{LampSpec, PackageSpec, Placement, PlateSpec, Shape, TwinSpec};
+
+/// Height of the table below the plate's surface, m.
+pub const TABLE_DROP: f64 = 0.045;
+
+/// Half the edge of the square table, in plate radii.
+const TABLE_REACH: f64 = 5.0;
+const TABLE_ALBEDO: f64 = 0.18;
+const RIM_THICKNESS: f64 = 0.004;
+const RIM_SEGMENTS: usize = 72;
+
+/// Distance of light samples on plate, cartons and table, m.
+const PLATE_CELL: f64 = 0.002;
+const CARTON_CELL: f64 = 0.0025;
+const TABLE_CELL: f64 = 0.012;
+const RIM_CELL: f64 = 0.02;
+
+/// A flat convex piece of the scene, drawn and lit as one.
+#[derive(Debug, Clone, Component)]
+pub struct Surface {
+    /// Position in the list of surfaces, which is also the place of its token in a frame.
+    pub index: usize,
+    /// The point u = v = 0, in the plate's frame if it rides, else in the rig's, m.
+    pub origin: DVec3,
+    /// Unit direction of u.
+    pub right: DVec3,
+    /// Unit direction of v; `down × right` is the outward normal.
+    pub down: DVec3,
+    /// Extent of u and v, m, from 0.
+    pub extent: [f64; 2],
+    /// Its corners (u, v), convex, m.
+    pub outline: Arc<[[f64; 2]]>,
+    /// Diffuse reflectance where nothing is printed.
+    pub albedo: f64,
+    /// Share of the light that varnish mirrors at normal incidence.
+    pub gloss: f64,
+    /// What is printed on it, by index into [`Scene::prints`].
+    pub print: Option<usize>,
+    /// The package it belongs to, which never shades it.
+    pub owner: Option<usize>,
+    /// Whether it turns with the plate.
+    pub rides: bool,
+    /// Whether the plate itself can stand between it and a lamp.
+    pub below_plate: bool,
+    /// Distance of light samples, m.
+    pub cell: f64,
+}
+
+impl Surface {
+    /// Outward normal, in the frame of `origin`.
+    pub fn normal(&self) -> DVec3 {
+        self.down.cross(self.right)
+    }
+
+    /// A point of it, in the frame of `origin`.
+    pub fn point(&self, [u, v]: [f64; 2]) -> DVec3 {
+        self.origin + self.right * u + self.down * v
+    }
+
+    /// The surface in the rig's frame with the plate at `angle_rad`.
+    #[must_use]
+    pub fn in_rig(&self, angle_rad: f64) -> Self {
+        if !self.rides {
+            return self.clone();
+        }
+        let pose = rig_from_plate(angle_rad);
+        Self {
+            origin: pose.transform_point(self.origin),
+            right: pose.rotation * self.right,
+            down: pose.rotation * self.down,
+            ..self.clone()
+        }
+    }
+}
+
+/// A box that casts shadows: the package's placement and half its edges.
+#[derive(Debug, Clone, Copy, PartialEq, Component)]
+pub struct Occluder {
+    /// Index of the package.
+    pub package: usize,
+    /// `plate_from_package`, rotation.
+    pub rotation: DQuat,
+    /// `plate_from_package`, translation, m.
+    pub translation: DVec3,
+    /// Half the edge lengths, m.
+    pub half: DVec3,
+}
+
+/// Everything that can be seen.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// What is drawn.
+    pub surfaces: Vec<Surface>,
+    /// What casts shadows.
+    pub occluders: Vec<Occluder>,
+    /// Prints of carton faces.
+    pub prints: Vec<FacePrint>,
+    /// The lamps.
+    pub lamps: Vec<LampSpec>,
+    /// Radiance of a white surface without lamps.
+    pub ambient: f64,
+    /// The plate's radius, m.
+    pub plate_radius: f64,
+}
+
+impl Scene {
+    /// The station of `spec` with its packages at `placements` (`plate_from_package`, in the order of the spec's packages).
+    ///
+    /// # Errors
+    /// [`SimError::Artwork`] for a print that cannot be made, [`SimError::Spec`] where placements and packages don't match.
+    pub fn new(spec: &TwinSpec, placements: &[Placement]) -> Result<Self, SimError> {
+        if placements.len() != spec.packages.len() {
+            return Err(SimError::Spec(format!("{} placements for {} packages", placements.len(), spec.packages.len())));
+        }
+        let mut scene = Self {
+            surfaces: Vec::new(),
+            occluders: Vec::new(),
+            prints: Vec::new(),
+            lamps: spec.lamps.clone(),
+            ambient: spec.ambient,
+            plate_radius: spec.plate.radius,
+        };
+        for (index, (package, placement)) in spec.packages.iter().zip(placements).enumerate() {
+            scene.add_package(index, package, placement)?;
+        }
+        scene.add_plate(&spec.plate);
+        for (index, surface) in scene.surfaces.iter_mut().enumerate() {
+            surface.index = index;
+        }
+        Ok(scene)
+    }
+
+    fn add_package(&mut self, index: usize, package: &PackageSpec, placement: &Placement) -> Result<(), SimError> {
+        let Shape::Carton { size } = package.shape;
+        let (rotation, translation) = (placement.rotation.normalize(), placement.translation);
+        self.occluders.push(Occluder { package: index, rotation, translation, half: DVec3::from_array(size) / 2.0 });
+        for print in print_faces(package)? {
+            let (right, down, _) = print.face.axes();
+            let [w, h] = print.extent;
+            self.surfaces.push(Surface {
+                index: 0,
+                origin: rotation * print.face.point(size, 0.0, 0.0) + translation,
+                right: rotation * right,
+                down: rotation * down,
+                extent: print.extent,
+                outline: Arc::new([[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]]),
+                albedo: print.board,
+                gloss: print.gloss,
+                print: Some(self.prints.len()),
+                owner: Some(index),
+                rides: true,
+                below_plate: false,
+                cell: CARTON_CELL,
+            });
+            self.prints.push(print);
+        }
+        Ok(())
+    }
+
+    /// The plate's disc, its rim in flat segments, and the table below.
+    fn add_plate(&mut self, plate: &PlateSpec) {
+        let circle = |radius: f64, i: usize| {
+            let angle = std::f64::consts::TAU * i as f64 / RIM_SEGMENTS as f64;
+            DVec3::new(radius * angle.cos(), radius * angle.sin(), 0.0)
+        };
+        let (inner, outer) = (plate.radius, plate.radius + RIM_THICKNESS);
+        let centre = |p: DVec3| [p.x + inner, inner - p.y];
+        let disc = Surface {
+            index: 0,
+            origin: DVec3::new(-inner, inner, 0.0),
+            right: DVec3::X,
+            down: DVec3::NEG_Y,
+            extent: [2.0 * inner; 2],
+            outline: (0..RIM_SEGMENTS).map(|i| centre(circle(inner, i))).collect(),
+            albedo: plate.albedo,
+            gloss: 0.0,
+            print: None,
+            owner: None,
+            rides: false,
+            below_plate: false,
+            cell: PLATE_CELL,
+        };
+        let quad = |corners: [DVec3; 4], albedo: f64| {
+            // u from the first to the second corner, v at right angles in the plane; the corners go clockwise as seen from outside.
+            let right = (corners[1] - corners[0]).normalize();
+            let normal = right.cross(corners[3] - corners[0]).normalize() * -1.0;
+            let down = right.cross(normal);
+            let uv = corners.map(|c| [(c - corners[0]).dot(right), (c - corners[0]).dot(down)]);
+            let low = [0, 1].map(|i| uv.iter().map(|p| p[i]).fold(f64::INFINITY, f64::min));
+            let high = [0, 1].map(|i| uv.iter().map(|p| p[i]).fold(f64::NEG_INFINITY, f64::max));
+            Surface {
+                origin: corners[0] + right * low[0] + down * low[1],
+                right,
+                down,
+                extent: [high[0] - low[0], high[1] - low[1]],
+                outline: uv.iter().map(|p| [p[0] - low[0], p[1] - low[1]]).collect(),
+                albedo,
+                cell: RIM_CELL,
+                ..disc.clone()
+            }
+        };
+        let up = DVec3::Z * plate.rim_height;
+        let foot = DVec3::NEG_Z * TABLE_DROP;
+        for i in 0..RIM_SEGMENTS {
+            let (a, b) = (circle(inner, i), circle(inner, i + 1));
+            let (c, d) = (circle(outer, i), circle(outer, i + 1));
+            // Seen from the axis, going counter-clockwise is going left; seen from outside it is going right.
+            self.surfaces.push(quad([b + up, a + up, a, b], plate.albedo));
+            self.surfaces.push(quad([d + up, c + up, a + up, b + up], 0.55));
+            let outside = quad([c + up, d + up, d + foot, c + foot], 0.3);
+            self.surfaces.push(outside);
+        }
+        let reach = TABLE_REACH * plate.radius;
+        let table = quad(
+            [
+                DVec3::new(-reach, reach, -TABLE_DROP),
+                DVec3::new(reach, reach, -TABLE_DROP),
+                DVec3::new(reach, -reach, -TABLE_DROP),
+                DVec3::new(-reach, -reach, -TABLE_DROP),
+            ],
+            TABLE_ALBEDO,
+        );
+        self.surfaces.push(disc);
+        self.surfaces.push(Surface { below_plate: true, cell: TABLE_CELL, ..table });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_surface_faces_outward() {
+        let mut scene = Scene {
+            surfaces: Vec::new(),
+            occluders: Vec::new(),
+            prints: Vec::new(),
+            lamps: Vec::new(),
+            ambient: 0.0,
+            plate_radius: 0.3,
+        };
+        scene.add_plate(&PlateSpec { radius: 0.3, rim_height: 0.02, friction: 0.5, albedo: 0.5 });
+        let middle = |s: &Surface| s.outline.iter().map(|p| s.point(*p)).sum::<DVec3>() / s.outline.len() as f64;
+        for (i, segment) in scene.surfaces[..3 * RIM_SEGMENTS].chunks(3).enumerate() {
+            let inward = -DVec3::new(middle(&segment[0]).x, middle(&segment[0]).y, 0.0).normalize();
+            assert!(segment[0].normal().dot(inward) > 0.99, "inner wall {i}: {}", segment[0].normal());
+            assert!(segment[1].normal().z > 0.99, "top {i}: {}", segment[1].normal());
+            assert!(segment[2].normal().dot(-inward) > 0.99, "outer wall {i}: {}", segment[2].normal());
+        }
+        for flat in &scene.surfaces[3 * RIM_SEGMENTS..] {
+            assert!(flat.normal().z > 0.999);
+            assert!(flat.outline.iter().all(|p| p.iter().zip(flat.extent).all(|(x, e)| (-1e-9..=e + 1e-9).contains(x))));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! One exposure's geometry: surfaces as the shader and the rasteriser want them, for one camera and one turntable angle.
+//!
+//! Everything that needs precision is done here in 64 bits: vertices go to the GPU in clip space, and each surface brings the homography from pixels
+//! to its own coordinates, from which the shader gets positions and exact footprints without interpolation.
+
+use hardware_hal::Calibration;
+use hardware_hal::glam::{DMat3, DVec2, DVec3};
+
+use super::light::{ATLAS_WIDTH, Atlas};
+use super::scene::{Scene, Surface};
+use crate::error::SimError;
+use crate::shading::VARNISH_SIGMA;
+use crate::spec::LampSpec;
+
+/// Lamps that the shader has room for.
+pub const MAX_LAMPS: usize = 16;
+
+/// Bytes of a surface in the uniform buffer, padded to what every adapter accepts as dynamic offset.
+pub const SURFACE_STRIDE: usize = 256;
+
+const NEAR: f64 = 0.01;
+
+/// What to take a picture of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shot {
+    /// The camera.
+    pub calibration: Calibration,
+    /// The plate's angle, rad.
+    pub angle_rad: f64,
+    /// Share of each lamp's intensity, by index into `TwinSpec::lamps`.
+    pub lamp_shares: Vec<f64>,
+}
+
+impl Shot {
+    /// Refuses what cannot be rendered.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] for a distorting lens, a picture without pixels, or shares that don't fit the lamps.
+    pub fn check(&self, lamps: usize) -> Result<(), SimError> {
+        let intrinsics = &self.calibration.intrinsics;
+        let spec = |what: String| Err(SimError::Spec(what));
+        if intrinsics.distortion.iter().any(|d| *d != 0.0) {
+            return spec("a camera with lens distortion cannot be rendered yet; distortion must be zero".into());
+        }
+        let [w, h] = intrinsics.size_px;
+        if w == 0 || h == 0 || w > 16000 || h > 16000 {
+            return spec(format!("a picture of {w}×{h} px; 1 to 16000 px each way can be rendered"));
+        }
+        if self.lamp_shares.len() != lamps || self.lamp_shares.iter().any(|s| !s.is_finite() || *s < 0.0) {
+            return spec(format!("lamp shares {:?} for {lamps} lamps", self.lamp_shares));
+        }
+        if !self.angle_rad.is_finite() {
+            return spec(format!("turntable angle {}", self.angle_rad));
+        }
+        Ok(())
+    }
+}
+
+/// A surface in the order in which to draw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draw {
+    /// Which surface.
+    pub surface: usize,
+    /// Its vertices, three per triangle.
+    pub vertices: std::ops::Range<u32>,
+}
+
+/// A shot as buffers.
+#[derive(Debug, Clone, Default)]
+pub struct Prepared {
+    /// The WGSL struct `View`, but for the request's number.
+    pub view: Vec<u8>,
+    /// All surfaces, [`SURFACE_STRIDE`] bytes each.
+    pub surfaces: Vec<u8>,
+    /// Clip-space vertices.
+    pub vertices: Vec<u8>,
+    /// What faces the camera, nearest first.
+    pub draws: Vec<Draw>,
+}
+
+/// Rows below the picture that hold `tokens` tokens.
+pub fn token_rows(width: u32, tokens: usize) -> u32 {
+    (tokens as u32).div_ceil(width)
+}
+
+/// Prepares a shot. `print_texels` are texels per metre of each print (along u and v), `symbols` its (first, count) in the symbol list.
+pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, print_texels: &[[f64; 2]], symbols: &[(u32, u32)]) -> Prepared {
+    let intrinsics = &shot.calibration.intrinsics;
+    let eye = shot.calibration.eye();
+    let rows = intrinsics.size_px[1] + token_rows(intrinsics.size_px[0], scene.surfaces.len());
+    let mut prepared = Prepared { view: view_bytes(scene, shot, eye, rows), ..Prepared::default() };
+    let mut order = Vec::new();
+    for flat in &scene.surfaces {
+        let surface = flat.in_rig(shot.angle_rad);
+        let glare = if surface.gloss > 0.0 { glare_lamps(&surface, scene, shot, eye) } else { 0 };
+        let print = surface.print.map(|p| (print_texels[p], symbols[p]));
+        surface_bytes(&surface, &shot.calibration, atlas, glare, print, &mut prepared.surfaces);
+        if (eye - surface.origin).dot(surface.normal()) > 0.0 {
+            let middle = surface.point([surface.extent[0] / 2.0, surface.extent[1] / 2.0]);
+            order.push((surface.below_plate, surface.owner.is_none(), eye.distance(middle), surface));
+        }
+    }
+    // Nearest first, so that what is hidden is never shaded; the plate after all that stands on it, the table last.
+    order.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.index.cmp(&b.3.index)));
+    let mut count = 0;
+    for (_, _, _, surface) in order {
+        let clip: Vec<[f32; 4]> =
+            surface.outline.iter().map(|uv| clip_position(&shot.calibration, rows, surface.point(*uv))).collect();
+        let start = count;
+        for i in 1..clip.len() - 1 {
+            for corner in [clip[0], clip[i], clip[i + 1]] {
+                prepared.vertices.extend(corner.iter().flat_map(|x| x.to_le_bytes()));
+                count += 1;
+            }
+        }
+        prepared.draws.push(Draw { surface: surface.index, vertices: start..count });
+    }
+    prepared
+}
+
+/// wgpu's clip space counts pixels from their corners and has y up; depth is reversed, 1 at the near plane and 0 at infinity.
+fn clip_position(calibration: &Calibration, rows: u32, point: DVec3) -> [f32; 4] {
+    let i = &calibration.intrinsics;
+    let p = calibration.camera_from_rig.transform_point(point);
+    let x = i.focal_px[0] * p.x + (i.principal_px[0] + 0.5) * p.z;
+    let y = i.focal_px[1] * p.y + (i.principal_px[1] + 0.5) * p.z;
+    [2.0 * x / f64::from(i.size_px[0]) - p.z, p.z - 2.0 * y / f64::from(rows), NEAR, p.z].map(|x| x as f32)
+}
+
+fn view_bytes(scene: &Scene, shot: &Shot, eye: DVec3, rows: u32) -> Vec<u8> {
+    let [width, height] = shot.calibration.intrinsics.size_px;
+    let mut bytes = Vec::new();
+    push_vector(&mut bytes, eye, 0.0);
+    for word in [width, rows, height, scene.lamps.len().min(MAX_LAMPS) as u32] {
+        bytes.extend(word.to_le_bytes());
+    }
+    for i in 0..MAX_LAMPS {
+        match scene.lamps.get(i) {
+            Some(lamp) => {
+                push_vector(&mut bytes, lamp.position, lamp_power(lamp, shot.lamp_shares[i]));
+                push_vector(&mut bytes, (lamp.target - lamp.position).normalize_or_zero(), lamp.beam_half_angle);
+            }
+            None => bytes.extend([0; 32]),
+        }
+    }
+    bytes
+}
+
+fn lamp_power(lamp: &LampSpec, share: f64) -> f64 {
+    share * lamp.intensity * (lamp.target - lamp.position).length_squared()
+}
+
+fn push_vector(bytes: &mut Vec<u8>, v: DVec3, w: f64) {
+    bytes.extend([v.x, v.y, v.z, w].iter().flat_map(|x| (*x as f32).to_le_bytes()));
+}
+
+type PrintPlace = ([f64; 2], (u32, u32));
+
+fn surface_bytes(surface: &Surface, calibration: &Calibration, atlas: &Atlas, glare: u32, print: Option<PrintPlace>, out: &mut Vec<u8>) {
+    let start = out.len();
+    let (homography, origin_px) = uv_from_pixel(surface, calibration);
+    let rows = homography.transpose();
+    push_vector(out, rows.x_axis, origin_px.x);
+    push_vector(out, rows.y_axis, origin_px.y);
+    push_vector(out, rows.z_axis, surface.albedo);
+    // Metres to texels of the patch, whose edge texels have their centres on the surface's edges, to texture coordinates.
+    let patch = atlas.patches[surface.index];
+    let atlas_size = [f64::from(ATLAS_WIDTH), f64::from(atlas.height)];
+    let scale = [0, 1].map(|i| f64::from(patch.size[i] - 1) / surface.extent[i] / atlas_size[i]);
+    let offset = [0, 1].map(|i| (f64::from(patch.at[i]) + 0.5) / atlas_size[i]);
+    push_vector(out, DVec3::new(scale[0], scale[1], offset[0]), offset[1]);
+    push_vector(out, surface.origin, surface.gloss);
+    push_vector(out, surface.right, 1.0 / surface.extent[0]);
+    push_vector(out, surface.down, 1.0 / surface.extent[1]);
+    let (texels, (first, count)) = print.unwrap_or_default();
+    push_vector(out, DVec3::new(texels[0], texels[1], 0.0), 0.0);
+    for word in [first, count, glare, surface.index as u32] {
+        out.extend(word.to_le_bytes());
+    }
+    out.resize(start + SURFACE_STRIDE, 0);
+}
+
+/// Homography from (x, y, 1), pixels from the returned one, to (u, v, 1) metres on the surface.
+///
+/// A point of the surface is (right, down, origin)·(u, v, 1) in camera coordinates; the camera matrix takes that to pixels; this is the inverse.
+fn uv_from_pixel(surface: &Surface, calibration: &Calibration) -> (DMat3, DVec2) {
+    let i = &calibration.intrinsics;
+    let camera = DMat3::from_cols(
+        DVec3::new(i.focal_px[0], 0.0, 0.0),
+        DVec3::new(0.0, i.focal_px[1], 0.0),
+        DVec3::new(i.principal_px[0], i.principal_px[1], 1.0),
+    );
+    let pose = &calibration.camera_from_rig;
+    let plane =
+        DMat3::from_cols(pose.rotation * surface.right, pose.rotation * surface.down, pose.transform_point(surface.origin));
+    let middle = surface.point([surface.extent[0] / 2.0, surface.extent[1] / 2.0]);
+    let middle_px = calibration.project(middle).unwrap_or(DVec2::new(i.principal_px[0], i.principal_px[1]));
+    // Counting pixels from the surface's own middle keeps 32-bit floats exact there; far outside the picture nothing is drawn anyway.
+    let size = DVec2::new(f64::from(i.size_px[0]), f64::from(i.size_px[1]));
+    let origin_px = middle_px.round().clamp(DVec2::ZERO, size);
+    let shift = DMat3::from_cols(DVec3::X, DVec3::Y, origin_px.extend(1.0));
+    let homography = (camera * plane).inverse() * shift;
+    let norm = homography.row(2).length();
+    (if norm.is_finite() && norm > 0.0 { homography * (1.0 / norm) } else { DMat3::IDENTITY }, origin_px)
+}
+
+/// Bits of the lamps whose mirror lobe can reach the eye from anywhere on the surface.
+fn glare_lamps(surface: &Surface, scene: &Scene, shot: &Shot, eye: DVec3) -> u32 {
+    let middle = surface.point([surface.extent[0] / 2.0, surface.extent[1] / 2.0]);
+    let radius = (surface.extent[0].hypot(surface.extent[1])) / 2.0;
+    let normal = surface.normal();
+    let to_eye = eye - middle;
+    let mut bits = 0;
+    for (i, lamp) in scene.lamps.iter().take(MAX_LAMPS).enumerate() {
+        let to_lamp = lamp.position - middle;
+        if shot.lamp_shares[i] <= 0.0 || (to_lamp.dot(normal) < -radius) {
+            continue;
+        }
+        let half = to_eye.normalize_or_zero() + to_lamp.normalize_or_zero();
+        let delta = half.angle_between(normal);
+        // Going from the middle to an edge turns each of the two directions by at most asin(radius ÷ distance), and half of both is the half vector's
+        // turn while the two are less than a right angle apart from it.
+        let turn = |v: DVec3| (radius / v.length()).min(1.0).asin();
+        let spread = (turn(to_eye) + turn(to_lamp)) / half.length().max(0.1);
+        if delta.is_nan() || delta - spread < 4.0 * VARNISH_SIGMA {
+            bits |= 1 << i;
+        }
+    }
+    bits
+}
