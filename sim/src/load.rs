@@ -191,7 +191,13 @@ fn check(kind: &PackageKind) -> Result<(), LoadError> {
     range("the density in kg/m³", kind.density, 1.0, 25_000.0, "1 to 25,000, low end first, is possible")?;
     let x_rule = "at least 0.00017 (the print rules) and at most 0.002, low end first, is possible";
     range("the X-dimension in m", kind.x_dimension, SMALLEST_X - 1e-9, 2e-3, x_rule)?;
-    range("the bar height in m", kind.bar_height, SMALLEST_BAR_HEIGHT - 1e-9, 0.2, "at least 0.008 (the print rules), low end first, is possible")?;
+    range(
+        "the bar height in m",
+        kind.bar_height,
+        SMALLEST_BAR_HEIGHT - 1e-9,
+        0.2,
+        "at least 0.008 (the print rules), low end first, is possible",
+    )?;
     let size_rule = "0.00005 to 0.005, low end first, is possible";
     range("the Data Matrix module in m", kind.module, 5e-5, 5e-3, size_rule)?;
     range("the EAN-13's X-dimension in m", kind.decoy_x_dimension, 5e-5, 5e-3, size_rule)?;

@@ -17,7 +17,7 @@ use crate::random::{Stream, Streams};
 use crate::spec::{Placement, PlateSpec, Shape, TwinSpec};
 
 /// Time step, s.
-const STEP: f64 = 1.0 / 240.0;
+const STEP: f64 = 1.0 / 480.0;
 /// How many packages fall together.
 const GROUP: usize = 3;
 /// A group's time to come to rest before the next one falls, and what the whole load gets at the end, s.
@@ -173,6 +173,10 @@ impl<'a> Drop<'a> {
         // Contact tolerances scale with this: 0.25 mm for packages of some centimetres, where the default of 1 m would allow 5 mm.
         parameters.length_unit = 0.05;
         parameters.num_solver_iterations = 8;
+        // Recycled contacts may be stale by millimetres, and soft ones sink in as far: small boxes need neither.
+        parameters.contact_recycling = false;
+        parameters.contact_softness.natural_frequency = 120.0;
+        parameters.static_contact_softness.natural_frequency = 240.0;
         build_plate(&mut world, &spec.plate);
         Self {
             spec,
@@ -371,10 +375,12 @@ mod tests {
     use crate::spec::{SymbolKind, TurntableSpec};
 
     fn spec(seed: u64, count: usize) -> TwinSpec {
-        let sizes = [[0.1, 0.06, 0.02], [0.13, 0.08, 0.03], [0.05, 0.05, 0.05], [0.09, 0.045, 0.025], [0.115, 0.05, 0.018], [0.07, 0.07, 0.035]];
+        let sizes =
+            [[0.1, 0.06, 0.02], [0.13, 0.08, 0.03], [0.05, 0.05, 0.05], [0.09, 0.045, 0.025], [0.115, 0.05, 0.018], [0.07, 0.07, 0.035]];
         let kinds: Vec<PackageKind> = sizes.iter().enumerate().map(|(i, size)| PackageKind::carton(format!("kind {i}"), *size)).collect();
         let order: Vec<usize> = (0..count).map(|i| i % kinds.len()).collect();
-        let text = |r: TextRequest<'_>| if r.symbol == SymbolKind::Ean13 { "6901234567892".into() } else { format!("8123456{:013}", r.package) };
+        let text =
+            |r: TextRequest<'_>| if r.symbol == SymbolKind::Ean13 { "6901234567892".into() } else { format!("8123456{:013}", r.package) };
         TwinSpec {
             seed,
             plate: PlateSpec { radius: 0.3, rim_height: 0.015, friction: 0.5, albedo: 0.2 },
@@ -388,7 +394,8 @@ mod tests {
     }
 
     fn boxes(spec: &TwinSpec, settled: &Settled) -> Vec<PlacedBox> {
-        let place = |(p, s): (&Placement, &crate::spec::PackageSpec)| PlacedBox { pose: p.plate_from_package(), half: s.shape.half_extents() };
+        let place =
+            |(p, s): (&Placement, &crate::spec::PackageSpec)| PlacedBox { pose: p.plate_from_package(), half: s.shape.half_extents() };
         settled.placements.iter().zip(&spec.packages).map(place).collect()
     }
 
@@ -403,11 +410,11 @@ mod tests {
             for (i, b) in boxes.iter().enumerate() {
                 for corner in b.corners() {
                     assert!(corner.truncate().length() <= spec.plate.radius + RIM_THICKNESS, "package {i} of seed {seed} at {corner}");
-                    assert!(corner.z > -1e-3, "package {i} of seed {seed} sinks in: {corner}");
+                    assert!(corner.z > -0.2e-3, "package {i} of seed {seed} sinks in: {corner}");
                 }
                 for (j, other) in boxes.iter().enumerate().skip(i + 1) {
                     let depth = b.penetration(other);
-                    assert!(depth < 1.5e-3, "packages {i} and {j} of seed {seed} stand {depth} m in each other");
+                    assert!(depth < 0.5e-3, "packages {i} and {j} of seed {seed} stand {depth} m in each other");
                 }
             }
             // Most lie on the plate itself, whatever leans on them.
@@ -426,7 +433,7 @@ mod tests {
         assert_eq!(settled.physics_hash, GOLDEN_HASH);
     }
 
-    const GOLDEN_HASH: &str = "";
+    const GOLDEN_HASH: &str = "6172d04a4fc5fbc0a00a8c22394f7eb990aa9976c90f87afdeb1bfc91b841732";
 
     #[test]
     fn an_empty_load_is_at_rest_at_once() {

@@ -71,10 +71,7 @@ pub(super) fn field(symbol: &PlacedSymbol, extent: [f64; 2]) -> Rect {
     if let Some((gap, height, _)) = human_line(symbol, extent) {
         let [before, after, above, _] = symbol.quiet;
         let below = symbol.height + gap + height + 0.2e-3;
-        rect = Rect::around(&[
-            symbol.point(-before, -above - CLEAR_ABOVE_BELOW),
-            symbol.point(symbol.width + after, below),
-        ]);
+        rect = Rect::around(&[symbol.point(-before, -above - CLEAR_ABOVE_BELOW), symbol.point(symbol.width + after, below)]);
     }
     Rect { min: rect.min.map(|x| x.max(0.0)), max: [rect.max[0].min(extent[0]), rect.max[1].min(extent[1])] }
 }
@@ -119,8 +116,34 @@ fn fields(package: &PackageSpec, extent: [f64; 2], symbols: &[PlacedSymbol]) -> 
 
 /// Words of small print.
 const WORDS: [&str; 28] = [
-    "tablets", "store", "below", "25", "°C", "keep", "dry", "Rx", "OTC", "each", "contains", "10 mg", "see", "leaflet", "药品", "说明书", "密封",
-    "口服", "一次", "一日三次", "阴凉处", "国药准字", "H2024", "batch", "expiry", "GMP", "excipients", "有限公司",
+    "tablets",
+    "store",
+    "below",
+    "25",
+    "°C",
+    "keep",
+    "dry",
+    "Rx",
+    "OTC",
+    "each",
+    "contains",
+    "10 mg",
+    "see",
+    "leaflet",
+    "药品",
+    "说明书",
+    "密封",
+    "口服",
+    "一次",
+    "一日三次",
+    "阴凉处",
+    "国药准字",
+    "H2024",
+    "batch",
+    "expiry",
+    "GMP",
+    "excipients",
+    "有限公司",
 ];
 
 struct Canvas {
@@ -207,6 +230,7 @@ impl Canvas {
                 let margin = size[0].min(size[1]) * 0.3;
                 self.paints.push(Paint::Fill { rect, reflectance: self.band });
                 self.paints.push(Paint::Fill { rect: rect.grown(-margin), reflectance: (self.band + 1.0) / 2.0 });
+                self.keep_out.push(rect);
                 return;
             }
         }

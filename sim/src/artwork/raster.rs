@@ -1,9 +1,9 @@
 //! A face as pixels.
 
+use super::FacePrint;
 use super::layout::Paint;
 use super::symbol::{PlacedSymbol, Rect, SymbolPattern};
 use super::text::{GLYPH_ROWS, advance, glyph};
-use super::FacePrint;
 
 /// Which symbols a raster shows. Fields and human-readable lines are there in every case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,9 +124,7 @@ impl Surface {
     fn modules(&mut self, symbol: &PlacedSymbol, size: usize, dark: &[bool]) {
         // Coordinates in modules along a direction of the symbol, of a face rectangle's two opposite corners, in ascending order.
         let span = |direction: [f64; 2], u: [f64; 2], v: [f64; 2]| {
-            let at = |i: usize| {
-                ((u[i] - symbol.origin[0]) * direction[0] + (v[i] - symbol.origin[1]) * direction[1]) / symbol.x_dimension
-            };
+            let at = |i: usize| ((u[i] - symbol.origin[0]) * direction[0] + (v[i] - symbol.origin[1]) * direction[1]) / symbol.x_dimension;
             let (a, b) = (at(0).clamp(0.0, size as f64), at(1).clamp(0.0, size as f64));
             [a.min(b), a.max(b)]
         };
@@ -273,7 +271,10 @@ mod tests {
     #[test]
     fn nothing_is_printed_on_the_clear_space() {
         for seed in 0..40 {
-            let mut package = package(vec![symbol(SymbolKind::Code128, CODE, [0.03, 0.02], 0), symbol(SymbolKind::Ean13, "6901234567892", [0.07, 0.045], 2)]);
+            let mut package = package(vec![
+                symbol(SymbolKind::Code128, CODE, [0.03, 0.02], 0),
+                symbol(SymbolKind::Ean13, "6901234567892", [0.07, 0.045], 2),
+            ]);
             package.artwork.seed = seed;
             let print = print_faces(&package).unwrap().remove(0);
             let image = print.rasterise(8_000.0, Printed::NoSymbols);
@@ -312,10 +313,8 @@ mod tests {
         assert!(matches!(nowhere, ArtworkError::DoesNotFit { .. }), "{nowhere}");
         let flat = error(vec![SymbolSpec { height: 0.0, ..symbol(SymbolKind::Code128, CODE, [0.05, 0.03], 0) }]);
         assert!(flat.to_string().contains("height of symbol 0 is 0 m"), "{flat}");
-        let two = error(vec![
-            symbol(SymbolKind::Code128, CODE, [0.05, 0.03], 0),
-            symbol(SymbolKind::Ean13, "6901234567892", [0.05, 0.035], 0),
-        ]);
+        let two =
+            error(vec![symbol(SymbolKind::Code128, CODE, [0.05, 0.03], 0), symbol(SymbolKind::Ean13, "6901234567892", [0.05, 0.035], 0)]);
         assert_eq!(two.to_string(), "package \"Amoxicillin 阿莫西林\": symbols 0 and 1 overlap on the Front face");
     }
 }

@@ -36,8 +36,8 @@ pub(super) fn glyph(character: char, bold: bool) -> Glyph {
 fn ideograph(character: char, bold: bool) -> Glyph {
     let mut coverage = vec![0; GLYPH_ROWS * GLYPH_ROWS];
     let mut random = Streams::new(u64::from(u32::from(character))).stream("ideograph", &[]);
-    let thick = if bold { 4 } else { 2 };
-    for stroke in 0..5 + random.below(4) {
+    let thick = if bold { 3 } else { 2 };
+    for stroke in 0..7 + random.below(4) {
         let across = 4 + random.below(GLYPH_ROWS as u64 - 8 - thick);
         let (low, high) = (3 + random.below(9), 18 + random.below(11));
         for along in low..high {
