@@ -35,14 +35,21 @@ impl Shaded {
 
 /// Radiance of a white diffuse surface at `point` that faces the lamp, unobstructed: inverse square law and soft-edged beam, 1 × intensity at the target.
 pub fn facing_radiance(lamp: &LampSpec, point: DVec3) -> f64 {
-    let axis = lamp.target - lamp.position;
-    let ray = point - lamp.position;
-    let (nominal, distance) = (axis.length_squared(), ray.length_squared());
+    let (nominal, distance) = ((lamp.target - lamp.position).length_squared(), (point - lamp.position).length_squared());
     if nominal <= 0.0 || distance <= 0.0 {
         return 0.0;
     }
-    let off_axis = (axis.dot(ray) / (nominal * distance).sqrt()).clamp(-1.0, 1.0).acos();
-    lamp.intensity * nominal / distance * beam(off_axis, lamp.beam_half_angle)
+    lamp.intensity * nominal / distance * beam_share(lamp, point)
+}
+
+/// Share of a lamp's beam at a point: [`beam`] of the angle between the lamp's axis and the way to the point.
+pub fn beam_share(lamp: &LampSpec, point: DVec3) -> f64 {
+    let (axis, ray) = (lamp.target - lamp.position, point - lamp.position);
+    let lengths = (axis.length_squared() * ray.length_squared()).sqrt();
+    if lengths <= 0.0 {
+        return 0.0;
+    }
+    beam((axis.dot(ray) / lengths).clamp(-1.0, 1.0).acos(), lamp.beam_half_angle)
 }
 
 /// Share of a beam of half angle `half_angle` at `off_axis` from its axis, both rad: 1 in the core, a cubic fall-off to 0 at the half angle.

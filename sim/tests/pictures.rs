@@ -26,6 +26,7 @@ fn pictures_to_look_at() {
     for (name, calibration) in views {
         let shot = Shot { calibration, angle_rad: 0.3, lamp_shares: vec![0.7, 0.7, 0.7, 0.6] };
         for _ in 0..3 {
+            let cpu = cpu_seconds();
             let begun = std::time::Instant::now();
             let radiance = renderer.render(shot.clone()).unwrap();
             let rendered = begun.elapsed();
@@ -39,9 +40,17 @@ fn pictures_to_look_at() {
             };
             let begun = std::time::Instant::now();
             let Samples::U8(pixels) = readout.expose(&radiance.pixels, radiance.width as usize, &[0; 32]) else { unreachable!() };
-            println!("{name}: {rendered:?} rendering, {:?} sensor, attempt {}", begun.elapsed(), radiance.attempts);
+            let sensed = begun.elapsed();
+            println!("{name}: {rendered:?} rendering, {sensed:?} sensor, attempt {}, {:.2} s of CPU", radiance.attempts, cpu_seconds() - cpu);
             let path = std::path::Path::new(&folder).join(format!("{name}.png"));
             image::save_buffer(path, &pixels, radiance.width, radiance.height, image::ColorType::L8).unwrap();
         }
     }
+}
+
+/// CPU time of this process so far, s; 0 where the system doesn't tell.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<f64> = stat.split_whitespace().filter_map(|f| f.parse().ok()).collect();
+    if fields.len() < 14 { 0.0 } else { (fields[11] + fields[12]) / 100.0 }
 }

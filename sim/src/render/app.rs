@@ -12,6 +12,7 @@ use bevy::prelude::{Component, IntoScheduleConfigs, Query, Res, ResMut, Resource
 use bevy::render::error_handler::{RenderErrorHandler, RenderErrorPolicy};
 use bevy::render::render_resource::{MapMode, PipelineCache, PollType};
 use bevy::render::renderer::{RenderAdapterInfo, RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue};
+use bevy::render::settings::{Backends, WgpuSettings};
 use bevy::render::{ExtractSchedule, MainWorld, RenderApp, RenderPlugin, RenderStartup};
 use bevy::shader::Shader;
 use bevy::time::TimePlugin;
@@ -24,9 +25,10 @@ use super::light::{Atlas, Visibility};
 use super::pass::{CapturePass, Delivery, LightData, NextShot, SceneData, ShotData, take_shot};
 use super::print::PrintImage;
 use super::scene::{Occluder, Scene, Surface};
-use super::shot::{self, Shot};
+use super::shot::{self, Kind, PrintLayout, Shot};
 use super::token::Stamps;
 use super::{AdapterInfo, Radiance};
+use crate::artwork::SymbolPattern;
 use crate::error::SimError;
 use crate::spec::LampSpec;
 
@@ -58,8 +60,7 @@ struct Stage {
     atlas: Atlas,
     ambient: f64,
     plate_radius: f64,
-    print_texels: Vec<[f64; 2]>,
-    print_symbols: Vec<(u32, u32)>,
+    prints: Vec<PrintLayout>,
 }
 
 /// Light of the states asked for lately.
@@ -105,6 +106,7 @@ impl CaptureApp {
         let print_samples = data.surface_prints.iter().map(|p| p.map_or(255, |p| data.prints[p].texels[0])).collect();
         let (surfaces, lamps) = (scene.surfaces.len(), scene.lamps.len());
 
+        let settings = WgpuSettings { backends: Some(backends()), ..Default::default() };
         let mut app = App::new();
         app.add_plugins((
             TaskPoolPlugin::default(),
@@ -113,7 +115,7 @@ impl CaptureApp {
             TransformPlugin,
             WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..Default::default() },
             AssetPlugin::default(),
-            RenderPlugin { synchronous_pipeline_compilation: true, ..Default::default() },
+            RenderPlugin { synchronous_pipeline_compilation: true, render_creation: settings.into(), ..Default::default() },
             ImagePlugin::default(),
             MeshPlugin,
             CameraPlugin,
@@ -236,9 +238,17 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b))
 }
 
+/// First-class interfaces only: probing OpenGL prints complaints where there is no display. `WGPU_BACKEND` overrides.
+fn backends() -> Backends {
+    Backends::from_env().unwrap_or(Backends::PRIMARY)
+}
+
 /// Asks for an adapter before Bevy does, which would panic without one.
 fn probe_adapter() -> Result<(), SimError> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: backends(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle_from_env()
+    });
     let found = bevy::tasks::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
     found.map(|_| ()).map_err(|e| {
         SimError::Environment(format!(
@@ -259,17 +269,26 @@ fn adapter_info(info: &RenderAdapterInfo) -> AdapterInfo {
 
 fn upload_of(scene: &Scene, atlas: Atlas, px_per_m: f64) -> (Stage, SceneData, u32) {
     let mut tables = SymbolTables::new();
-    let (mut symbols, mut print_symbols) = (Vec::new(), Vec::new());
+    let mut symbols = Vec::new();
+    let mut layouts = Vec::new();
     for print in &scene.prints {
-        let first = symbols.len() as u32;
-        symbols.extend(print.symbols.iter().map(|s| tables.add(s)));
-        print_symbols.push((first, symbols.len() as u32 - first));
+        let mut layout = PrintLayout::default();
+        for symbol in &print.symbols {
+            let kind = match symbol.pattern {
+                SymbolPattern::Linear { .. } => Kind::Linear,
+                SymbolPattern::Matrix { .. } => Kind::Matrix,
+            };
+            layout.symbols.push((symbols.len() as u32, kind, symbol.corners()));
+            symbols.push(tables.add(symbol));
+        }
+        layouts.push(layout);
     }
     let scene_stamp = 1 + (symbols.len() as u32 * 7919 + scene.surfaces.len() as u32) % 0x00FF_FFFE;
     tables.bars[0][0] = scene_stamp as f32;
     let prints: Vec<PrintImage> = scene.prints.par_iter().map(|p| PrintImage::of_face(p, px_per_m)).collect();
-    let print_texels =
-        prints.iter().zip(&scene.prints).map(|(i, p)| [0, 1].map(|a| f64::from(i.size[a]) / p.extent[a])).collect();
+    for ((layout, image), print) in layouts.iter_mut().zip(&prints).zip(&scene.prints) {
+        layout.texels = [0, 1].map(|axis| f64::from(image.size[axis]) / print.extent[axis]);
+    }
     let data = SceneData {
         prints,
         symbols,
@@ -278,7 +297,7 @@ fn upload_of(scene: &Scene, atlas: Atlas, px_per_m: f64) -> (Stage, SceneData, u
         light_rows: atlas.height,
         light_layers: scene.lamps.len().div_ceil(4) as u32,
     };
-    let stage = Stage { atlas, ambient: scene.ambient, plate_radius: scene.plate_radius, print_texels, print_symbols };
+    let stage = Stage { atlas, ambient: scene.ambient, plate_radius: scene.plate_radius, prints: layouts };
     (stage, data, scene_stamp)
 }
 
@@ -308,7 +327,7 @@ fn expose(
         plate_radius: stage.plate_radius,
     };
     let light = lights.of(&scene, &stage, &shot);
-    let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.print_texels, &stage.print_symbols);
+    let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints);
     exposed.0 = Some(ShotData { request: number, size_px: shot.calibration.intrinsics.size_px, prepared, light });
 }
 

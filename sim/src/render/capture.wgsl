@@ -4,8 +4,6 @@ struct Lamp {
     position: vec3<f32>,
     // intensity × share × (distance to the target)²
     power: f32,
-    axis: vec3<f32>,
-    half_angle: f32,
 }
 
 struct View {
@@ -29,7 +27,7 @@ struct Surface {
     right: vec4<f32>, // w: 1 / extent along u
     down: vec4<f32>, // w: 1 / extent along v
     texels: vec4<f32>, // texels of the print per metre along u and v
-    ids: vec4<u32>, // first symbol, number of symbols, lamps that can glare, index
+    ids: vec4<u32>, // number of lamps that can glare, their indices in four bits each, 0, index
 }
 
 struct Symbol {
@@ -49,13 +47,20 @@ struct Symbol {
 @group(1) @binding(0) var<uniform> surface: Surface;
 @group(1) @binding(1) var print: texture_2d<f32>;
 
-const PI: f32 = 3.14159265;
 const VARNISH_SIGMA: f32 = 0.05;
-const BEAM_CORE: f32 = 0.7;
+
+// Software rasterisers of the day (llvmpipe up to Mesa 22 at least) never skip a branch: all lanes walk through both sides under a mask. So what a
+// surface doesn't need is not in its pipeline at all, instead of behind an `if`: hence one entry point for each kind of surface, with and without glare.
+
+struct Corner {
+    @builtin(position) clip: vec4<f32>,
+    // Which symbol a symbol's quad shows: its instance number.
+    @location(0) @interpolate(flat) symbol: u32,
+}
 
 @vertex
-fn place(@location(0) clip: vec4<f32>) -> @builtin(position) vec4<f32> {
-    return clip;
+fn place(@location(0) clip: vec4<f32>, @builtin(instance_index) instance: u32) -> Corner {
+    return Corner(clip, instance);
 }
 
 struct Footprint {
@@ -90,14 +95,9 @@ fn ramp(x: f32) -> f32 {
 }
 
 // The unit step at 0 under a trapezoid of half widths a ≥ b.
-fn soft_step(x: f32, a: f32, b: f32) -> f32 {
-    if x >= a + b {
-        return 1.0;
-    }
-    if x <= -a - b {
-        return 0.0;
-    }
-    return (ramp(x + a + b) - ramp(x + a - b) - ramp(x - a + b) + ramp(x - a - b)) / (4.0 * a * b);
+fn soft_step(position: f32, a: f32, b: f32) -> f32 {
+    let x = clamp(position, -a - b, a + b);
+    return (ramp(x + a + b) - ramp(x + a - b) - ramp(x - a + b)) / (4.0 * a * b);
 }
 
 // Dark area of a matrix symbol left of and above a point, square modules.
@@ -127,100 +127,125 @@ fn matrix_darkness(at: vec2<f32>, dx: vec2<f32>, dy: vec2<f32>, base: u32, side:
     return sum / (16.0 * area);
 }
 
-// Share of the pixel's footprint that a symbol's dark modules cover.
-fn darkness(symbol: Symbol, f: Footprint) -> f32 {
-    let from_origin = f.uv - symbol.frame.xy;
-    let to_modules = mat2x2<f32>(symbol.frame.zw, symbol.scale.xy);
-    // (along, down) in modules
-    let at = (from_origin * to_modules) * symbol.scale.z;
-    let dx = (f.dx * to_modules) * symbol.scale.z;
-    let dy = (f.dy * to_modules) * symbol.scale.z;
-    let reach = 0.5 * (abs(dx) + abs(dy));
-    let size = vec2<f32>(symbol.look.x, symbol.scale.w);
-    if any(at + reach <= vec2<f32>(0.0)) || any(at - reach >= size) {
-        return 0.0;
-    }
-    if symbol.table.y == 1u {
-        return matrix_darkness(at, dx, dy, symbol.table.x, size.x);
-    }
+// A pixel's footprint in a symbol's own coordinates, (along, down) in modules.
+fn in_modules(symbol: Symbol, f: Footprint) -> Footprint {
+    let axes = mat2x2<f32>(symbol.frame.zw, symbol.scale.xy);
+    let scale = symbol.scale.z;
+    return Footprint(((f.uv - symbol.frame.xy) * axes) * scale, (f.dx * axes) * scale, (f.dy * axes) * scale);
+}
+
+// Share of the pixel's footprint that a linear symbol's dark modules cover.
+fn linear_darkness(symbol: Symbol, f: Footprint) -> f32 {
+    let m = in_modules(symbol, f);
     // A pixel seen along one axis is a trapezoid of half widths a ≥ b.
-    let a = max(max(abs(dx), abs(dy)) * 0.5, vec2<f32>(0.02));
-    let b = max(min(abs(dx), abs(dy)) * 0.5, vec2<f32>(0.02));
+    let a = max(max(abs(m.dx), abs(m.dy)) * 0.5, vec2<f32>(0.02));
+    let b = max(min(abs(m.dx), abs(m.dy)) * 0.5, vec2<f32>(0.02));
     let base = symbol.table.x;
-    let sum = second(at.x + a.x + b.x, base, size.x) - second(at.x + a.x - b.x, base, size.x)
-        - second(at.x - a.x + b.x, base, size.x) + second(at.x - a.x - b.x, base, size.x);
+    let modules = symbol.look.x;
+    let sum = second(m.uv.x + a.x + b.x, base, modules) - second(m.uv.x + a.x - b.x, base, modules)
+        - second(m.uv.x - a.x + b.x, base, modules) + second(m.uv.x - a.x - b.x, base, modules);
     let along = symbol.look.z + sum / (4.0 * a.x * b.x);
-    let down = soft_step(at.y, a.y, b.y) - soft_step(at.y - size.y, a.y, b.y);
+    let down = soft_step(m.uv.y, a.y, b.y) - soft_step(m.uv.y - symbol.scale.w, a.y, b.y);
     return clamp(along * down, 0.0, 1.0);
 }
 
-fn printed_albedo(f: Footprint) -> f32 {
+fn print_albedo(f: Footprint) -> f32 {
     let du = f.dx * surface.texels.xy;
     let dv = f.dy * surface.texels.xy;
     // Side of the square of the footprint's area, in texels.
     let area = abs(du.x * dv.y - du.y * dv.x);
-    let level = 0.5 * log2(max(area, 1e-6));
+    let level = 0.5 * log2(max(area, 1.0));
     let at = f.uv * vec2<f32>(surface.right.w, surface.down.w);
-    var albedo = textureSampleLevel(print, smooth_sampler, at, max(level, 0.0)).r;
-    for (var i = 0u; i < surface.ids.y; i++) {
-        let symbol = symbols[surface.ids.x + i];
-        albedo = mix(albedo, symbol.look.y, darkness(symbol, f));
-    }
-    return albedo;
+    return textureSampleLevel(print, smooth_sampler, at, level).r;
 }
 
-fn glare(uv: vec2<f32>, light_at: vec2<f32>) -> f32 {
-    let point = surface.origin.xyz + surface.right.xyz * uv.x + surface.down.xyz * uv.y;
+fn linear_albedo(f: Footprint, index: u32) -> f32 {
+    let symbol = symbols[index];
+    return mix(print_albedo(f), symbol.look.y, linear_darkness(symbol, f));
+}
+
+fn matrix_albedo(f: Footprint, index: u32) -> f32 {
+    let symbol = symbols[index];
+    let m = in_modules(symbol, f);
+    return mix(print_albedo(f), symbol.look.y, matrix_darkness(m.uv, m.dx, m.dy, symbol.table.x, symbol.look.x));
+}
+
+fn diffuse(f: Footprint, albedo: f32) -> f32 {
+    return albedo * textureSampleLevel(light_map, smooth_sampler, f.uv * surface.light.xy + surface.light.zw, 0.0).r;
+}
+
+fn glare(f: Footprint) -> f32 {
+    let point = surface.origin.xyz + surface.right.xyz * f.uv.x + surface.down.xyz * f.uv.y;
+    let light_at = f.uv * surface.light.xy + surface.light.zw;
     let normal = cross(surface.down.xyz, surface.right.xyz);
     let gloss = surface.origin.w;
     let to_eye = normalize(view.eye - point);
-    let cos_eye = dot(normal, to_eye);
+    let lobe_scale = -0.5 / (VARNISH_SIGMA * VARNISH_SIGMA);
     var sum = 0.0;
-    for (var i = 0u; i < view.lamp_count; i++) {
-        if (surface.ids.z & (1u << i)) == 0u {
-            continue;
-        }
-        let lamp = view.lamps[i];
+    for (var i = 0u; i < surface.ids.x; i++) {
+        // Four bits for each lamp that can glare here.
+        let which = (surface.ids.y >> (4u * i)) & 15u;
+        let lamp = view.lamps[which];
         let ray = lamp.position - point;
-        let distance = dot(ray, ray);
-        let to_lamp = ray * inverseSqrt(distance);
-        if dot(normal, to_lamp) <= 0.0 {
-            continue;
-        }
+        let inv = inverseSqrt(dot(ray, ray));
+        let to_lamp = ray * inv;
         let half_vector = normalize(to_lamp + to_eye);
-        // The angle from its sine, which keeps its digits near zero.
-        let delta = asin(min(length(cross(normal, half_vector)), 1.0));
-        let fresnel = gloss + (1.0 - gloss) * pow(1.0 - clamp(dot(half_vector, to_eye), 0.0, 1.0), 5.0);
-        let variance = VARNISH_SIGMA * VARNISH_SIGMA;
-        let lobe = exp(-delta * delta / (2.0 * variance)) / (2.0 * PI * variance);
-        let off_axis = acos(clamp(-dot(lamp.axis, to_lamp), -1.0, 1.0));
-        let t = clamp((lamp.half_angle - off_axis) / (lamp.half_angle * (1.0 - BEAM_CORE)), 0.0, 1.0);
-        let facing = lamp.power / distance * t * t * (3.0 - 2.0 * t);
-        let share = textureSampleLevel(lamp_shares, smooth_sampler, light_at, i32(i / 4u), 0.0)[i % 4u];
-        sum += share * fresnel * lobe * PI * facing / (4.0 * max(cos_eye, 0.05));
+        // The angle from its sine, which keeps its digits near zero; by its series, which is exact to 0.1 % where the lobe is not yet black.
+        let sine_vector = cross(normal, half_vector);
+        let sine_sq = dot(sine_vector, sine_vector);
+        let delta_sq = sine_sq * (1.0 + sine_sq / 3.0);
+        let away = 1.0 - clamp(dot(half_vector, to_eye), 0.0, 1.0);
+        let away_sq = away * away;
+        let fresnel = gloss + (1.0 - gloss) * away_sq * away_sq * away;
+        // Visible share of the lamp and its beam's edge, 0 where the surface faces away.
+        let share = textureSampleLevel(lamp_shares, smooth_sampler, light_at, i32(which / 4u), 0.0)[which % 4u];
+        sum += share * fresnel * lamp.power * inv * inv * exp(lobe_scale * delta_sq);
     }
-    return sum;
-}
-
-fn radiance(f: Footprint, albedo: f32) -> f32 {
-    let light_at = f.uv * surface.light.xy + surface.light.zw;
-    var sum = albedo * textureSampleLevel(light_map, smooth_sampler, light_at, 0.0).r;
-    if surface.ids.z != 0u {
-        sum += glare(f.uv, light_at);
-    }
-    return sum;
+    let cos_eye = max(dot(normal, to_eye), 0.05);
+    // π / (2πσ² · 4 cos)
+    return sum * (-lobe_scale) / (4.0 * cos_eye);
 }
 
 @fragment
-fn plain(@builtin(position) position: vec4<f32>) -> @location(0) f32 {
-    let f = footprint(position.xy);
-    return radiance(f, surface.row_w.w);
+fn plain(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, surface.row_w.w);
 }
 
 @fragment
-fn printed(@builtin(position) position: vec4<f32>) -> @location(0) f32 {
-    let f = footprint(position.xy);
-    return radiance(f, printed_albedo(f));
+fn printed(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, print_albedo(f));
+}
+
+@fragment
+fn printed_glossy(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, print_albedo(f)) + glare(f);
+}
+
+@fragment
+fn linear_code(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, linear_albedo(f, corner.symbol));
+}
+
+@fragment
+fn linear_code_glossy(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, linear_albedo(f, corner.symbol)) + glare(f);
+}
+
+@fragment
+fn matrix_code(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, matrix_albedo(f, corner.symbol));
+}
+
+@fragment
+fn matrix_code_glossy(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, matrix_albedo(f, corner.symbol)) + glare(f);
 }
 
 // The pixel of a surface's token, as two triangles.

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::scene::{Occluder, Scene, Surface};
 use crate::error::SimError;
-use crate::shading::{LAMP_RADIUS, diffuse_white};
+use crate::shading::{LAMP_RADIUS, beam_share, diffuse_white};
 use crate::spec::LampSpec;
 
 /// Width of the light atlas, texels.
@@ -87,7 +87,7 @@ pub struct Visibility {
     pub angle_rad: f64,
     /// Per lamp and texel: radiance of a white surface there.
     facing: Vec<Vec<f32>>,
-    /// Four lamps per layer: visible share of each, 0 to 255, by texel.
+    /// Four lamps per layer: visible share of each times the share of its beam there, 0 to 255, by texel.
     pub shares: Vec<Vec<[u8; 4]>>,
 }
 
@@ -238,7 +238,7 @@ impl<'a> Tile<'a> {
         [0, 1].map(|i| self.surface.extent[i] * (self.first[i] + at[i]) as f64 / (self.patch.size[i] - 1) as f64)
     }
 
-    /// Appends (radiance of a white surface, visible share of the lamp) of every texel.
+    /// Appends (radiance of a white surface, visible share of the lamp times its beam's) of every texel.
     fn light(&self, lamp: &LampDisc, boxes: &[ShadowBox], plate_radius: f64, texels: &mut Vec<[f32; 2]>) {
         let normal = self.surface.normal();
         let corner = |x, y| self.surface.point(self.uv(x, y)).as_vec3();
@@ -265,7 +265,7 @@ impl<'a> Tile<'a> {
                     blocked |= bits(&lamp.samples, |s| shadow.blocks(start, s));
                 }
                 let share = 1.0 - blocked.count_ones() as f32 / LAMP_SAMPLES as f32;
-                texels.push([light as f32 * share, share]);
+                texels.push([light as f32 * share, share * beam_share(lamp.spec, point) as f32]);
             }
         }
     }

@@ -23,7 +23,7 @@ use half::f16;
 use super::bars::{SymbolRecord, SymbolTables};
 use super::light::ATLAS_WIDTH;
 use super::print::PrintImage;
-use super::shot::{Prepared, SURFACE_STRIDE, token_rows};
+use super::shot::{Draw, Kind, Prepared, SURFACE_STRIDE, token_rows};
 
 /// Radiance of what no surface covers.
 const BACKGROUND: f32 = 0.02;
@@ -102,14 +102,32 @@ struct Target {
     delivered: Delivered,
 }
 
+/// Entry points of all pipelines; the token's is the last.
+const FRAGMENTS: [&str; 8] =
+    ["plain", "printed", "printed_glossy", "linear_code", "linear_code_glossy", "matrix_code", "matrix_code_glossy", "token"];
+
+const FRAGMENT_COUNT: usize = FRAGMENTS.len();
+
+/// Index into [`FRAGMENTS`].
+fn pipeline_of(draw: &Draw) -> usize {
+    match (draw.kind, draw.glossy) {
+        (Kind::Plain, _) => 0,
+        (Kind::Printed, false) => 1,
+        (Kind::Printed, true) => 2,
+        (Kind::Linear, false) => 3,
+        (Kind::Linear, true) => 4,
+        (Kind::Matrix, false) => 5,
+        (Kind::Matrix, true) => 6,
+    }
+}
+
 /// Everything of the pass that lives on the GPU.
 #[derive(Resource)]
 pub struct CapturePass {
-    pipelines: [CachedRenderPipelineId; 3],
+    pipelines: [CachedRenderPipelineId; FRAGMENT_COUNT],
     view_group: BindGroup,
     /// By surface.
     surface_groups: Vec<BindGroup>,
-    surface_printed: Vec<bool>,
     view: Buffer,
     surfaces: Buffer,
     light: Texture,
@@ -166,8 +184,9 @@ fn surface_layout() -> BindGroupLayoutDescriptor {
     )
 }
 
-fn pipeline(shader: &Handle<Shader>, vertex: &'static str, fragment: &'static str) -> RenderPipelineDescriptor {
+fn pipeline(shader: &Handle<Shader>, fragment: &'static str) -> RenderPipelineDescriptor {
     let tokens = fragment == "token";
+    let vertex = if tokens { "place_token" } else { "place" };
     let layout = bevy::mesh::VertexBufferLayout {
         array_stride: 16,
         step_mode: VertexStepMode::Vertex,
@@ -235,8 +254,7 @@ fn print_view(device: &RenderDevice, queue: &RenderQueue, image: &PrintImage) ->
 impl CapturePass {
     /// Puts the scene on the GPU.
     pub fn new(device: &RenderDevice, queue: &RenderQueue, cache: &PipelineCache, shader: &Handle<Shader>, data: &SceneData) -> Self {
-        let pipelines = [("place", "plain"), ("place", "printed"), ("place_token", "token")]
-            .map(|(vertex, fragment)| cache.queue_render_pipeline(pipeline(shader, vertex, fragment)));
+        let pipelines = FRAGMENTS.map(|fragment| cache.queue_render_pipeline(pipeline(shader, fragment)));
         let uniform = |label, size| {
             device.create_buffer(&BufferDescriptor {
                 label: Some(label),
@@ -260,7 +278,7 @@ impl CapturePass {
             mipmap_filter: MipmapFilterMode::Linear,
             ..Default::default()
         });
-        let view = uniform("view", 32 + 32 * super::shot::MAX_LAMPS as u64);
+        let view = uniform("view", 32 + 16 * super::shot::MAX_LAMPS as u64);
         let surfaces = uniform("surfaces", (SURFACE_STRIDE * data.surface_prints.len().max(1)) as u64);
         let mut records: Vec<u8> = data.symbols.iter().flat_map(SymbolRecord::bytes).collect();
         records.resize(records.len().max(64), 0);
@@ -301,7 +319,6 @@ impl CapturePass {
             pipelines,
             view_group,
             surface_groups: data.surface_prints.iter().map(group).collect(),
-            surface_printed: data.surface_prints.iter().map(Option::is_some).collect(),
             view,
             surfaces,
             light,
@@ -390,8 +407,8 @@ pub fn take_shot(
     pass.make_target(&device, shot.size_px);
     let (pass, Some(target)) = (&*pass, &pass.target) else { return };
     let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("capture") });
-    let ready = pass.pipelines.map(|id| cache.get_render_pipeline(id));
-    if let ([Some(plain), Some(printed), Some(token)], Some(vertices)) = (ready, &pass.vertices) {
+    let ready: Vec<_> = pass.pipelines.iter().filter_map(|id| cache.get_render_pipeline(*id)).collect();
+    if let (FRAGMENT_COUNT, Some(vertices)) = (ready.len(), &pass.vertices) {
         let mut draw = encoder.begin_render_pass(&RenderPassDescriptor {
             label: Some("capture"),
             color_attachments: &[Some(RenderPassColorAttachment {
@@ -412,12 +429,12 @@ pub fn take_shot(
         // Nothing of the picture reaches the rows of the tokens.
         draw.set_scissor_rect(0, 0, shot.size_px[0], shot.size_px[1]);
         for one in &shot.prepared.draws {
-            draw.set_pipeline(if pass.surface_printed[one.surface] { printed } else { plain });
+            draw.set_pipeline(ready[pipeline_of(one)]);
             draw.set_bind_group(1, &*pass.surface_groups[one.surface], &[(one.surface * SURFACE_STRIDE) as u32]);
-            draw.draw(one.vertices.clone(), 0..1);
+            draw.draw(one.vertices.clone(), one.symbol..one.symbol + 1);
         }
         draw.set_scissor_rect(0, 0, shot.size_px[0], target.delivered.rows);
-        draw.set_pipeline(token);
+        draw.set_pipeline(ready[FRAGMENT_COUNT - 1]);
         for (index, group) in pass.surface_groups.iter().enumerate() {
             draw.set_bind_group(1, &**group, &[(index * SURFACE_STRIDE) as u32]);
             draw.draw(0..6, 0..1);

@@ -20,6 +20,9 @@ pub const SURFACE_STRIDE: usize = 256;
 
 const NEAR: f64 = 0.01;
 
+/// How much nearer to the eye symbols are drawn than the face they lie on, as a share of the distance.
+const LIFT: f64 = 5e-5;
+
 /// What to take a picture of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shot {
@@ -56,13 +59,41 @@ impl Shot {
     }
 }
 
-/// A surface in the order in which to draw.
+/// What a pipeline draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One reflectance all over.
+    Plain,
+    /// A print without symbols.
+    Printed,
+    /// A linear symbol on its print.
+    Linear,
+    /// A matrix symbol on its print.
+    Matrix,
+}
+
+/// A polygon in the order in which to draw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draw {
-    /// Which surface.
+    /// Which surface it lies on.
     pub surface: usize,
+    /// How to draw it.
+    pub kind: Kind,
+    /// Whether lamps can glare in it.
+    pub glossy: bool,
+    /// Index of its symbol, where it is one.
+    pub symbol: u32,
     /// Its vertices, three per triangle.
     pub vertices: std::ops::Range<u32>,
+}
+
+/// What the geometry needs to know of a print.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PrintLayout {
+    /// Texels per metre along u and v.
+    pub texels: [f64; 2],
+    /// (index in the list of all symbols, kind, corners u, v on the face).
+    pub symbols: Vec<(u32, Kind, [[f64; 2]; 4])>,
 }
 
 /// A shot as buffers.
@@ -83,45 +114,77 @@ pub fn token_rows(width: u32, tokens: usize) -> u32 {
     (tokens as u32).div_ceil(width)
 }
 
-/// Prepares a shot. `print_texels` are texels per metre of each print (along u and v), `symbols` its (first, count) in the symbol list.
-pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, print_texels: &[[f64; 2]], symbols: &[(u32, u32)]) -> Prepared {
-    let intrinsics = &shot.calibration.intrinsics;
-    let eye = shot.calibration.eye();
-    let rows = intrinsics.size_px[1] + token_rows(intrinsics.size_px[0], scene.surfaces.len());
+/// Prepares a shot.
+pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]) -> Prepared {
+    let calibration = &shot.calibration;
+    let eye = calibration.eye();
+    let rows = calibration.intrinsics.size_px[1] + token_rows(calibration.intrinsics.size_px[0], scene.surfaces.len());
     let mut prepared = Prepared { view: view_bytes(scene, shot, eye, rows), ..Prepared::default() };
     let mut order = Vec::new();
     for flat in &scene.surfaces {
         let surface = flat.in_rig(shot.angle_rad);
-        let glare = if surface.gloss > 0.0 { glare_lamps(&surface, scene, shot, eye) } else { 0 };
-        let print = surface.print.map(|p| (print_texels[p], symbols[p]));
-        surface_bytes(&surface, &shot.calibration, atlas, glare, print, &mut prepared.surfaces);
+        let glare = if surface.gloss > 0.0 { glare_lamps(&surface, scene, shot, eye) } else { Vec::new() };
+        let print = surface.print.map(|p| &prints[p]);
+        surface_bytes(&surface, calibration, atlas, &glare, print, &mut prepared.surfaces);
         if (eye - surface.origin).dot(surface.normal()) > 0.0 {
             let middle = surface.point([surface.extent[0] / 2.0, surface.extent[1] / 2.0]);
-            order.push((surface.below_plate, surface.owner.is_none(), eye.distance(middle), surface));
+            order.push((surface.below_plate, surface.owner.is_none(), eye.distance(middle), surface, !glare.is_empty()));
         }
     }
     // Nearest first, so that what is hidden is never shaded; the plate after all that stands on it, the table last.
     order.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.index.cmp(&b.3.index)));
-    let mut count = 0;
-    for (_, _, _, surface) in order {
-        let clip: Vec<[f32; 4]> =
-            surface.outline.iter().map(|uv| clip_position(&shot.calibration, rows, surface.point(*uv))).collect();
-        let start = count;
-        for i in 1..clip.len() - 1 {
-            for corner in [clip[0], clip[i], clip[i + 1]] {
-                prepared.vertices.extend(corner.iter().flat_map(|x| x.to_le_bytes()));
-                count += 1;
-            }
+    for (_, _, _, surface, glossy) in order {
+        let print = surface.print.map(|p| &prints[p]);
+        // Symbols before the face that they lie on, lifted towards the eye (by less than a tenth of a millimetre at a metre): the face then is hidden
+        // behind them, and only their few pixels pay for their pipelines.
+        for (symbol, kind, corners) in print.iter().flat_map(|p| &p.symbols) {
+            let quad = grown_by_a_pixel(&surface, calibration, corners);
+            prepared.add(Draw { surface: surface.index, kind: *kind, glossy, symbol: *symbol, vertices: 0..0 }, &surface, calibration, &quad, LIFT);
         }
-        prepared.draws.push(Draw { surface: surface.index, vertices: start..count });
+        let kind = if print.is_some() { Kind::Printed } else { Kind::Plain };
+        prepared.add(Draw { surface: surface.index, kind, glossy, symbol: 0, vertices: 0..0 }, &surface, calibration, &surface.outline, 0.0);
     }
     prepared
 }
 
+impl Prepared {
+    /// Adds a convex polygon (u, v) of a surface as a fan, moved towards the eye by the share `lift` of its distance.
+    fn add(&mut self, draw: Draw, surface: &Surface, calibration: &Calibration, outline: &[[f64; 2]], lift: f64) {
+        let rows = u32::from_le_bytes([self.view[20], self.view[21], self.view[22], self.view[23]]);
+        let start = (self.vertices.len() / 16) as u32;
+        let clip: Vec<[f32; 4]> =
+            outline.iter().map(|uv| clip_position(calibration, rows, surface.point(*uv), 1.0 - lift)).collect();
+        for i in 1..clip.len() - 1 {
+            for corner in [clip[0], clip[i], clip[i + 1]] {
+                self.vertices.extend(corner.iter().flat_map(|x| x.to_le_bytes()));
+            }
+        }
+        self.draws.push(Draw { vertices: start..(self.vertices.len() / 16) as u32, ..draw });
+    }
+}
+
+/// A symbol's rectangle on its face, wider by what a pixel covers there, so that every pixel that it touches is in it; clipped to the face.
+fn grown_by_a_pixel(surface: &Surface, calibration: &Calibration, corners: &[[f64; 2]; 4]) -> [[f64; 2]; 4] {
+    let margin = corners
+        .iter()
+        .map(|uv| {
+            let p = calibration.camera_from_rig.transform_point(surface.point(*uv));
+            let normal = calibration.camera_from_rig.rotation * surface.normal();
+            // A pixel is distance ÷ focal length wide, and longer along the surface where that is seen at a slant.
+            let slant = (normal.dot(p.normalize_or_zero())).abs().max(0.05);
+            1.5 * p.length() / calibration.intrinsics.focal_px[0].min(calibration.intrinsics.focal_px[1]) / slant
+        })
+        .fold(0.0, f64::max);
+    let low = [0, 1].map(|i| (corners.iter().map(|c| c[i]).fold(f64::INFINITY, f64::min) - margin).max(0.0));
+    let high = [0, 1].map(|i| (corners.iter().map(|c| c[i]).fold(f64::NEG_INFINITY, f64::max) + margin).min(surface.extent[i]));
+    [[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]]
+}
+
 /// wgpu's clip space counts pixels from their corners and has y up; depth is reversed, 1 at the near plane and 0 at infinity.
-fn clip_position(calibration: &Calibration, rows: u32, point: DVec3) -> [f32; 4] {
+/// `shrink` brings the point nearer to the eye without moving it in the picture.
+fn clip_position(calibration: &Calibration, rows: u32, point: DVec3, shrink: f64) -> [f32; 4] {
     let i = &calibration.intrinsics;
-    let p = calibration.camera_from_rig.transform_point(point);
+    let p = calibration.camera_from_rig.transform_point(point) * shrink;
     let x = i.focal_px[0] * p.x + (i.principal_px[0] + 0.5) * p.z;
     let y = i.focal_px[1] * p.y + (i.principal_px[1] + 0.5) * p.z;
     [2.0 * x / f64::from(i.size_px[0]) - p.z, p.z - 2.0 * y / f64::from(rows), NEAR, p.z].map(|x| x as f32)
@@ -136,11 +199,8 @@ fn view_bytes(scene: &Scene, shot: &Shot, eye: DVec3, rows: u32) -> Vec<u8> {
     }
     for i in 0..MAX_LAMPS {
         match scene.lamps.get(i) {
-            Some(lamp) => {
-                push_vector(&mut bytes, lamp.position, lamp_power(lamp, shot.lamp_shares[i]));
-                push_vector(&mut bytes, (lamp.target - lamp.position).normalize_or_zero(), lamp.beam_half_angle);
-            }
-            None => bytes.extend([0; 32]),
+            Some(lamp) => push_vector(&mut bytes, lamp.position, lamp_power(lamp, shot.lamp_shares[i])),
+            None => bytes.extend([0; 16]),
         }
     }
     bytes
@@ -154,9 +214,7 @@ fn push_vector(bytes: &mut Vec<u8>, v: DVec3, w: f64) {
     bytes.extend([v.x, v.y, v.z, w].iter().flat_map(|x| (*x as f32).to_le_bytes()));
 }
 
-type PrintPlace = ([f64; 2], (u32, u32));
-
-fn surface_bytes(surface: &Surface, calibration: &Calibration, atlas: &Atlas, glare: u32, print: Option<PrintPlace>, out: &mut Vec<u8>) {
+fn surface_bytes(surface: &Surface, calibration: &Calibration, atlas: &Atlas, glare: &[u32], print: Option<&PrintLayout>, out: &mut Vec<u8>) {
     let start = out.len();
     let (homography, origin_px) = uv_from_pixel(surface, calibration);
     let rows = homography.transpose();
@@ -172,9 +230,10 @@ fn surface_bytes(surface: &Surface, calibration: &Calibration, atlas: &Atlas, gl
     push_vector(out, surface.origin, surface.gloss);
     push_vector(out, surface.right, 1.0 / surface.extent[0]);
     push_vector(out, surface.down, 1.0 / surface.extent[1]);
-    let (texels, (first, count)) = print.unwrap_or_default();
+    let texels = print.map_or([1.0; 2], |p| p.texels);
     push_vector(out, DVec3::new(texels[0], texels[1], 0.0), 0.0);
-    for word in [first, count, glare, surface.index as u32] {
+    let lamps = glare.iter().enumerate().fold(0, |bits, (i, lamp)| bits | (lamp << (4 * i)));
+    for word in [glare.len() as u32, lamps, 0, surface.index as u32] {
         out.extend(word.to_le_bytes());
     }
     out.resize(start + SURFACE_STRIDE, 0);
@@ -204,13 +263,13 @@ fn uv_from_pixel(surface: &Surface, calibration: &Calibration) -> (DMat3, DVec2)
     (if norm.is_finite() && norm > 0.0 { homography * (1.0 / norm) } else { DMat3::IDENTITY }, origin_px)
 }
 
-/// Bits of the lamps whose mirror lobe can reach the eye from anywhere on the surface.
-fn glare_lamps(surface: &Surface, scene: &Scene, shot: &Shot, eye: DVec3) -> u32 {
+/// The lamps whose mirror lobe can reach the eye from anywhere on the surface; the brightest eight where there are more.
+fn glare_lamps(surface: &Surface, scene: &Scene, shot: &Shot, eye: DVec3) -> Vec<u32> {
     let middle = surface.point([surface.extent[0] / 2.0, surface.extent[1] / 2.0]);
     let radius = (surface.extent[0].hypot(surface.extent[1])) / 2.0;
     let normal = surface.normal();
     let to_eye = eye - middle;
-    let mut bits = 0;
+    let mut lamps = Vec::new();
     for (i, lamp) in scene.lamps.iter().take(MAX_LAMPS).enumerate() {
         let to_lamp = lamp.position - middle;
         if shot.lamp_shares[i] <= 0.0 || (to_lamp.dot(normal) < -radius) {
@@ -218,13 +277,18 @@ fn glare_lamps(surface: &Surface, scene: &Scene, shot: &Shot, eye: DVec3) -> u32
         }
         let half = to_eye.normalize_or_zero() + to_lamp.normalize_or_zero();
         let delta = half.angle_between(normal);
-        // Going from the middle to an edge turns each of the two directions by at most asin(radius ÷ distance), and half of both is the half vector's
-        // turn while the two are less than a right angle apart from it.
+        // Going from the middle to an edge turns each of the two directions by asin(radius ÷ distance) at most, and the half vector by no more than
+        // both turns over the length of the directions' sum.
         let turn = |v: DVec3| (radius / v.length()).min(1.0).asin();
         let spread = (turn(to_eye) + turn(to_lamp)) / half.length().max(0.1);
         if delta.is_nan() || delta - spread < 4.0 * VARNISH_SIGMA {
-            bits |= 1 << i;
+            lamps.push(i as u32);
         }
     }
-    bits
+    lamps.sort_by(|a, b| {
+        let power = |i: u32| lamp_power(&scene.lamps[i as usize], shot.lamp_shares[i as usize]);
+        power(*b).total_cmp(&power(*a)).then(a.cmp(b))
+    });
+    lamps.truncate(8);
+    lamps
 }
