@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 use crate::scenario::schema::Format;
-use crate::{doctor, output, scan};
+use crate::{doctor, output, regress, scan};
 
 /// The twin of a drug-package scanning station, and the station's reader.
 ///
@@ -46,6 +46,18 @@ pub enum Command {
         #[arg(value_enum, default_value_t = Format::Scenario)]
         format: Format,
     },
+    /// Read a frozen corpus again and hold the codes against those of the baseline.
+    Regress {
+        /// The baseline file.
+        #[arg(long, value_name = "FILE")]
+        baseline: PathBuf,
+        /// Write what was read into the baseline file, as what is expected from now on.
+        #[arg(long)]
+        bless: bool,
+        /// Also write the outcome as JUnit XML.
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+    },
 }
 
 /// Arguments of `run`.
@@ -84,5 +96,6 @@ pub fn execute(cli: Cli) -> Result<()> {
             let schema = crate::scenario::schema::schema(format);
             output::line(&serde_json::to_string_pretty(&schema).unwrap_or_default())
         }
+        Command::Regress { baseline, bless, junit } => regress::command(&baseline, bless, junit.as_deref()),
     }
 }

@@ -6,6 +6,9 @@ pub mod error;
 pub mod onnx;
 pub mod output;
 pub mod picture;
+pub mod regress;
 pub mod run;
 pub mod scan;
 pub mod scenario;
+#[cfg(feature = "twin")]
+pub mod score;

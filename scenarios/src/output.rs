@@ -84,3 +84,16 @@ pub fn printable(text: &str) -> String {
     }
     shown
 }
+
+/// A unit variant as serde names it: what a reader of the JSON sees.
+pub fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+/// A code in one line: symbology, role, text.
+pub fn code(symbology: scanner_core::codes::Symbology, role: scanner_core::codes::Role, text: &str) -> String {
+    format!("{} {} {}", word(&symbology), word(&role), printable(text))
+}

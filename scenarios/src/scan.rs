@@ -52,19 +52,11 @@ impl<'a> ScanLine<'a> {
         format!(
             "{}\t{}\t{}\t{}\t{:.2} px/module",
             self.image,
-            key(&self.role),
-            key(&self.format),
+            output::word(&self.role),
+            output::word(&self.format),
             output::printable(self.text),
             self.px_per_module
         )
-    }
-}
-
-/// A unit variant as serde names it.
-fn key(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => String::new(),
     }
 }
 

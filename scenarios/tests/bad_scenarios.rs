@@ -180,7 +180,7 @@ fn a_cycle_with_an_unknown_pattern() {
 
 #[test]
 fn an_order_for_an_unknown_product() {
-    let lines = "lines = [{ product = \"aspirin\", packages = 1 }]";
+    let lines = "lines = [{ product = \"aspirin\", quantity = 1 }]";
     check("demo.toml", "lines_from_load = 20", lines, "order.lines[0].product", lines, "no product `aspirin`", None);
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
+use scanner_core::pool::OrderLine;
+use scanner_core::station::CostProfile;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
@@ -67,26 +69,11 @@ pub struct Cycle {
     /// Intensity of the light, share of the nominal one.
     #[serde(default = "one")]
     pub intensity: f64,
-    /// Whether the station may end the cycle when packages seen, codes read and the order's lines agree.
-    #[serde(default = "yes")]
-    pub stop_early: bool,
     /// How long the station waits for a frame.
     #[serde(default = "two")]
     pub frame_timeout_s: f64,
-    /// What computing costs on the simulated clock.
-    pub cost: Cost,
-}
-
-/// A cost profile: seconds of computing on the simulated clock, so that a slow machine changes no result. Recorded on a machine of its own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Cost {
-    /// Per frame, whatever its size.
-    pub frame_s: f64,
-    /// Per million pixels.
-    pub megapixel_s: f64,
-    /// Per place that looks like a code.
-    pub candidate_s: f64,
+    /// What reading costs on the simulated clock, as recorded on some machine: so that a slow machine changes no result.
+    pub cost: CostProfile,
 }
 
 /// What the station is asked for.
@@ -98,17 +85,7 @@ pub struct Order {
     pub lines_from_load: Option<u32>,
     /// Lines as given.
     #[serde(default)]
-    pub lines: Vec<Line>,
-}
-
-/// A line of the order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Line {
-    /// Id of a product of the catalogue.
-    pub product: String,
-    /// Packages.
-    pub packages: u32,
+    pub lines: Vec<OrderLine>,
 }
 
 /// What the code pool holds before: the manufacturer's file that is generated and read into it.
@@ -153,10 +130,6 @@ fn two() -> f64 {
     2.0
 }
 
-fn yes() -> bool {
-    true
-}
-
 impl Body {
     /// Checks what types cannot, against the rig and the catalogue.
     ///
@@ -174,7 +147,7 @@ impl Body {
         }
         for (index, line) in self.order.lines.iter().enumerate() {
             product(&order, &format!("lines.{index}.product"), &line.product, catalogue)?;
-            order.within(&format!("lines.{index}.packages"), f64::from(line.packages), 1.0, 1000.0)?;
+            order.within(&format!("lines.{index}.quantity"), f64::from(line.quantity), 1.0, 100_000.0)?;
         }
         let pool = place.under("pool");
         pool.within("units", f64::from(self.pool.units), f64::from(self.load.packages), 1e7)?;
@@ -244,13 +217,9 @@ impl Body {
         place.within("intensity", self.cycle.intensity, 0.0, 10.0)?;
         place.within("frame_timeout_s", self.cycle.frame_timeout_s, 1e-3, 600.0)?;
         let cost = place.under("cost");
-        for (key, value) in [
-            ("frame_s", self.cycle.cost.frame_s),
-            ("megapixel_s", self.cycle.cost.megapixel_s),
-            ("candidate_s", self.cycle.cost.candidate_s),
-        ] {
-            cost.within(key, value, 0.0, 3600.0)?;
-        }
+        cost.within("seconds_per_megapixel", self.cycle.cost.seconds_per_megapixel, 0.0, 3600.0)?;
+        cost.within("seconds_per_code", self.cycle.cost.seconds_per_code, 0.0, 3600.0)?;
+        cost.within("cores", f64::from(self.cycle.cost.cores), 1.0, 1024.0)?;
         Ok(())
     }
 

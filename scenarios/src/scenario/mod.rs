@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 pub use catalogue::{Catalogue, FaceName, Kind, Print, Size};
 pub use document::{Checked, Document, Place, read_text};
-pub use file::{Body, Cost, Cycle, Line, Load, Order, Pool, Thresholds};
+pub use file::{Body, Cycle, Load, Order, Pool, Thresholds};
 pub use rig::{Camera, Lamp, Lens, Pattern, Plate, Rig, Sensor, Turntable, metres};
 
 use crate::error::Result;

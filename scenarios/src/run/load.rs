@@ -1,0 +1,170 @@
+//! From files to what the twin is built of: the rig in SI units, the packages drawn from the catalogue.
+
+use std::time::Duration;
+
+use hardware_hal::{PixelFormat, PixelLayout};
+use scanner_core::codes::{GS, PackLevel};
+use scanner_core::product::Product;
+use sim::load::{PackageKind, TextRequest, draw_load};
+use sim::random::Streams;
+use sim::spec::{CameraSpec, Face, LampSpec, PackageSpec, PatternSpec, PlateSpec, SensorSpec, SymbolKind, TurntableSpec, TwinSpec};
+
+use super::goods::{Batch, Serials};
+use crate::error::{Failure, Result};
+use crate::scenario::{FaceName, Kind, Print, Rig, Scenario, metres};
+
+/// A load, drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// Index into the catalogue's kinds, by package.
+    pub kinds: Vec<usize>,
+    /// The packages with their prints.
+    pub packages: Vec<PackageSpec>,
+}
+
+impl Drawn {
+    /// The product of a package.
+    pub fn product<'a>(&self, scenario: &'a Scenario, package: usize) -> &'a Product {
+        &scenario.catalogue.kinds[self.kinds[package]].product
+    }
+
+    /// Text and symbology of a package's traceability code.
+    pub fn trace(&self, package: usize) -> Option<(&str, SymbolKind)> {
+        self.packages[package].symbols.iter().find(|symbol| symbol.trace).map(|symbol| (symbol.text.as_str(), symbol.kind))
+    }
+}
+
+/// Draws a scenario's load. Streams are named by purpose and package, so a longer load begins with the same packages.
+///
+/// # Errors
+/// A kind that cannot be printed; checking the scenario has caught what it could.
+pub fn draw(scenario: &Scenario, seed: u64) -> Result<Drawn> {
+    let streams = Streams::new(seed);
+    let catalogue = &scenario.catalogue;
+    let offered: Vec<f64> = catalogue
+        .kinds
+        .iter()
+        .map(|kind| if scenario.body.kinds(catalogue).any(|offered| offered.product.id == kind.product.id) { kind.weight } else { 0.0 })
+        .collect();
+    let kinds: Vec<usize> = (0..scenario.body.load.packages)
+        .map(|package| streams.stream("package kind", &[u64::from(package)]).weighted(&offered).unwrap_or(0))
+        .collect();
+    let serials = Serials::new(&streams);
+    let said: Vec<PackageKind> = catalogue.kinds.iter().map(|kind| package_kind(kind, kind.print(catalogue))).collect();
+    let text = |request: TextRequest<'_>| {
+        let product = &catalogue.kinds[request.kind].product;
+        match request.symbol {
+            SymbolKind::Ean13 => retail_code(product),
+            SymbolKind::DataMatrix => element_string(product, request.package as u64, &streams, &serials, scenario),
+            SymbolKind::Code128 => serials.code(product, PackLevel::SmallestPack, request.package as u64),
+        }
+    };
+    let packages = draw_load(&said, &kinds, text, seed)
+        .map_err(|error| Failure::input(&scenario.catalogue.name, format!("the load cannot be drawn: {error}")))?;
+    Ok(Drawn { kinds, packages })
+}
+
+/// The retail code: the GTIN as EAN-13.
+fn retail_code(product: &Product) -> String {
+    product.gtin.as_ref().map_or_else(|| "6900000000007".to_owned(), |gtin| gtin.as_str()[1..].to_owned())
+}
+
+/// A GS1 element string: trade item, expiry, batch, serial number.
+fn element_string(product: &Product, unit: u64, streams: &Streams, serials: &Serials, scenario: &Scenario) -> String {
+    let batch = Batch::of(product, unit, streams, &scenario.body);
+    let gtin = product.gtin.as_ref().map_or("06900000000007", |gtin| gtin.as_str());
+    let expiry = batch.expiry.to_string().replace('-', "");
+    format!("{GS}01{gtin}17{}10{}{GS}21{}", &expiry[2..], batch.number, serials.serial(unit))
+}
+
+fn package_kind(kind: &Kind, print: &Print) -> PackageKind {
+    let mm = |range: [f64; 2]| range.map(|value| value * 1e-3);
+    let weight = |face: Face| {
+        let name = match face {
+            Face::Front => FaceName::Front,
+            Face::Back => FaceName::Back,
+            Face::Left => FaceName::Left,
+            Face::Right => FaceName::Right,
+            Face::Top => FaceName::Top,
+            Face::Bottom => FaceName::Bottom,
+        };
+        print.faces.get(&name).copied().unwrap_or(0.0)
+    };
+    PackageKind {
+        name: kind.product.id.clone(),
+        edges: [mm(kind.size_mm.width), mm(kind.size_mm.height), mm(kind.size_mm.depth)],
+        density: kind.density_kg_m3,
+        face_weights: Face::ALL.map(weight),
+        data_matrix_share: print.data_matrix_share,
+        x_dimension: mm(print.x_dimension_mm),
+        module: mm(print.data_matrix_module_mm),
+        bar_height: mm(print.bar_height_mm),
+        decoy_probability: print.decoy_probability,
+        decoy_x_dimension: mm(print.decoy_x_dimension_mm),
+        decoy_height: mm(print.decoy_height_mm),
+        ink: print.ink,
+        paper: print.paper,
+        board: kind.board,
+        band: print.band,
+        text: print.text,
+        gloss: kind.gloss,
+    }
+}
+
+/// What the twin is built of.
+pub fn twin_spec(rig: &Rig, packages: Vec<PackageSpec>, seed: u64) -> TwinSpec {
+    let lamp_index = |name: &str| rig.lamps.iter().position(|lamp| lamp.name == name);
+    TwinSpec {
+        seed,
+        plate: PlateSpec {
+            radius: rig.plate.radius_mm * 1e-3,
+            rim_height: rig.plate.rim_height_mm * 1e-3,
+            friction: rig.plate.friction,
+            albedo: rig.plate.albedo,
+        },
+        turntable: TurntableSpec {
+            resolution_rad: rig.turntable.resolution_deg.to_radians(),
+            speed_rad_s: rig.turntable.speed_deg_s.to_radians(),
+            acceleration_rad_s2: rig.turntable.acceleration_deg_s2.to_radians(),
+        },
+        lamps: rig
+            .lamps
+            .iter()
+            .map(|lamp| LampSpec {
+                name: lamp.name.clone(),
+                position: metres(lamp.position_mm),
+                target: metres(lamp.target_mm),
+                beam_half_angle: lamp.beam_half_angle_deg.to_radians(),
+                intensity: lamp.intensity,
+            })
+            .collect(),
+        patterns: rig
+            .patterns
+            .iter()
+            .map(|pattern| PatternSpec {
+                name: pattern.name.clone(),
+                // Checking has made sure that every lamp is there.
+                lamps: pattern.lamps.iter().filter_map(|(lamp, share)| Some((lamp_index(lamp)?, *share))).collect(),
+            })
+            .collect(),
+        ambient: rig.ambient,
+        cameras: rig
+            .cameras
+            .iter()
+            .map(|camera| CameraSpec {
+                id: camera.id.clone(),
+                calibration: camera.calibration(),
+                format: PixelFormat { layout: PixelLayout::Mono, bits: camera.bits },
+                nominal_exposure_s: Duration::from_secs_f64(camera.exposure_s).as_secs_f64(),
+                sensor: SensorSpec {
+                    blur_sigma_px: camera.sensor.blur_sigma_px,
+                    electrons_at_white: camera.sensor.electrons_at_white,
+                    full_well: camera.sensor.full_well,
+                    dark_noise: camera.sensor.dark_noise,
+                    black_level: camera.sensor.black_level,
+                },
+            })
+            .collect(),
+        packages,
+    }
+}
