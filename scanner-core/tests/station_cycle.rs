@@ -358,6 +358,19 @@ fn options_that_the_rig_cannot_follow_are_refused() {
     assert_eq!(error.to_string(), "the rig has no camera");
 }
 
+#[test]
+fn a_code_on_two_packages_shows_as_two_copies() {
+    let mut f = Fixture::new();
+    let a = f.stock("A", 2, "2028-01-31");
+    let script =
+        Script::new(&["top", "side"]).shows("top", 0.0, &a[0]).shows("top", 0.0, &a[0]).shows("top", 0.0, &a[1]).shows("side", 0.0, &a[1]);
+    let mut rig = rig(script);
+    let report = Station::new(&mut rig, &TextReader, &mut f.pool, options()).unwrap().run_cycle(&order("o", [packs("A", 2)])).unwrap();
+    let copies: Vec<(&str, usize)> = report.codes.iter().map(|c| (c.text.as_str(), c.copies())).collect();
+    assert_eq!(copies, [(a[0].as_str(), 2), (&a[1], 1)]);
+    assert_eq!(report.lines[0].codes, a);
+}
+
 /// Reads nothing, ever.
 struct Broken;
 

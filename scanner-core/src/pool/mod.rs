@@ -58,6 +58,7 @@ mod ids;
 mod model;
 mod open;
 mod order;
+mod register;
 mod relation_file;
 mod replay;
 mod sale;
@@ -81,7 +82,7 @@ pub use sale::{Allotment, CodeOutcome, LineProgress, SoldUnit};
 pub use stock::{RecallReport, RegisterReport, Selection};
 
 use crate::codes::{PackLevel, unit_key};
-use crate::product::{Product, Products};
+use crate::product::Products;
 use work::Work;
 
 /// What may differ from pharmacy to pharmacy.
@@ -215,12 +216,7 @@ impl Pool {
     /// # Errors
     /// The database's; [`PoolError::Damaged`] for a record that cannot be read.
     pub fn products(&self) -> Result<Products> {
-        self.read(|db| {
-            let mut statement = db.prepare("SELECT record FROM product ORDER BY id")?;
-            let records = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-            let parsed = records.iter().map(|r| stock::parse_product(r)).collect::<Result<Vec<Product>>>()?;
-            Ok(Products::new(parsed)?)
-        })
+        self.read(store::products)
     }
 
     /// Units and pieces by product, level and state, in this order.

@@ -13,9 +13,9 @@ use quick_xml::events::{BytesStart, Event as Xml};
 use quick_xml::{Reader, XmlVersion};
 use serde::Serialize;
 
-use super::stock::{Place, Registrar};
+use super::register::{Place, Registrar};
 use super::work::Work;
-use super::{Act, NewUnit, Pool, PoolError, Refusal, Result, store};
+use super::{Act, NewUnit, Pool, PoolError, Refusal, Result};
 use crate::codes::{NationalCode, PackLevel};
 use crate::date::Date;
 
@@ -80,7 +80,7 @@ impl Pool {
                 depth: 0,
                 finished: false,
                 batch: None,
-                registrar: Registrar::default(),
+                registrar: Registrar::new(work)?,
                 batches: 0,
             };
             let outcome = import.run(work).and_then(|()| import.registrar.finish(work).map_err(|(place, error)| Trouble { place, error }));
@@ -242,7 +242,7 @@ impl<R: BufRead> Import<R> {
                 Ok(())
             }
             5 => {
-                let unit = self.unit(work, &attributes)?;
+                let unit = self.unit(&attributes)?;
                 self.registrar.place = self.place;
                 let place = self.place;
                 self.registrar.register(work, &unit).map_err(|error| Trouble { place, error })
@@ -251,8 +251,7 @@ impl<R: BufRead> Import<R> {
         }
     }
 
-    fn unit(&self, work: &Work<'_>, attributes: &Attributes) -> std::result::Result<NewUnit, Trouble> {
-        let pool = |error: PoolError| Trouble { place: self.place, error };
+    fn unit(&self, attributes: &Attributes) -> std::result::Result<NewUnit, Trouble> {
         let code = attributes.required("curCode")?;
         let national = NationalCode::parse(code).map_err(|e| self.trouble(format!("curCode: {e}")))?;
         let layer = attributes.required("packLayer")?;
@@ -262,13 +261,15 @@ impl<R: BufRead> Import<R> {
         if let Some(parent) = parent {
             NationalCode::parse(parent).map_err(|e| self.trouble(format!("parentCode: {e}")))?;
         }
-        let known = store::prefix(work.db, national.prefix().as_str()).map_err(|e| pool(e.into()))?;
-        let (product, _) = known.ok_or_else(|| pool(Refusal::UnknownPrefix { code: code.into() }.into()))?;
+        let (product, _) = self.registrar.products.by_prefix(&national.prefix()).ok_or_else(|| {
+            let error = Refusal::UnknownPrefix { code: code.into() }.into();
+            Trouble { place: self.place, error }
+        })?;
         // The element stands in a batch: the order of elements was checked.
         let batch = self.batch.as_ref().ok_or_else(|| self.trouble("a code outside a batch"))?;
         Ok(NewUnit {
             code: code.into(),
-            product,
+            product: product.id.clone(),
             batch: batch.number.clone(),
             expiry: batch.expiry,
             made: batch.made,

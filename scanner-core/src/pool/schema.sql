@@ -8,6 +8,7 @@ CREATE TABLE product (
     pack_quantity INTEGER NOT NULL CHECK (pack_quantity > 0)
 ) STRICT;
 
+-- Holds that no prefix belongs to two products, also where two programs write; the records have the same.
 CREATE TABLE product_prefix (
     prefix     TEXT PRIMARY KEY,
     product_id TEXT NOT NULL REFERENCES product (id),

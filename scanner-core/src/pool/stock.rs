@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use rusqlite::params;
 use serde::Serialize;
 
+use super::register::Registrar;
 use super::work::{Event, Work};
 use super::{Act, EventKind, NewUnit, Pool, PoolError, Refusal, Reservation, Result, Unit, UnitState, store};
-use crate::codes::{Family, PackLevel, family_of_text, unit_key};
-use crate::date::Date;
 use crate::product::Product;
 
 /// Which units a call is about.
@@ -45,10 +44,6 @@ pub struct RecallReport {
     pub released: Vec<Reservation>,
     /// Sold before, whole or in part: (code, order).
     pub sold: Vec<(String, String)>,
-}
-
-pub(super) fn parse_product(record: &str) -> Result<Product> {
-    serde_json::from_str(record).map_err(|error| PoolError::Damaged { what: format!("a product's record: {error}") })
 }
 
 impl Pool {
@@ -103,7 +98,7 @@ impl Pool {
     /// The first unit that a rule refuses; nothing is registered then.
     pub fn register(&mut self, units: &[NewUnit], act: Act<'_>) -> Result<RegisterReport> {
         self.write(act, |work| {
-            let mut registrar = Registrar::default();
+            let mut registrar = Registrar::new(work)?;
             for unit in units {
                 registrar.register(work, unit)?;
             }
@@ -258,136 +253,4 @@ fn withdraw(work: &mut Work<'_>, mut unit: Unit, to: UnitState, kind: EventKind,
     let event = Event::plain(kind, &unit);
     work.change(&mut unit, to, remaining, &event)?;
     Ok(())
-}
-
-/// Line and column, both from 1, of what is being registered, where it comes from a file.
-pub(super) type Place = (u64, u64);
-
-/// Registers unit after unit, and checks what can only be seen at the end.
-#[derive(Default)]
-pub(super) struct Registrar {
-    report: RegisterReport,
-    /// Where the present unit stands.
-    pub place: Place,
-    /// Children whose parent was not there yet.
-    waiting: Vec<Waiting>,
-}
-
-struct Waiting {
-    parent_key: String,
-    parent_code: String,
-    unit: Unit,
-    place: Place,
-}
-
-impl Registrar {
-    pub fn register(&mut self, work: &mut Work<'_>, new: &NewUnit) -> Result<()> {
-        let code = || new.code.clone();
-        let pack_quantity =
-            store::pack_quantity(work.db, &new.product)?.ok_or_else(|| Refusal::UnknownProduct { product: new.product.clone() })?;
-        let key = unit_key(&new.code).ok_or_else(|| Refusal::NotAUnitCode { code: code() })?;
-        let parent = match &new.parent {
-            Some(parent) => Some(unit_key(parent).ok_or_else(|| Refusal::NotAUnitCode { code: parent.clone() })?),
-            None => None,
-        };
-        if let Some(old) = store::unit(work.db, &key)? {
-            let differing = [
-                ("product", old.product == new.product),
-                ("batch", old.batch == new.batch),
-                ("expiry", old.expiry == new.expiry),
-                ("day of manufacture", old.made == new.made),
-                ("level", old.level == new.level),
-                ("parent", old.parent == parent),
-            ];
-            if let Some((field, _)) = differing.into_iter().find(|(_, same)| !same) {
-                return Err(Refusal::RegisteredDifferently { code: code(), field }.into());
-            }
-            self.report.unchanged += 1;
-            return Ok(());
-        }
-        check_code(work, new)?;
-        let pieces = if new.level == PackLevel::SmallestPack { pack_quantity } else { 0 };
-        let unit = Unit {
-            key,
-            code: code(),
-            product: new.product.clone(),
-            batch: new.batch.clone(),
-            expiry: new.expiry,
-            made: new.made,
-            level: new.level,
-            parent: parent.clone(),
-            state: UnitState::Registered,
-            quantity: pieces,
-            remaining: pieces,
-        };
-        work.insert(&unit)?;
-        self.report.added += 1;
-        if let (Some(key), Some(text)) = (parent, &new.parent) {
-            match store::unit(work.db, &key)? {
-                Some(parent) => check_parent(&unit, &parent, text)?,
-                None => self.waiting.push(Waiting { parent_key: key, parent_code: text.clone(), unit, place: self.place }),
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks the parents that came after their children.
-    pub fn finish(&self, work: &Work<'_>) -> std::result::Result<RegisterReport, (Place, PoolError)> {
-        for Waiting { parent_key, parent_code, unit, place } in &self.waiting {
-            let checked = match store::unit(work.db, parent_key) {
-                Ok(Some(parent)) => check_parent(unit, &parent, parent_code),
-                Ok(None) => {
-                    let (code, parent) = (unit.code.clone(), parent_code.clone());
-                    Err(Refusal::BadParent { code, parent, why: "it is not registered" }.into())
-                }
-                Err(error) => Err(error.into()),
-            };
-            checked.map_err(|error| (*place, error))?;
-        }
-        Ok(self.report)
-    }
-}
-
-fn check_parent(unit: &Unit, parent: &Unit, text: &str) -> Result<()> {
-    let why = if parent.product != unit.product {
-        "it is of another product"
-    } else if parent.level <= unit.level {
-        "its level is not higher"
-    } else {
-        return Ok(());
-    };
-    Err(Refusal::BadParent { code: unit.code.clone(), parent: text.into(), why }.into())
-}
-
-/// Whether what the code itself says fits what it is registered as.
-fn check_code(work: &Work<'_>, new: &NewUnit) -> Result<()> {
-    let code = || new.code.clone();
-    let contradicts = |field| Err(Refusal::ContradictsCode { code: code(), field }.into());
-    match family_of_text(&new.code) {
-        Family::National(national) => match store::prefix(work.db, national.prefix().as_str())? {
-            Some((product, _)) if product != new.product => contradicts("product"),
-            Some((_, level)) if level != new.level => contradicts("level"),
-            Some(_) => Ok(()),
-            // A product whose prefixes nobody listed takes any that is not another's.
-            None => match store::product_record(work.db, &new.product)? {
-                Some(record) if !parse_product(&record)?.code_prefixes.is_empty() => Err(Refusal::UnknownPrefix { code: code() }.into()),
-                _ => Ok(()),
-            },
-        },
-        Family::Gs1(gs1) => {
-            let product = store::product_record(work.db, &new.product)?.map(|r| parse_product(&r)).transpose()?;
-            let gtin = product.and_then(|p| p.gtin).filter(|_| new.level == PackLevel::SmallestPack);
-            let differs = |a: Option<Date>, b: Date| a.is_some_and(|a| a != b);
-            if gs1.gtin().zip(gtin).is_some_and(|(a, b)| a != b) {
-                contradicts("product")
-            } else if gs1.batch().is_some_and(|batch| batch != new.batch) {
-                contradicts("batch")
-            } else if differs(gs1.expiry(work.today.year()), new.expiry) {
-                contradicts("expiry")
-            } else {
-                Ok(())
-            }
-        }
-        _ => Ok(()),
-    }
 }

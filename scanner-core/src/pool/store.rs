@@ -4,9 +4,10 @@ use hardware_hal::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{EventKind, LedgerEntry, Reservation, Unit, UnitState};
+use super::{EventKind, LedgerEntry, PoolError, Reservation, Unit, UnitState};
 use crate::codes::PackLevel;
 use crate::date::Date;
+use crate::product::{Product, Products};
 
 type Sql<T> = rusqlite::Result<T>;
 
@@ -66,21 +67,26 @@ pub(super) fn units_where(db: &Connection, condition: &str, values: impl rusqlit
     db.prepare_cached(&format!("SELECT {UNIT} FROM unit WHERE {condition}"))?.query_map(values, unit_of)?.collect()
 }
 
-pub(super) fn insert_unit(db: &Connection, unit: &Unit) -> Sql<()> {
-    db.prepare_cached(&format!("INSERT INTO unit ({UNIT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"))?.execute(params![
-        unit.key,
-        unit.code,
-        unit.product,
-        unit.batch,
-        unit.expiry.to_string(),
-        unit.made.map(|d| d.to_string()),
-        unit.level.as_str(),
-        unit.parent,
-        unit.state.as_str(),
-        unit.quantity,
-        unit.remaining,
-    ])?;
-    Ok(())
+/// `false` if there is one of that key.
+pub(super) fn insert_unit(db: &Connection, unit: &Unit) -> Sql<bool> {
+    let inserted = db
+        .prepare_cached(&format!(
+            "INSERT INTO unit ({UNIT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (key) DO NOTHING"
+        ))?
+        .execute(params![
+            unit.key,
+            unit.code,
+            unit.product,
+            unit.batch,
+            unit.expiry.to_string(),
+            unit.made.map(|d| d.to_string()),
+            unit.level.as_str(),
+            unit.parent,
+            unit.state.as_str(),
+            unit.quantity,
+            unit.remaining,
+        ])?;
+    Ok(inserted > 0)
 }
 
 pub(super) fn update_unit(db: &Connection, key: &str, state: UnitState, remaining: u32) -> Sql<()> {
@@ -93,14 +99,13 @@ pub(super) fn pack_quantity(db: &Connection, product: &str) -> Sql<Option<u32>> 
     db.prepare_cached("SELECT pack_quantity FROM product WHERE id = ?1")?.query_row([product], |row| row.get(0)).optional()
 }
 
-pub(super) fn product_record(db: &Connection, product: &str) -> Sql<Option<String>> {
-    db.prepare_cached("SELECT record FROM product WHERE id = ?1")?.query_row([product], |row| row.get(0)).optional()
-}
-
-pub(super) fn prefix(db: &Connection, prefix: &str) -> Sql<Option<(String, PackLevel)>> {
-    db.prepare_cached("SELECT product_id, level FROM product_prefix WHERE prefix = ?1")?
-        .query_row([prefix], |row| Ok((row.get(0)?, word(row, 1, PackLevel::from_name)?)))
-        .optional()
+/// All products.
+pub(super) fn products(db: &Connection) -> Result<Products, PoolError> {
+    let mut statement = db.prepare_cached("SELECT record FROM product ORDER BY id")?;
+    let records = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Sql<Vec<_>>>()?;
+    let parse =
+        |record: &String| serde_json::from_str(record).map_err(|error| PoolError::Damaged { what: format!("a product's record: {error}") });
+    Ok(Products::new(records.iter().map(parse).collect::<Result<Vec<Product>, PoolError>>()?)?)
 }
 
 fn reservation_of(row: &Row<'_>) -> Sql<Reservation> {

@@ -44,11 +44,13 @@ impl<'w> Work<'w> {
         Ok(store::unit(self.db, &key)?.ok_or_else(|| Refusal::Unknown { code: code.into() })?)
     }
 
-    /// Puts a unit into the pool; its state must be [`UnitState::Registered`].
-    pub fn insert(&mut self, unit: &Unit) -> Result<(), PoolError> {
-        store::insert_unit(self.db, unit)?;
-        self.append(unit, None, &Event::plain(EventKind::Register, unit))?;
-        Ok(())
+    /// Puts a unit into the pool; its state must be [`UnitState::Registered`]. `false` if it is there already, which changes nothing.
+    pub fn insert(&mut self, unit: &Unit) -> Result<bool, PoolError> {
+        let inserted = store::insert_unit(self.db, unit)?;
+        if inserted {
+            self.append(unit, None, &Event::plain(EventKind::Register, unit))?;
+        }
+        Ok(inserted)
     }
 
     /// Takes a unit to another state and another number of pieces. Returns the event's id.

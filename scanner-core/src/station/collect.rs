@@ -21,6 +21,14 @@ pub struct CycleCode {
     pub views: Vec<CycleView>,
 }
 
+impl CycleCode {
+    /// The most places of one frame that showed it. More than one means that it was printed twice, or that two packages carry it: a sign of
+    /// counterfeits.
+    pub fn copies(&self) -> usize {
+        self.views.chunk_by(|a, b| a.frame == b.frame).map(<[CycleView]>::len).max().unwrap_or_default()
+    }
+}
+
 /// One view of a code.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CycleView {

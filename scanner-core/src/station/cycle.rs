@@ -182,7 +182,7 @@ impl Cycle<'_> {
                     let record = FrameRecord { index, stop, light, attempts, meta: frame.meta().clone(), reading: FrameReading::default() };
                     let Self { workers, report, observer, .. } = self;
                     if let Some(workers) = workers {
-                        workers.submit(Job { record, frame }, |finished| note(report, *observer, finished));
+                        workers.submit(Job { record, frame: *frame }, |finished| note(report, *observer, finished));
                     }
                 }
                 device::Shot::Lost(error) => self.lose(LostFrame { index, stop, light, camera: id, attempts, message: error.to_string() }),

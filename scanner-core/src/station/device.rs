@@ -43,7 +43,7 @@ pub(super) fn turn(turntable: &mut dyn Turntable, angle_rad: f64, retries: u32) 
 /// What became of one exposure.
 pub(super) enum Shot {
     /// A frame, perhaps incomplete where no complete one could be had.
-    Frame(Frame),
+    Frame(Box<Frame>),
     /// None, after all attempts.
     Lost(Error),
     /// The camera is of no use any more.
@@ -69,7 +69,7 @@ pub(super) fn fetch(camera: &mut dyn Camera, started: Result<(), Error>, timeout
     let mut started = started;
     loop {
         let error = match started.and_then(|()| camera.fetch(timeout)) {
-            Ok(frame) if frame.meta().complete => return (Shot::Frame(frame), attempts),
+            Ok(frame) if frame.meta().complete => return (Shot::Frame(Box::new(frame)), attempts),
             Ok(frame) => {
                 incomplete = Some(frame);
                 Error::new(camera.capabilities().id.clone(), ErrorKind::LostData, "the frame is incomplete")
@@ -79,7 +79,7 @@ pub(super) fn fetch(camera: &mut dyn Camera, started: Result<(), Error>, timeout
         };
         if attempts > retries {
             // Part of a picture may still hold codes.
-            return (incomplete.map_or(Shot::Lost(error), Shot::Frame), attempts);
+            return (incomplete.map_or(Shot::Lost(error), |frame| Shot::Frame(Box::new(frame))), attempts);
         }
         attempts += 1;
         started = trigger(camera, timeout, 0);
