@@ -405,7 +405,7 @@ mod tests {
         // 145 + 20 modules of 0.17 mm are 28.05 mm; with 0.5 mm at each side 29.05 mm: a cube of 32 mm has room for 0.1879 mm at most.
         let kind = PackageKind { x_dimension: [0.17e-3, 0.33e-3], decoy_probability: 0.0, ..PackageKind::carton("cube", [0.032; 3]) };
         for seed in 0..20 {
-            let load = draw_load(&[kind.clone()], &[0], text, seed).unwrap();
+            let load = draw_load(std::slice::from_ref(&kind), &[0], text, seed).unwrap();
             let x = load[0].symbols[0].x_dimension;
             assert!((0.17e-3..=0.1879e-3).contains(&x), "{x} of seed {seed}");
             print_faces(&load[0]).unwrap();
