@@ -168,11 +168,19 @@ impl Canvas {
         for _ in 0..logos {
             self.logo(&mut random);
         }
-        // The name: large on the panels, smaller on sides and flaps; then its small print in what is left.
+        // The name: large on the panels, smaller on sides and flaps; where a symbol is in the way, lower down or smaller. Then its small print in
+        // what is left.
         let name_height = (height * if panel { 0.17 } else { 0.2 }).clamp(1.8e-3, 9e-3);
-        let left = body.min[0] + 0.03 * width;
-        let mut v = body.min[1] + 0.06 * height;
-        v = self.line_of(&package.name, true, [left, v], name_height, body.max[0]).unwrap_or(v);
+        let (left, top) = (body.min[0] + 0.03 * width, body.min[1] + 0.06 * height);
+        let mut v = top;
+        let tries = [1.0, 0.7, 0.5].into_iter().flat_map(|scale| (0..9).map(move |step| (scale, step)));
+        for (scale, step) in tries {
+            let at = [left, top + 0.1 * f64::from(step) * (body.max[1] - top)];
+            if let Some(below) = self.line_of(&package.name, true, at, name_height * scale, body.max[0]) {
+                v = if step == 0 { below } else { top };
+                break;
+            }
+        }
         if panel {
             let strength = format!("{} mg × {}", [5, 10, 20, 25, 50, 100, 250, 500][random.below(8) as usize], 6 + 6 * random.below(8));
             v = self.line_of(&strength, false, [left, v + 1e-3], name_height * 0.55, body.max[0]).unwrap_or(v);
@@ -240,7 +248,7 @@ impl Canvas {
         rect.fits(self.extent) && !self.keep_out.iter().any(|k| k.intersects(rect))
     }
 
-    /// A line shrunk to fit between its start and `until` (u); returns the v below it, or none where it would disturb a symbol or be unreadable.
+    /// A line of its own, shrunk to fit between its start and `until` (u); returns the v below it, or none where it would disturb a symbol or be unreadable.
     fn line_of(&mut self, text: &str, bold: bool, at: [f64; 2], height: f64, until: f64) -> Option<f64> {
         let height = height.min((until - at[0]) * 0.96 / line_width(text, bold).max(1e-9));
         let rect = Rect { min: at, max: [at[0] + height * line_width(text, bold), at[1] + height] };
@@ -248,6 +256,7 @@ impl Canvas {
             return None;
         }
         self.paints.push(upright(text.to_owned(), bold, at, height, self.text));
+        self.keep_out.push(rect);
         Some(rect.max[1])
     }
 
