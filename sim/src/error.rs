@@ -3,6 +3,7 @@
 use hardware_hal::{Error, ErrorKind};
 
 use crate::artwork::ArtworkError;
+use crate::physics::PhysicsError;
 
 /// A twin that cannot be built or cannot take a picture.
 #[non_exhaustive]
@@ -17,9 +18,9 @@ pub enum SimError {
     /// A print that cannot be made.
     #[error(transparent)]
     Artwork(#[from] ArtworkError),
-    /// The load could not be dropped.
-    #[error("{0}")]
-    Load(String),
+    /// A load that cannot be dropped.
+    #[error(transparent)]
+    Physics(#[from] PhysicsError),
     /// No frame of the asked state came out of the renderer.
     #[error("{0}")]
     Capture(String),
@@ -30,7 +31,7 @@ impl SimError {
     pub fn on_device(self, device: &str) -> Error {
         let kind = match self {
             Self::Environment(_) => ErrorKind::Disconnected,
-            Self::Spec(_) | Self::Artwork(_) | Self::Load(_) => ErrorKind::UnsupportedSetting,
+            Self::Spec(_) | Self::Artwork(_) | Self::Physics(_) => ErrorKind::UnsupportedSetting,
             Self::Capture(_) => ErrorKind::LostData,
         };
         Error::new(device, kind, self.to_string()).with_source(self)

@@ -11,3 +11,5 @@ pub mod sensor;
 pub mod geometry;
 pub mod physics;
 pub mod load;
+pub mod devices;
+pub mod twin;

@@ -59,11 +59,11 @@ impl Readout<'_> {
         let kernel = gaussian(self.sensor.blur_sigma_px);
         if self.format.bits == 8 {
             let mut out = vec![0u8; radiance.len()];
-            self.bands(radiance, width, &kernel, &noise, &mut out, |grey| grey as u8);
+            self.bands(radiance, width, &kernel, &noise, &mut out, |grey| grey as i32 as u8);
             Samples::U8(out)
         } else {
             let mut out = vec![0u16; radiance.len()];
-            self.bands(radiance, width, &kernel, &noise, &mut out, |grey| grey as u16);
+            self.bands(radiance, width, &kernel, &noise, &mut out, |grey| grey as i32 as u16);
             Samples::U16(out)
         }
     }
@@ -107,7 +107,8 @@ impl Readout<'_> {
             let mean = (value * electrons).max(0.0);
             let counted = mean + (mean + dark_variance).sqrt() * noise.normal(start.wrapping_add(i as u32));
             let grey = counted.min(full_well) * gain + black;
-            *to = store((grey + 0.5).floor().clamp(0.0, full_scale));
+            // Storing cuts off the fraction.
+            *to = store((grey + 0.5).clamp(0.0, full_scale));
         }
     }
 }

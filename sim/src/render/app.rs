@@ -244,20 +244,21 @@ fn backends() -> Backends {
 }
 
 /// Asks for an adapter before Bevy does, which would panic without one.
-fn probe_adapter() -> Result<(), SimError> {
+pub(crate) fn probe_adapter() -> Result<AdapterInfo, SimError> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: backends(),
         ..wgpu::InstanceDescriptor::new_without_display_handle_from_env()
     });
-    let found = bevy::tasks::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
-    found.map(|_| ()).map_err(|e| {
+    let options = wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
+    let found = bevy::tasks::block_on(instance.request_adapter(&options));
+    found.map(|adapter| adapter_info(&adapter.get_info())).map_err(|e| {
         SimError::Environment(format!(
             "no graphics adapter to render on ({e}): install a Vulkan driver; on Debian, `apt install mesa-vulkan-drivers` brings one that needs no GPU"
         ))
     })
 }
 
-fn adapter_info(info: &RenderAdapterInfo) -> AdapterInfo {
+fn adapter_info(info: &wgpu::AdapterInfo) -> AdapterInfo {
     AdapterInfo {
         name: info.name.clone(),
         backend: info.backend.to_string(),

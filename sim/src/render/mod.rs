@@ -18,10 +18,11 @@ pub mod scene;
 mod shot;
 mod token;
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+pub(crate) use app::probe_adapter;
 pub use shot::{MAX_LAMPS, Shot};
 
 use crate::error::SimError;
@@ -99,6 +100,20 @@ impl Pending {
     /// What went wrong in the renderer.
     pub fn wait(self) -> Result<Radiance, SimError> {
         self.0.recv().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+impl Pending {
+    /// Waits for it, `patience` at most; gives itself back where it is not there yet.
+    ///
+    /// # Errors
+    /// Itself.
+    pub fn wait_for(self, patience: std::time::Duration) -> Result<Result<Radiance, SimError>, Self> {
+        match self.0.recv_timeout(patience) {
+            Ok(result) => Ok(result),
+            Err(RecvTimeoutError::Timeout) => Err(self),
+            Err(RecvTimeoutError::Disconnected) => Ok(Err(ended())),
+        }
     }
 }
 

@@ -1,0 +1,169 @@
+//! The twin as a whole: a load dropped on the plate, a renderer, and rigs of virtual devices that look at it.
+
+use std::sync::Arc;
+
+use hardware_hal::{Camera, Clock, Rig};
+
+use crate::devices::{SharedStage, VirtualCamera, VirtualLightBank, VirtualTurntable, check_camera};
+use crate::error::SimError;
+use crate::physics::{Settled, drop_load};
+use crate::random::Streams;
+use crate::render::scene::Scene;
+use crate::render::{AdapterInfo, MAX_LAMPS, RenderStats, Renderer};
+use crate::spec::{PatternSpec, Placement, TwinSpec};
+use crate::truth::{CodeTruth, TruthScene, View};
+
+/// Lowest and highest resolution of prints, texels a metre. Symbols are exact at any; text is not meant to be read by machines.
+const PRINT_RESOLUTION: (f64, f64) = (3000.0, 10_000.0);
+
+/// A simulated station with its load.
+///
+/// The same spec gives the same load on every machine, and the same frames on every machine with the same graphics adapter and driver.
+pub struct Twin {
+    spec: TwinSpec,
+    settled: Settled,
+    renderer: Arc<Renderer>,
+}
+
+impl Twin {
+    /// Drops the load and starts the renderer.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`], [`SimError::Artwork`] and [`SimError::Physics`] for a spec that cannot be built, naming what is wrong;
+    /// [`SimError::Environment`] where there is nothing to render on.
+    pub fn new(spec: TwinSpec) -> Result<Self, SimError> {
+        check(&spec)?;
+        let settled = drop_load(&spec)?;
+        Self::with_load(spec, settled)
+    }
+
+    /// A twin whose load already lies where `settled` says.
+    ///
+    /// # Errors
+    /// As [`Twin::new`], but for the physics.
+    pub fn with_load(spec: TwinSpec, settled: Settled) -> Result<Self, SimError> {
+        check(&spec)?;
+        let scene = Scene::new(&spec, &settled.placements)?;
+        let renderer = Arc::new(Renderer::start(scene, print_resolution(&spec))?);
+        Ok(Self { spec, settled, renderer })
+    }
+
+    /// What it was built from.
+    pub fn spec(&self) -> &TwinSpec {
+        &self.spec
+    }
+
+    /// How the load came to rest.
+    pub fn settled(&self) -> &Settled {
+        &self.settled
+    }
+
+    /// Where the packages lie: `plate_from_package`, in the order of the spec.
+    pub fn placements(&self) -> &[Placement] {
+        &self.settled.placements
+    }
+
+    /// Hash of the exact poses of the load, in hex.
+    pub fn physics_hash(&self) -> &str {
+        &self.settled.physics_hash
+    }
+
+    /// What frames are rendered on.
+    pub fn adapter(&self) -> &AdapterInfo {
+        self.renderer.adapter()
+    }
+
+    /// What rendering has cost so far.
+    pub fn render_stats(&self) -> RenderStats {
+        self.renderer.stats()
+    }
+
+    /// Devices that look at the load, as after power-on: lights dark, turntable not homed. They share the renderer with the devices of other rigs of
+    /// this twin, but nothing else; the first frame of a camera in a state has the same noise in each.
+    pub fn rig(&self, clock: Arc<dyn Clock>) -> Rig {
+        let stage = SharedStage::new(self.spec.lamps.len());
+        let streams = Streams::new(self.spec.seed);
+        let camera = |(index, spec)| {
+            let camera = VirtualCamera::new(spec, index, streams, stage.clone(), Arc::clone(&self.renderer), Arc::clone(&clock));
+            Box::new(camera) as Box<dyn Camera>
+        };
+        Rig {
+            cameras: self.spec.cameras.iter().enumerate().map(camera).collect(),
+            lights: Box::new(VirtualLightBank::new(&self.spec.patterns, stage.clone(), Arc::clone(&clock))),
+            turntable: Some(Box::new(VirtualTurntable::new(&self.spec.turntable, stage.clone(), Arc::clone(&clock)))),
+            clock,
+        }
+    }
+
+    /// What is true of every symbol in a frame of a camera, with the plate at rest at `angle_rad` under a pattern (none where it is not known): for
+    /// scoring only.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] for a camera or pattern that the twin does not have.
+    pub fn truth(&self, camera: &str, angle_rad: f64, pattern: &str) -> Result<Vec<CodeTruth>, SimError> {
+        let unknown = |what: &str, name: &str| SimError::Spec(format!("the twin has no {what} `{name}`"));
+        let camera = self.spec.cameras.iter().find(|c| c.id == camera).ok_or_else(|| unknown("camera", camera))?;
+        let pattern = self.spec.patterns.iter().find(|p| p.name == pattern).ok_or_else(|| unknown("pattern", pattern))?;
+        Ok(TruthScene::new(&self.spec, &self.settled.placements)?.frame(&View::at_rest(camera, angle_rad, pattern)))
+    }
+}
+
+/// The adapter that a twin would render on.
+///
+/// # Errors
+/// [`SimError::Environment`] where there is none, saying what to install.
+pub fn adapter() -> Result<AdapterInfo, SimError> {
+    crate::render::probe_adapter()
+}
+
+/// Texels a metre that the camera with the closest view can tell apart.
+fn print_resolution(spec: &TwinSpec) -> f64 {
+    let finest = spec.cameras.iter().map(|c| {
+        let distance = (c.calibration.eye().length() - spec.plate.radius / 2.0).max(0.05);
+        c.calibration.intrinsics.focal_px[0].max(c.calibration.intrinsics.focal_px[1]) / distance
+    });
+    (1.25 * finest.fold(0.0, f64::max)).clamp(PRINT_RESOLUTION.0, PRINT_RESOLUTION.1)
+}
+
+fn check(spec: &TwinSpec) -> Result<(), SimError> {
+    let refuse = |what: String| Err(SimError::Spec(what));
+    if spec.cameras.is_empty() {
+        return refuse("there are no cameras".into());
+    }
+    if spec.patterns.is_empty() {
+        return refuse("there are no light patterns".into());
+    }
+    if spec.lamps.len() > MAX_LAMPS {
+        return refuse(format!("{} lamps; {MAX_LAMPS} can be rendered", spec.lamps.len()));
+    }
+    for (what, value) in [
+        ("the turntable's resolution", spec.turntable.resolution_rad),
+        ("the turntable's speed", spec.turntable.speed_rad_s),
+        ("the turntable's acceleration", spec.turntable.acceleration_rad_s2),
+        ("the plate's radius", spec.plate.radius),
+        ("the rim's height", spec.plate.rim_height),
+    ] {
+        if !value.is_finite() || value <= 0.0 {
+            return refuse(format!("{what} is {value}; a positive number is needed"));
+        }
+    }
+    for camera in &spec.cameras {
+        check_camera(camera)?;
+        let shot = crate::render::Shot { calibration: camera.calibration, angle_rad: 0.0, lamp_shares: vec![0.0; spec.lamps.len()] };
+        shot.check(spec.lamps.len()).map_err(|e| SimError::Spec(format!("camera `{}`: {e}", camera.id)))?;
+    }
+    for lamp in &spec.lamps {
+        let aim = (lamp.target - lamp.position).length();
+        if !(aim.is_finite() && aim > 0.0 && lamp.intensity >= 0.0 && lamp.beam_half_angle > 0.0) {
+            return refuse(format!("lamp `{}`: position, target, intensity and beam must be proper numbers, apart from each other", lamp.name));
+        }
+    }
+    for PatternSpec { name, lamps } in &spec.patterns {
+        for (lamp, share) in lamps {
+            if *lamp >= spec.lamps.len() || !share.is_finite() || *share < 0.0 {
+                return refuse(format!("pattern `{name}`: lamp {lamp} in share {share}; there are {} lamps", spec.lamps.len()));
+            }
+        }
+    }
+    Ok(())
+}
