@@ -8,8 +8,10 @@ pub mod binarise;
 pub mod decode;
 mod enhance;
 pub mod fit;
+mod fuse;
 mod image;
 pub mod locate;
+pub mod outline;
 mod read_linear;
 mod read_matrix;
 mod reading;
@@ -19,6 +21,7 @@ mod trace;
 
 pub use self::image::Plane;
 pub use enhance::Illumination;
+pub use fuse::{CodeView, Conflict, FusedCode, fuse};
 pub use locate::{Candidates, LocateOptions};
 pub use read_linear::{LinearRule, Outcome, read_linear};
 pub use read_matrix::read_matrix;

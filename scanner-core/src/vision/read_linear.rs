@@ -8,6 +8,7 @@ use super::binarise::{Sharpening, binarise, restore};
 use super::decode::{Ballot, LinearText, Look, VoteRule, decode_row};
 use super::fit::{SymbolFit, fit_symbol};
 use super::locate::{LinearBox, LinearCandidate};
+use super::outline::refine_edges;
 use super::rectify::{BINS_PER_PX, Profile, Strip, Subset};
 use super::trace::StageSink;
 use super::{Corners, Plane, Reading, Unread, UnreadReason};
@@ -68,9 +69,14 @@ pub fn read_linear(
         return Outcome::Nothing;
     }
     strip.straighten();
+    // The first cut followed the bars of the middle.
+    if strip.place.spread.abs() * strip.place.length() > 0.1 {
+        strip = Strip::gather(plane, &strip.place, MARGIN);
+        strip.straighten();
+    }
     let along = strip.place.along;
     let window = (place.length() * 0.09).max(8.0);
-    let ends = [place.ends[0] - 3.0, place.ends[1] + 3.0];
+    let ends = [place.ends[0] - 6.0, place.ends[1] + 6.0];
     let mut ballot = Ballot::default();
     let mut rows = Vec::new();
     let mut bars = 0;
@@ -104,7 +110,9 @@ pub fn read_linear(
         && fit.correlation >= rule.correlation
         && fit.symbols_best >= rule.symbols_best
     {
-        let (corners, px_per_module) = outline(&strip.place, level, text, &fit);
+        let mut place = strip.place;
+        (place.top, place.bottom) = refine_edges(plane, &place, &profiles[0].1, fit.ends());
+        let (corners, px_per_module) = outline(&place, level, text, &fit);
         return Outcome::Read(Reading {
             text: text.text.clone(),
             symbology: text.symbology,

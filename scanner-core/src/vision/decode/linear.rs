@@ -13,6 +13,9 @@ use crate::vision::binarise::BinaryRow;
 /// FNC1 in texts.
 const GS: char = '\u{1d}';
 
+/// Code 128's symbol value of FNC1.
+const FNC1_VALUE: u8 = 102;
+
 /// A text found in one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearText {
@@ -85,7 +88,11 @@ fn read(symbology: Symbology, bits: &BitArray, hints: &DecodeHints) -> Option<(S
         _ => LinearSymbol::code128(result.getRawBytes())?,
     };
     let edges = edges_of(bits, &result, &symbol)?;
-    let text = result.getText();
+    let mut text = result.getText();
+    // The reader takes a check character of value 102 for an FNC1 of the text.
+    if symbol.values.last() == Some(&FNC1_VALUE) {
+        text = text.strip_suffix(GS).unwrap_or(text);
+    }
     let text = text.strip_prefix("]C1").map_or_else(|| text.to_owned(), |rest| format!("{GS}{rest}"));
     (!text.is_empty()).then_some((text, symbol, edges))
 }

@@ -207,9 +207,10 @@ fn outline(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64
     let Some((piece, rows)) = edges_around(members, cols, patch, lag, slope) else { return Vec::new() };
     let from = (piece.ends[0] - patch.origin[0]).max(1.0) as usize;
     let to = ((piece.ends[1] - patch.origin[0]).max(0.0) as usize).min(patch.cols - 2);
-    // The slope of the mean of the middle rows: where bars converge, the outer ones would blur it.
-    let quarter = rows.len() / 4;
-    let middle = rows.start + quarter..(rows.end - quarter).max(rows.start + quarter + 1).min(patch.rows);
+    // The slope of the mean of some middle rows: where bars converge, the outer ones would blur it.
+    let some = ((16.0 / patch.pitch) as usize).clamp(1, rows.len() / 2 + 1);
+    let start = (rows.start + rows.len() / 2).saturating_sub(some / 2);
+    let middle = start..(start + some).min(patch.rows);
     let slopes: Vec<f32> = (from..=to)
         .map(|u| middle.clone().map(|r| patch.row(r)[u + 1] - patch.row(r)[u - 1]).sum::<f32>().abs() / middle.len().max(1) as f32)
         .collect();
