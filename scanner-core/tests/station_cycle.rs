@@ -359,16 +359,17 @@ fn options_that_the_rig_cannot_follow_are_refused() {
 }
 
 #[test]
-fn a_code_on_two_packages_shows_as_two_copies() {
+fn two_codes_in_one_place_are_both_withheld() {
     let mut f = Fixture::new();
-    let a = f.stock("A", 2, "2028-01-31");
-    let script =
-        Script::new(&["top", "side"]).shows("top", 0.0, &a[0]).shows("top", 0.0, &a[0]).shows("top", 0.0, &a[1]).shows("side", 0.0, &a[1]);
+    let a = f.stock("A", 3, "2028-01-31");
+    // A text that begins with '=' stands where the one before it stands.
+    let script = Script::new(&["top"]).shows("top", 0.0, &a[0]).shows("top", 0.0, &format!("={}", a[1])).shows("top", PI, &a[2]);
     let mut rig = rig(script);
-    let report = Station::new(&mut rig, &TextReader, &mut f.pool, options()).unwrap().run_cycle(&order("o", [packs("A", 2)])).unwrap();
-    let copies: Vec<(&str, usize)> = report.codes.iter().map(|c| (c.text.as_str(), c.copies())).collect();
-    assert_eq!(copies, [(a[0].as_str(), 2), (&a[1], 1)]);
-    assert_eq!(report.lines[0].codes, a);
+    let report = Station::new(&mut rig, &TextReader, &mut f.pool, options()).unwrap().run_cycle(&order("o", [packs("A", 3)])).unwrap();
+    assert_eq!(report.codes.len(), 3);
+    assert_eq!(report.withheld, a[..2]);
+    assert_eq!(report.lines[0].codes, a[2..]);
+    assert_eq!((f.state(&a[0]), f.state(&a[1])), (UnitState::Available, UnitState::Available));
 }
 
 /// Reads nothing, ever.

@@ -74,6 +74,5 @@ CREATE TABLE ledger (
     quantity          INTEGER NOT NULL,
     remaining         INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX ledger_by_key ON ledger (key);
 CREATE TRIGGER ledger_keeps_rows BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER ledger_keeps_values BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;

@@ -8,10 +8,10 @@ use hardware_hal::{Error, FrameMeta, Rig, Timestamp};
 
 use super::recognise::{Finished, Job, Workers};
 use super::report::{CycleEnd, CycleReport, CycleTimes, FrameRecord, LineReport, LostFrame, RefusedCode, WallTimes};
-use super::{CycleObserver, CycleState, Recogniser, Settlement, StationError, StationOptions, collect, device};
+use super::{CycleObserver, CycleState, Recogniser, Settlement, StationError, StationOptions, device};
 use crate::codes::{Role, unit_key};
 use crate::pool::{Act, CodeOutcome, Order, Pool, PoolError};
-use crate::vision::FrameReading;
+use crate::vision::{Conflict, FrameReading, FusedCode, fuse};
 
 impl CycleState {
     /// What follows when this is done, with so many stops and lights. A failed device leads straight to what was read until then.
@@ -47,6 +47,7 @@ pub(super) fn run<R: Recogniser>(
         order: order.id.clone(),
         end: CycleEnd::AllStops,
         codes: Vec::new(),
+        withheld: Vec::new(),
         frames: Vec::new(),
         lost: Vec::new(),
         lines: Vec::new(),
@@ -140,7 +141,9 @@ impl Cycle<'_> {
             CycleState::Recognising => self.recognise(),
             CycleState::Fusing => {
                 let started = Instant::now();
-                self.report.codes = collect::unite(&self.report.frames);
+                let frames: Vec<_> = self.report.frames.iter().map(|f| (f.meta.clone(), f.reading.clone())).collect();
+                self.report.codes = fuse(&frames);
+                self.report.withheld = in_dispute(&self.report.codes);
                 self.report.wall.fuse_s = started.elapsed().as_secs_f64();
             }
             CycleState::Reconciling => {
@@ -229,7 +232,7 @@ impl Cycle<'_> {
         let mut units: BTreeMap<String, &str> = BTreeMap::new();
         for code in &self.report.codes {
             let counts = match code.role {
-                Role::Trace => true,
+                Role::Trace => !self.report.withheld.contains(&code.text),
                 Role::Retail => false,
                 Role::Other => self.pool.unit(&code.text)?.is_some(),
             };
@@ -288,6 +291,17 @@ fn note(report: &mut CycleReport, observer: &mut dyn CycleObserver, finished: Fi
     report.wall.stages.push(std::mem::take(&mut record.reading.timings));
     observer.on_frame(&record, &frame);
     report.frames.push(record);
+}
+
+/// Traceability codes that claim a place which another one claims, too.
+fn in_dispute(codes: &[FusedCode]) -> Vec<String> {
+    let is_trace = |text: &String| codes.iter().any(|c| c.role == Role::Trace && c.text == *text);
+    let disputed = |code: &&FusedCode| {
+        code.role == Role::Trace && code.conflicts.iter().any(|c| matches!(c, Conflict::SamePlace { other } if is_trace(other)))
+    };
+    let mut texts: Vec<String> = codes.iter().filter(disputed).map(|c| c.text.clone()).collect();
+    texts.dedup(); // The codes are in the order of their texts.
+    texts
 }
 
 fn pixels(meta: &FrameMeta) -> u64 {

@@ -7,12 +7,13 @@
 //! - What a symbol says is decided frame by frame, before and without order and pool. Order and pool only decide what becomes of a code.
 //! - Codes that were read are never lost: a device that fails ends the capture, not the cycle, and an error of the pool carries the report.
 //! - A cycle that a device cut short reserves, but does not sell.
+//! - Two traceability codes that claim the same place of the same frame are both withheld from order and pool: at least one of them is a misread,
+//!   and a misread is worse than a miss.
 //! - Results do not depend on the machine's speed or the number of workers: frames are worked on in parallel and put back into the order in which
 //!   they were taken; with a [`CostProfile`], the time that recognition takes on the injected clock is the recorded one.
 //! - All stops of the plate are taken, always. Stopping early needs the number of packages on the plate, which has to come from segmentation:
 //!   as long as nobody counts packages, a package without a readable code could not be told from an empty place.
 
-mod collect;
 mod cost;
 mod cycle;
 mod device;
@@ -25,7 +26,6 @@ use hardware_hal::{LightSetting, Rig};
 
 use crate::pool::{Order, Pool, PoolError};
 
-pub use collect::{CycleCode, CycleView};
 pub use cost::CostProfile;
 pub use recognise::Recogniser;
 pub use report::{CycleEnd, CycleReport, CycleTimes, FrameRecord, LineReport, LostFrame, RefusedCode, WallTimes};

@@ -3,9 +3,8 @@
 use hardware_hal::{FrameMeta, Timestamp};
 use serde::Serialize;
 
-use super::CycleCode;
 use crate::pool::{OrderUnit, Refusal, SoldUnit};
-use crate::vision::{FrameReading, StageTiming};
+use crate::vision::{FrameReading, FusedCode, StageTiming};
 
 /// Everything about a cycle. All of it but [`CycleReport::wall`] is the same for the same frames, whatever the machine's speed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,8 +13,10 @@ pub struct CycleReport {
     pub order: String,
     /// How the capture ended.
     pub end: CycleEnd,
-    /// Every text that was read, by text, traceability codes and others.
-    pub codes: Vec<CycleCode>,
+    /// Every text that was read, by text, traceability codes and others. Their views count [`CycleReport::frames`].
+    pub codes: Vec<FusedCode>,
+    /// Traceability codes that were withheld from order and pool, because another claims the same place.
+    pub withheld: Vec<String>,
     /// Every frame that was read.
     pub frames: Vec<FrameRecord>,
     /// Every frame that was lost.

@@ -1,4 +1,5 @@
-//! A rig that follows a script. A frame is one row of bytes: the texts that the camera shows at the plate's angle, separated by line feeds.
+//! A rig that follows a script. A frame is one row of bytes: the texts that the camera shows at the plate's angle, separated by line feeds; a text
+//! that begins with '=' lies in the place of the one before it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -289,23 +290,22 @@ impl Recogniser for TextReader {
     fn scan(&self, frame: &Frame) -> FrameReading {
         let Samples::U8(bytes) = frame.samples() else { panic!("8 bit frames only") };
         let text = String::from_utf8_lossy(bytes);
-        let mut readings: Vec<Reading> = text
-            .trim_end_matches('\0')
-            .split('\n')
-            .filter(|t| !t.is_empty())
-            .map(|t| {
-                let symbology = if t.len() == 13 { Symbology::Ean13 } else { Symbology::Code128 };
-                Reading {
-                    text: t.to_owned(),
-                    symbology,
-                    role: role(t, symbology),
-                    corners: [[0.0; 2]; 4],
-                    px_per_module: 2.0,
-                    evidence: Evidence { agreeing: 5, decoded: 5, tried: 5, margin: 5.0 },
-                }
-            })
-            .collect();
-        readings.sort_by(|a, b| a.text.cmp(&b.text));
+        let mut readings = Vec::new();
+        let mut place = 0.0;
+        for t in text.trim_end_matches('\0').split('\n').filter(|t| !t.is_empty()) {
+            let (t, same_place) = t.strip_prefix('=').map_or((t, false), |t| (t, true));
+            place += if same_place { 0.0 } else { 100.0 };
+            let symbology = if t.len() == 13 { Symbology::Ean13 } else { Symbology::Code128 };
+            readings.push(Reading {
+                text: t.to_owned(),
+                symbology,
+                role: role(t, symbology),
+                corners: [[place, 0.0], [place + 90.0, 0.0], [place + 90.0, 20.0], [place, 20.0]],
+                px_per_module: 2.0,
+                evidence: Evidence { agreeing: 5, decoded: 5, tried: 5, margin: 5.0 },
+            });
+        }
+        readings.sort_by(|a: &Reading, b| a.text.cmp(&b.text));
         FrameReading { readings, ..FrameReading::default() }
     }
 }
