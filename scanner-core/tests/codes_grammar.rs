@@ -1,4 +1,5 @@
 //! The grammar of codes, by hand-picked texts and by properties.
+#![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
 
 use proptest::prelude::*;
 use scanner_core::codes::{

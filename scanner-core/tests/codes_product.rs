@@ -1,4 +1,5 @@
 //! The product record: what makes sense, what a code says about it, and that it survives being written.
+#![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
 
 mod pool_support;
 

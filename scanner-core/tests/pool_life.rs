@@ -1,4 +1,5 @@
 //! What the pool does with units from registration to return, and which rule refuses what.
+#![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
 
 mod pool_support;
 

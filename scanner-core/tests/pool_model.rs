@@ -1,4 +1,5 @@
 //! Random sequences of operations against a small model: no unit is sold twice, nothing falls below zero, and the tables are what the ledger says.
+#![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
 
 mod pool_support;
 

@@ -1,4 +1,5 @@
 //! Files that are no pool, come from the future, cannot be written or are held by somebody: each its own error, and the file as it was.
+#![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
 
 mod pool_support;
 

@@ -1,4 +1,5 @@
 //! Importing manufacturers' parent/child files.
+#![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
 
 mod pool_support;
 

@@ -1,4 +1,5 @@
 //! The station's cycle over a scripted rig and a recogniser that reads tiny frames whose bytes are the codes.
+#![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
 
 mod pool_support;
 mod station_support;
