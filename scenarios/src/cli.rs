@@ -46,6 +46,21 @@ pub enum Command {
         #[arg(value_enum, default_value_t = Format::Scenario)]
         format: Format,
     },
+    /// Run scenarios with many seeds and print recall per px-per-module band and misreads.
+    Recall {
+        /// Scenario files.
+        #[arg(required = true, value_name = "FILE")]
+        scenarios: Vec<PathBuf>,
+        /// How many seeds of each.
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        seeds: u64,
+        /// The first of them.
+        #[arg(long, default_value_t = 1)]
+        first_seed: u64,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Read a frozen corpus again and hold the codes against those of the baseline.
     Regress {
         /// The baseline file.
@@ -96,6 +111,7 @@ pub fn execute(cli: Cli) -> Result<()> {
             let schema = crate::scenario::schema::schema(format);
             output::line(&serde_json::to_string_pretty(&schema).unwrap_or_default())
         }
+        Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
         Command::Regress { baseline, bless, junit } => regress::command(&baseline, bless, junit.as_deref()),
     }
 }

@@ -11,6 +11,8 @@ mod manifest;
 #[cfg(feature = "twin")]
 mod pictures;
 #[cfg(feature = "twin")]
+mod recall;
+#[cfg(feature = "twin")]
 mod record;
 #[cfg(feature = "twin")]
 mod watch;
@@ -26,6 +28,8 @@ pub use compose::{Options, Outcome, adapter, perform};
 pub use goods::Goods;
 #[cfg(feature = "twin")]
 pub use load::{Drawn, draw, twin_spec};
+#[cfg(feature = "twin")]
+pub use recall::command as recall;
 
 /// Runs the command.
 ///
@@ -34,6 +38,23 @@ pub use load::{Drawn, draw, twin_spec};
 #[cfg(not(feature = "twin"))]
 pub fn command(arguments: &crate::cli::RunArguments) -> crate::error::Result<()> {
     crate::scenario::Scenario::load(&arguments.scenario)?;
+    no_twin()
+}
+
+/// Recall over many seeds.
+///
+/// # Errors
+/// Always: this build has no twin. A fault in a scenario is said first.
+#[cfg(not(feature = "twin"))]
+pub fn recall(files: &[std::path::PathBuf], _first_seed: u64, _seeds: u64, _json: bool) -> crate::error::Result<()> {
+    for file in files {
+        crate::scenario::Scenario::load(file)?;
+    }
+    no_twin()
+}
+
+#[cfg(not(feature = "twin"))]
+fn no_twin() -> crate::error::Result<()> {
     Err(crate::error::Failure::environment("this build has no twin, so it cannot run a scenario")
         .with_help("build it with the twin: cargo build -p scenarios (without --no-default-features)"))
 }

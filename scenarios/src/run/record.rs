@@ -164,7 +164,7 @@ pub fn thresholds(asked: &Thresholds, run: &RunRecord) -> Vec<Threshold> {
             name: "packages_read_share".to_owned(),
             required: format!("≥ {least}"),
             observed: format!("{share:.4} ({read} of {ceiling} packages)"),
-            held: share >= *least,
+            held: share >= least,
         });
     }
     held
