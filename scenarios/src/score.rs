@@ -49,13 +49,13 @@ pub struct LoadTexts {
 }
 
 impl LoadTexts {
-    /// Of the packages of a load.
-    pub fn new(packages: &[PackageSpec]) -> Self {
+    /// Of the packages of a load, with their products' ids.
+    pub fn new(packages: &[PackageSpec], names: Vec<String>) -> Self {
         let texts = |trace: bool| {
             let symbols = packages.iter().enumerate().flat_map(|(i, package)| package.symbols.iter().map(move |symbol| (i, symbol)));
             symbols.filter(|(_, symbol)| symbol.trace == trace).map(|(i, symbol)| (normalised(&symbol.text).to_owned(), i)).collect()
         };
-        Self { names: packages.iter().map(|package| package.name.clone()).collect(), trace: texts(true), decoys: texts(false) }
+        Self { names, trace: texts(true), decoys: texts(false) }
     }
 
     /// The package whose traceability code says `text`.

@@ -99,7 +99,8 @@ pub fn perform(scenario: &Scenario, options: &Options, relation_file: &Path, poo
     let clock: Arc<dyn Clock> = Arc::new(SimulatedClock::new(started_at));
     let mut rig = twin.rig(clock);
     let order = order(scenario, &drawn, seed);
-    let texts = LoadTexts::new(&drawn.packages);
+    let names: Vec<String> = (0..drawn.packages.len()).map(|package| drawn.product(scenario, package).id.clone()).collect();
+    let texts = LoadTexts::new(&drawn.packages, names);
     let truth = |camera: &str, angle: f64, pattern: &str| twin.truth(camera, angle, pattern).map_err(sim_failure);
     let cycle = &scenario.body.cycle;
     let extras = Extras {
@@ -124,7 +125,7 @@ pub fn perform(scenario: &Scenario, options: &Options, relation_file: &Path, poo
     let mut run = RunRecord {
         scenario: scenario.body.name.clone(),
         manifest: manifest(scenario, seed, describe(twin.adapter())),
-        packages: record::packages(&drawn, &views, &report, &texts),
+        packages: record::packages(scenario, &drawn, &views, &report),
         frames,
         views,
         order: record::lines(&order, &report),

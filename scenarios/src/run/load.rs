@@ -64,6 +64,12 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Result<Drawn> {
     Ok(Drawn { kinds, packages })
 }
 
+/// What stands on the package in large letters: the English name without strength and pack, for the twin prints Latin letters.
+fn printed_name(product: &Product) -> String {
+    let name = product.names.english.as_deref().unwrap_or(&product.id);
+    name.split(',').next().unwrap_or(name).to_owned()
+}
+
 /// The retail code: the GTIN as EAN-13.
 fn retail_code(product: &Product) -> String {
     product.gtin.as_ref().map_or_else(|| "6900000000007".to_owned(), |gtin| gtin.as_str()[1..].to_owned())
@@ -91,7 +97,7 @@ fn package_kind(kind: &Kind, print: &Print) -> PackageKind {
         print.faces.get(&name).copied().unwrap_or(0.0)
     };
     PackageKind {
-        name: kind.product.id.clone(),
+        name: printed_name(&kind.product),
         edges: [mm(kind.size_mm.width), mm(kind.size_mm.height), mm(kind.size_mm.depth)],
         density: kind.density_kg_m3,
         face_weights: Face::ALL.map(weight),

@@ -12,11 +12,11 @@ use scanner_core::station::CycleReport;
 use sha2::{Digest, Sha256};
 
 use super::load::Drawn;
-use crate::scenario::{Thresholds, hex};
-use crate::score::{LoadTexts, normalised, symbology};
+use crate::scenario::{Scenario, Thresholds, hex};
+use crate::score::{normalised, symbology};
 
 /// The load after the cycle.
-pub fn packages(drawn: &Drawn, views: &[reports::CodeView], report: &CycleReport, texts: &LoadTexts) -> Vec<PackageRecord> {
+pub fn packages(scenario: &Scenario, drawn: &Drawn, views: &[reports::CodeView], report: &CycleReport) -> Vec<PackageRecord> {
     let placed: BTreeMap<&str, ()> = report.lines.iter().flat_map(|line| &line.codes).map(|code| (normalised(code), ())).collect();
     let refused: BTreeMap<&str, &str> = report.refused.iter().map(|refused| (normalised(&refused.code), refused.rule)).collect();
     drawn
@@ -29,7 +29,7 @@ pub fn packages(drawn: &Drawn, views: &[reports::CodeView], report: &CycleReport
             let visible: Vec<_> = own.iter().filter(|view| view.visible).collect();
             let views_read = own.iter().filter(|view| view.read).count() as u32;
             let text = trace.map_or("", |symbol| symbol.text.as_str());
-            let read = views_read > 0 && texts.package(text) == Some(index);
+            let read = views_read > 0;
             let key = normalised(text);
             let (state, rule) = match refused.get(key) {
                 _ if trace.is_none() => (PackageState::NoCode, None),
@@ -41,7 +41,7 @@ pub fn packages(drawn: &Drawn, views: &[reports::CodeView], report: &CycleReport
             };
             PackageRecord {
                 index,
-                name: package.name.clone(),
+                name: drawn.product(scenario, index).id.clone(),
                 text: text.to_owned(),
                 symbology: trace.map_or("", |symbol| symbology(symbol.kind)).to_owned(),
                 x_dimension_mm: trace.map_or(0.0, |symbol| symbol.x_dimension * 1e3),

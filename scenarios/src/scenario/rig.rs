@@ -198,7 +198,7 @@ impl Rig {
         place.name("name", &self.name, &mut BTreeSet::new())?;
         let plate = place.under("plate");
         plate.within("radius_mm", self.plate.radius_mm, 10.0, 2000.0)?;
-        plate.within("rim_height_mm", self.plate.rim_height_mm, 0.0, 200.0)?;
+        plate.within("rim_height_mm", self.plate.rim_height_mm, 0.1, 200.0)?;
         plate.within("friction", self.plate.friction, 0.0, 2.0)?;
         plate.within("albedo", self.plate.albedo, 0.0, 1.0)?;
         let turntable = place.under("turntable");
