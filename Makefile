@@ -28,16 +28,16 @@ demo: build ## twenty packages dropped, photographed, read, reconciled; ends wit
 
 test: build ## the whole fast suite, then the recognition regression over the frozen corpus
 	$(CARGO) test --locked --workspace
-	$(TRACETWIN) regress --baseline tests/baselines/recognition.json --junit $(OUT)/regress.xml
+	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --junit $(OUT)/regress.xml
 
-baseline: build ## heavy (about 25 minutes): recall per band over many seeds of the demo and the closer view
-	bash scripts/baseline.sh
+baseline: build ## heavy (about 20 minutes): recall per band over many seeds of the demo and the closer view
+	$(TRACETWIN) recall scenarios/demo.toml scenarios/closer.toml --seeds 6
 
 bench: build ## criterion benches; the capture bench prints its ratio to Bevy's StandardMaterial
 	$(CARGO) bench --locked --profile dev -p sim -p scanner-core
 
 bless: build ## accept what the reader reads now as the baseline (give the reason in the commit)
-	$(TRACETWIN) regress --baseline tests/baselines/recognition.json --bless
+	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --bless
 
 lint: ## formatting, clippy as errors
 	$(CARGO) fmt --all --check
