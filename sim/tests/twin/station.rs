@@ -1,8 +1,8 @@
-//! A station and loads that several test files share.
-#![allow(dead_code)]
+//! A station and loads that the tests share.
 
 use hardware_hal::glam::{DQuat, DVec3};
 use hardware_hal::{Calibration, Intrinsics, PixelFormat, Pose};
+use sim::physics::Settled;
 use sim::spec::{
     ArtworkSpec, CameraSpec, Face, LampSpec, PackageSpec, PatternSpec, Placement, PlateSpec, SensorSpec, Shape, SymbolKind, SymbolSpec,
     TurntableSpec, TwinSpec,
@@ -104,5 +104,16 @@ pub fn station(packages: usize) -> TwinSpec {
             camera("side", oblique(320, 256, 420.0, [0.75, 0.0, 0.55])),
         ],
         packages: (0..packages).map(|i| carton(i, 0.00025)).collect(),
+    }
+}
+
+/// The station's load where [`placements`] puts it, as if it had been dropped there.
+pub fn settled(spec: &TwinSpec) -> Settled {
+    Settled {
+        placements: placements(&spec.packages),
+        settle_time_s: 1.0,
+        unsettled: Vec::new(),
+        redrops: 0,
+        physics_hash: "placed by hand".into(),
     }
 }

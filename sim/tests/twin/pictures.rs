@@ -1,6 +1,5 @@
-//! What frames show: the reference's shading, exact bars, shadows.
+//! Pictures to look at.
 
-mod station;
 
 use std::time::Duration;
 
@@ -8,11 +7,11 @@ use hardware_hal::{PixelFormat, Samples};
 use sim::render::scene::Scene;
 use sim::render::{Renderer, Shot};
 use sim::sensor::Readout;
-use station::{oblique, overhead, placements};
+use crate::station::{self, oblique, overhead, placements};
 
 /// Writes two pictures for a human to look at; only on request, because it renders twelve megapixels.
 #[test]
-#[ignore = "for a human: TRACETWIN_PICTURES=folder cargo test -p sim --test pictures -- --ignored"]
+#[ignore = "for a human: TRACETWIN_PICTURES=folder cargo test -p sim --test twin pictures -- --ignored"]
 fn pictures_to_look_at() {
     let Some(folder) = std::env::var_os("TRACETWIN_PICTURES") else {
         println!("skipped: TRACETWIN_PICTURES names no folder");

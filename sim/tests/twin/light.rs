@@ -1,0 +1,110 @@
+//! Rendered pixels against the reference shading.
+
+use hardware_hal::glam::{DVec3, DQuat};
+use hardware_hal::{Calibration, rig_from_plate};
+use sim::render::scene::Scene;
+use sim::render::{Renderer, Shot};
+use sim::shading::radiance;
+use sim::spec::{ArtworkSpec, PackageSpec, Placement, Shape, TwinSpec};
+
+use crate::station::{self, oblique, overhead};
+
+const SHARES: [f64; 4] = [0.7, 0.4, 0.9, 0.3];
+
+/// The point of a horizontal plane that a pixel's centre looks at, m.
+fn point_of_pixel(calibration: &Calibration, x: f64, y: f64, height: f64) -> DVec3 {
+    let i = &calibration.intrinsics;
+    let ray = DVec3::new((x - i.principal_px[0]) / i.focal_px[0], (y - i.principal_px[1]) / i.focal_px[1], 1.0);
+    let rig_from_camera = calibration.camera_from_rig.inverse();
+    let direction = rig_from_camera.rotation * ray;
+    let eye = rig_from_camera.translation;
+    eye + direction * ((height - eye.z) / direction.z)
+}
+
+fn lamps(spec: &TwinSpec) -> Vec<(&sim::spec::LampSpec, f64)> {
+    spec.lamps.iter().zip(SHARES).collect()
+}
+
+#[test]
+fn the_empty_plate_shows_the_reference_shading() {
+    let spec = station::station(0);
+    let renderer = Renderer::start(Scene::new(&spec, &[]).unwrap(), 3000.0).unwrap();
+    for calibration in [overhead(160, 120, 240.0, 1.0), oblique(160, 120, 260.0, [0.6, -0.4, 0.7])] {
+        let picture = renderer.render(Shot { calibration, angle_rad: 0.7, lamp_shares: SHARES.to_vec() }).unwrap();
+        let mut worst: f64 = 0.0;
+        let mut count = 0;
+        for y in 0..120 {
+            for x in 0..160 {
+                let point = point_of_pixel(&calibration, f64::from(x), f64::from(y), 0.0);
+                // The inner part of the plate, which the rim never covers.
+                if point.length() < 0.22 {
+                    let to_eye = (calibration.eye() - point).normalize();
+                    let wanted = radiance(point, DVec3::Z, to_eye, spec.plate.albedo, 0.0, lamps(&spec), spec.ambient).total();
+                    let found = f64::from(picture.pixels[(y * 160 + x) as usize]);
+                    worst = worst.max((found / wanted - 1.0).abs());
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 2000, "{count} pixels");
+        // The light map holds half floats, 11 bits.
+        assert!(worst < 1e-3, "off by a share of {worst}");
+    }
+}
+
+#[test]
+fn glare_on_varnish_is_the_reference_shading() {
+    let mut spec = station::station(0);
+    spec.packages = vec![PackageSpec {
+        name: String::new(),
+        shape: Shape::Carton { size: [0.3, 0.3, 0.04] },
+        mass: 0.1,
+        symbols: Vec::new(),
+        // White all over: blocks of the artwork are lighter than its bands.
+        artwork: ArtworkSpec { board: 1.0, band: 1.0, text: 1.0, gloss: 0.05, seed: 1 },
+    }];
+    let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.02) };
+    let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();
+    // Opposite the first lamp, in its mirror direction.
+    let calibration = oblique(160, 120, 300.0, [-0.75, -0.1, 0.85]);
+    let picture = renderer.render(Shot { calibration, angle_rad: 0.2, lamp_shares: SHARES.to_vec() }).unwrap();
+    let (mut worst, mut count, mut glaring): (f64, _, _) = (0.0, 0, 0);
+    for y in 0..120 {
+        for x in 0..160 {
+            let point = point_of_pixel(&calibration, f64::from(x), f64::from(y), 0.04);
+            let on_carton = rig_from_plate(-0.2).transform_point(point);
+            if on_carton.x.abs() > 0.145 || on_carton.y.abs() > 0.145 {
+                continue;
+            }
+            let to_eye = (calibration.eye() - point).normalize();
+            let wanted = radiance(point, DVec3::Z, to_eye, 1.0, 0.05, lamps(&spec), spec.ambient);
+            let found = f64::from(picture.pixels[(y * 160 + x) as usize]);
+            // Visible shares are held in 8 bits.
+            worst = worst.max((found - wanted.total()).abs() / (0.005 + wanted.total()));
+            count += 1;
+            glaring += usize::from(wanted.specular > wanted.diffuse);
+        }
+    }
+    assert!(count > 2000 && glaring > 100, "{glaring} of {count} pixels glare");
+    assert!(worst < 6e-3, "off by a share of {worst}");
+}
+
+#[test]
+fn a_carton_throws_a_shadow_away_from_the_lamp() {
+    let mut spec = station::station(1);
+    spec.packages[0].shape = Shape::Carton { size: [0.12, 0.08, 0.06] };
+    let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.03) };
+    let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();
+    let calibration = overhead(160, 120, 240.0, 1.0);
+    let picture = renderer.render(Shot { calibration, angle_rad: 0.0, lamp_shares: vec![1.0, 0.0, 0.0, 0.0] }).unwrap();
+    let at = |point: DVec3| {
+        let p = calibration.project(point).unwrap();
+        f64::from(picture.pixels[p.y.round() as usize * 160 + p.x.round() as usize])
+    };
+    // The lamp is in the east, 0.75 m out and 0.85 m up: a carton 6 cm high shades 5 cm to its west.
+    let dark = at(DVec3::new(-0.085, 0.0, 0.0));
+    let lit = at(DVec3::new(0.085, 0.0, 0.0));
+    assert!((dark - spec.plate.albedo * spec.ambient).abs() < 1e-3, "{dark}");
+    assert!(lit > 0.1, "{lit}");
+    assert!(at(DVec3::new(-0.16, 0.0, 0.0)) > 0.08);
+}

@@ -1,0 +1,11 @@
+//! The twin's devices and what their frames show. One binary, because each links all of Bevy.
+
+mod bars;
+mod conformance;
+mod determinism;
+mod environment;
+mod handshake;
+mod light;
+mod memory;
+mod pictures;
+mod station;
