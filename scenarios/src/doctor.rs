@@ -58,7 +58,9 @@ fn adapter() -> Check {
             status: Status::Missing,
             needed: true,
             detail,
-            remedy: Some("make setup (on Debian: apt-get install mesa-vulkan-drivers, a Vulkan driver that needs no graphics card)".to_owned()),
+            remedy: Some(
+                "make setup (on Debian: apt-get install mesa-vulkan-drivers, a Vulkan driver that needs no graphics card)".to_owned(),
+            ),
         },
     }
 }

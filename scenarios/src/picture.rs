@@ -34,7 +34,8 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     if found.is_empty() {
-        return Err(Failure::input(path, "the folder has no pictures in it").with_help(format!("files ending in {} are looked for", ENDINGS.join(", "))));
+        return Err(Failure::input(path, "the folder has no pictures in it")
+            .with_help(format!("files ending in {} are looked for", ENDINGS.join(", "))));
     }
     found.sort();
     Ok(found)
@@ -129,7 +130,9 @@ fn frame(path: &Path, picture: DynamicImage) -> std::result::Result<Frame, Strin
         DynamicImage::ImageRgba16(pixels) => {
             (PixelLayout::Rgb, 16, Samples::U16(pixels.pixels().flat_map(|p| [0, 1, 2].map(|i| over16(p[i], p[3]))).collect()))
         }
-        other => return Err(format!("has samples of a kind ({:?}) that is not read here; 8 and 16 bit grey and colour are", other.color())),
+        other => {
+            return Err(format!("has samples of a kind ({:?}) that is not read here; 8 and 16 bit grey and colour are", other.color()));
+        }
     };
     let meta = FrameMeta {
         camera: path.display().to_string(),

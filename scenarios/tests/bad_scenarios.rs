@@ -76,7 +76,15 @@ fn scenarios_of_the_crate_are_sound() {
 
 #[test]
 fn an_unknown_key() {
-    check("demo.toml", "packages = 20", "packages = 20\npakages = 3", "load.pakages", "pakages = 3", "unknown key `pakages`", Some("did you mean `packages`?"));
+    check(
+        "demo.toml",
+        "packages = 20",
+        "packages = 20\npakages = 3",
+        "load.pakages",
+        "pakages = 3",
+        "unknown key `pakages`",
+        Some("did you mean `packages`?"),
+    );
 }
 
 #[test]
@@ -198,7 +206,15 @@ fn a_key_beside_a_reference() {
 
 #[test]
 fn a_scenario_without_a_rig() {
-    check("demo.toml", "rig = { file = \"rigs/four-cameras.toml\" }", "", "rig", "schema_version = 1", "missing key `rig`", Some("rig = { file"));
+    check(
+        "demo.toml",
+        "rig = { file = \"rigs/four-cameras.toml\" }",
+        "",
+        "rig",
+        "schema_version = 1",
+        "missing key `rig`",
+        Some("rig = { file"),
+    );
 }
 
 #[test]
@@ -240,7 +256,11 @@ fn an_inline_rig_is_the_same_rig() {
     let (there, scenario) = spoilt("golden-small.toml", "rigs/small.toml", "ambient", "ambient");
     let by_reference = Scenario::load(&scenario).expect("sound");
     let rig = std::fs::read_to_string(there.path().join("rigs/small.toml")).expect("the rig");
-    let inline: String = rig.lines().map(|line| line.replace("[[", "[[rig.")).map(|line| if line.starts_with('[') && !line.starts_with("[[") { line.replacen('[', "[rig.", 1) } else { line } + "\n").collect();
+    let inline: String = rig
+        .lines()
+        .map(|line| line.replace("[[", "[[rig."))
+        .map(|line| if line.starts_with('[') && !line.starts_with("[[") { line.replacen('[', "[rig.", 1) } else { line } + "\n")
+        .collect();
     let text = std::fs::read_to_string(&scenario).expect("the scenario").replace("rig = { file = \"rigs/small.toml\" }\n", "");
     std::fs::write(&scenario, format!("{text}\n[rig]\n{inline}")).expect("the scenario");
     let inline = Scenario::load(&scenario).expect("sound");

@@ -64,7 +64,8 @@ fn another_seed_gives_another_load_and_a_longer_load_begins_with_the_same_packag
     scenario.body.load.packages += 3;
     let longer = draw(&scenario, 7).expect("a load");
     assert_eq!((seven.packages.as_slice(), seven.kinds.as_slice()), (&longer.packages[..5], &longer.kinds[..5]));
-    let texts: std::collections::BTreeSet<_> = (0..8).filter_map(|package| longer.trace(package)).map(|(text, _)| text.to_owned()).collect();
+    let texts: std::collections::BTreeSet<_> =
+        (0..8).filter_map(|package| longer.trace(package)).map(|(text, _)| text.to_owned()).collect();
     assert_eq!(texts.len(), 8, "every package has a code of its own");
 }
 
@@ -112,7 +113,8 @@ fn the_command_leaves_results_and_a_whole_pool() {
     let path = |name: &str| folder.path().join(name);
     let (out, stages, recording) = (path("out"), path("stages"), path("recording"));
     let text = |path: &Path| path.to_str().expect("a path").to_owned();
-    let arguments = ["run", &text(&golden()), "--json", "--out", &text(&out), "--trace-stages", &text(&stages), "--record", &text(&recording)];
+    let arguments =
+        ["run", &text(&golden()), "--json", "--out", &text(&out), "--trace-stages", &text(&stages), "--record", &text(&recording)];
     let output = tracetwin(&arguments);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object on standard output");

@@ -11,7 +11,8 @@ use crate::scenario::Document;
 /// The version of the format.
 pub const VERSION: u32 = 1;
 
-const HEADER: &str = "# What the frozen corpus read last. `tracetwin regress --baseline THIS --bless` writes everything below `scenes` and `pictures`
+const HEADER: &str =
+    "# What the frozen corpus read last. `tracetwin regress --baseline THIS --bless` writes everything below `scenes` and `pictures`
 # anew; look at the difference before committing it: a line that goes is a code that is lost.
 #
 # Paths of scenarios and of `shared` are relative to this file; TRACETWIN_SHARED, where it is set, stands for `shared`.

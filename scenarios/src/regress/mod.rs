@@ -162,7 +162,9 @@ fn pictures(path: &Path, before: &Baseline, now: &mut Baseline, progress: &mut P
             let read = Picture { sha256: hex(&Sha256::digest(&bytes)), codes };
             let comparison = match before.pictures.get(&name) {
                 Some(frozen) => compare::picture(&name, frozen, &read, expected(&file).as_deref()),
-                None => Comparison { name: name.clone(), gains: vec!["a picture that is not frozen yet".to_owned()], ..Comparison::default() },
+                None => {
+                    Comparison { name: name.clone(), gains: vec!["a picture that is not frozen yet".to_owned()], ..Comparison::default() }
+                }
             };
             comparisons.push(Comparison { seconds, ..comparison });
             now.pictures.insert(name, read);

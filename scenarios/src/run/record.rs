@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use reports::{
-    Band, CycleTimes, FrameTimes, LineState, OrderLine, PackageRecord, PackageState, PoolCount, PrintRole, Recognition, RunRecord, StageTime,
-    Threshold,
+    Band, CycleTimes, FrameTimes, LineState, OrderLine, PackageRecord, PackageState, PoolCount, PrintRole, Recognition, RunRecord,
+    StageTime, Threshold,
 };
 use scanner_core::codes::PackLevel;
 use scanner_core::pool::{Order, Pool, PoolError};

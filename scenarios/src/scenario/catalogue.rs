@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
 use scanner_core::codes::PackLevel;
 use scanner_core::product::{Product, ProductError, Products};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Checked, Place};
@@ -230,7 +230,10 @@ impl Catalogue {
             && let Some(edge) = (0..3).find(|i| !(ranges[*i][0]..=ranges[*i][1]).contains(&nominal[*i]))
         {
             let [from, to] = ranges[edge];
-            return Err(place.fault("product.size_mm", format!("the nominal edge of {} mm is not in the kind's range, {from} to {to} mm", nominal[edge])));
+            return Err(place.fault(
+                "product.size_mm",
+                format!("the nominal edge of {} mm is not in the kind's range, {from} to {to} mm", nominal[edge]),
+            ));
         }
         place.range("density_kg_m3", kind.density_kg_m3, 1.0, 25_000.0)?;
         place.range("gloss", kind.gloss, 0.0, 1.0)?;
@@ -296,7 +299,9 @@ fn check_print(print: &Print, place: &Place) -> Checked<()> {
     place.range("ink", print.ink, 0.0, 1.0)?;
     place.range("paper", print.paper, 0.0, 1.0)?;
     if print.ink[1] >= print.paper[0] {
-        return Err(place.fault("ink", format!("bars of reflectance {} on a field of {} cannot be told apart", print.ink[1], print.paper[0])));
+        return Err(
+            place.fault("ink", format!("bars of reflectance {} on a field of {} cannot be told apart", print.ink[1], print.paper[0]))
+        );
     }
     Ok(())
 }

@@ -149,7 +149,8 @@ impl Place {
         wanted.extend(segments(key));
         let (found, _, key_span) = self.find(&wanted);
         // A table's own span is its whole body; the line that names it says more.
-        let span = if matches!(found.content, Content::Table(_)) { key_span.unwrap_or_else(|| found.span.clone()) } else { found.span.clone() };
+        let span =
+            if matches!(found.content, Content::Table(_)) { key_span.unwrap_or_else(|| found.span.clone()) } else { found.span.clone() };
         Box::new(InputError::new(&self.document.path, &self.document.text, span, written(&wanted), message))
     }
 

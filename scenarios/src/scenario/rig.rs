@@ -246,7 +246,8 @@ impl Rig {
                 let key = format!("lamps.{lamp}");
                 if !lamps.contains(lamp) {
                     let known: Vec<&str> = lamps.iter().map(String::as_str).collect();
-                    let fault = place.fault(&key, format!("the pattern `{}` names a lamp `{lamp}` that the rig does not have", pattern.name));
+                    let fault =
+                        place.fault(&key, format!("the pattern `{}` names a lamp `{lamp}` that the rig does not have", pattern.name));
                     return Err(fault.with_help_boxed(super::hints::advice(lamp, &known)));
                 }
                 place.within(&key, *share, 0.0, 1.0)?;
