@@ -1,7 +1,7 @@
 //! What the twin is built from: plain values in SI units. Files and their checking are the composition root's business.
 
-use hardware_hal::{Calibration, PixelFormat};
 use hardware_hal::glam::{DQuat, DVec3};
+use hardware_hal::{Calibration, PixelFormat};
 
 /// Everything the twin needs to know. The same spec gives the same frames.
 #[derive(Debug, Clone, PartialEq)]

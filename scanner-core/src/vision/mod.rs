@@ -12,6 +12,7 @@ mod fuse;
 mod image;
 pub mod locate;
 pub mod outline;
+mod read_grey;
 mod read_linear;
 mod read_matrix;
 mod reading;

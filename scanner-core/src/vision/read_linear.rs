@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use image::{DynamicImage, GrayImage};
 
-use super::binarise::{Sharpening, binarise, restore};
+use super::binarise::{BinaryRow, Sharpening, binarise, restore};
+use super::decode::grey_level::GreyLevelRule;
 use super::decode::{Ballot, LinearText, Look, VoteRule, decode_row};
 use super::fit::{SymbolFit, fit_symbol};
 use super::locate::{LinearBox, LinearCandidate};
 use super::outline::refine_edges;
+use super::read_grey::read_grey;
 use super::rectify::{BINS_PER_PX, Profile, Strip, Subset};
 use super::trace::StageSink;
 use super::{Corners, Plane, Reading, Unread, UnreadReason};
@@ -34,23 +36,42 @@ pub struct LinearRule {
     pub correlation: f64,
     /// Least share of symbols that explain their place better than any other symbol.
     pub symbols_best: f64,
+    /// When a text from grey values alone is accepted.
+    pub grey_level: GreyLevelRule,
 }
 
 impl Default for LinearRule {
     fn default() -> Self {
-        Self { vote: VoteRule::default(), correlation: 0.8, symbols_best: 0.9 }
+        Self { vote: VoteRule::default(), correlation: 0.8, symbols_best: 0.9, grey_level: GreyLevelRule::default() }
     }
 }
 
 /// The subsets that a strip is looked at through; pairs of them share no pixel.
 const SUBSETS: [Subset; 5] = [Subset::Full, Subset::Upper, Subset::Lower, Subset::Even, Subset::Odd];
-/// Tried in this order, each on all subsets, until the vote is clear.
-const SHARPENINGS: [Sharpening; 4] =
-    [Sharpening::MILD, Sharpening::STRONG, Sharpening::NONE, Sharpening { blur_px: 0.55, footprint: true, smoothness: 0.01 }];
+/// For modules of less than [`SMALL_MODULE`] px, the likeliest to succeed first; each is tried on all subsets until the vote is clear.
+const FOR_SMALL: [Sharpening; 4] =
+    [Sharpening::STRONG, Sharpening::MILD, Sharpening { blur_px: 0.55, footprint: true, smoothness: 0.01 }, Sharpening::NONE];
+/// For larger ones.
+const FOR_LARGE: [Sharpening; 3] = [Sharpening::MILD, Sharpening::NONE, Sharpening::STRONG];
+/// See [`FOR_SMALL`].
+const SMALL_MODULE: f64 = 2.5;
+/// Share of a strip over which its upper and lower half must show the same bars, for another try to be worth it. Bars agree on more than 90 %, text
+/// and texture on 50 to 85 %.
+const SAME_BARS: f64 = 0.86;
+/// The same after the first sharpening, which may be too strong.
+const HOPELESS: f64 = 0.72;
+/// The same where modules are smaller than a pixel and noise moves the edges.
+const SAME_BARS_SMALL: f64 = 0.75;
+/// Flatter strips are lines of text: a code is at least 8 mm high and 50 mm long at most, and foreshortened by no more than 60°.
+const LEAST_ASPECT: f64 = 0.07;
 /// Room beyond the located ends, px.
 const MARGIN: f64 = 10.0;
+/// Bars without which there is nothing to decode.
+const LEAST_BARS: usize = 10;
 /// Bars that a strip must show before it is worth reporting as a code that was not read.
 const BARS_OF_A_CODE: usize = 18;
+/// Bars that are worth a look at their grey values: where modules are smaller than a pixel, neighbouring bars merge.
+const BARS_OF_A_SMALL_CODE: usize = 12;
 
 /// Reads a candidate on its pyramid.
 pub fn read_linear(
@@ -65,7 +86,7 @@ pub fn read_linear(
     let plane = &pyramid[level];
     let place = candidate.place.rescaled((candidate.level - level) as i32);
     let mut strip = Strip::gather(plane, &place, MARGIN);
-    if strip.len() < 100 {
+    if strip.len() < 100 || place.height() < LEAST_ASPECT * place.length() {
         return Outcome::Nothing;
     }
     strip.straighten();
@@ -81,28 +102,33 @@ pub fn read_linear(
     let mut rows = Vec::new();
     let mut bars = 0;
     let profiles: Vec<(Subset, Profile)> = SUBSETS.iter().map(|&s| (s, strip.profile(s))).collect();
-    'looks: for (index, sharpening) in SHARPENINGS.iter().enumerate() {
-        for (subset, profile) in &profiles {
-            let restored = restore(profile, sharpening, along);
-            let row = binarise(&restored, profile.start, ends, window, 0.5);
-            bars = bars.max(row.bars);
-            if sink.is_some() {
-                rows.push((restored, row.clone()));
-            }
-            if bars < 10 {
-                break 'looks;
-            }
-            ballot.add(Look { subset: *subset, sharpening: index as u8 }, decode_row(&row));
+    let mut halves = 0.0;
+    // A first cut, for the number of bars alone: three in eleven modules.
+    let rough = restore(&profiles[0].1, &Sharpening::MILD, along);
+    let first = binarise(&rough, profiles[0].1.start, ends, window, 0.5).bars;
+    let module = place.length() / (first.max(1) as f64 * 11.0 / 3.0);
+    let sharpenings: &[Sharpening] = if module < SMALL_MODULE { &FOR_SMALL } else { &FOR_LARGE };
+    for (index, sharpening) in sharpenings.iter().enumerate() {
+        if first < LEAST_BARS || Instant::now() > deadline {
+            break;
         }
-        if ballot.winner(&rule.vote).is_some() || Instant::now() > deadline {
+        let looks: Vec<BinaryRow> =
+            profiles.iter().map(|(_, p)| binarise(&restore(p, sharpening, along), p.start, ends, window, 0.5)).collect();
+        bars = looks.iter().map(|r| r.bars).fold(bars, usize::max);
+        for ((subset, _), row) in profiles.iter().zip(&looks) {
+            ballot.add(Look { subset: *subset, sharpening: index as u8 }, decode_row(row));
+        }
+        // Upper against lower half.
+        halves = agreement(&looks[1], &looks[2], place.ends).max(halves);
+        if sink.is_some() {
+            rows.extend(profiles.iter().zip(looks).map(|((_, p), row)| (restore(p, sharpening, along), row)));
+        }
+        if ballot.winner(&rule.vote).is_some() || (ballot.decoded() == 0 && halves < if index == 0 { HOPELESS } else { SAME_BARS }) {
             break;
         }
     }
     if let Some((sink, item)) = sink {
         draw(sink, item, &rows);
-    }
-    if std::env::var_os("VDBG").is_some() {
-        eprintln!("DBG lvl {} {:?} bars {bars} {:?} fit {:?}", candidate.level, place.length(), ballot.summary(), ballot.winner(&rule.vote).map(|(t, e)| (t.text.clone(), e, fit_symbol(&profiles[0].1, &t.symbol, &t.edges))));
     }
     let out_of_time = Instant::now() > deadline;
     if let Some((text, evidence)) = ballot.winner(&rule.vote)
@@ -122,7 +148,13 @@ pub fn read_linear(
             evidence,
         });
     }
-    if bars < BARS_OF_A_CODE {
+    if bars >= BARS_OF_A_SMALL_CODE
+        && halves >= SAME_BARS_SMALL
+        && let Some(reading) = read_grey(pyramid, &strip.place, level, &rule.grey_level)
+    {
+        return Outcome::Read(reading);
+    }
+    if bars < BARS_OF_A_CODE || (ballot.decoded() == 0 && halves < SAME_BARS) {
         return Outcome::Nothing;
     }
     let corners = candidate.corners();
@@ -139,6 +171,14 @@ pub fn read_linear(
         UnreadReason::NoAgreement
     };
     Outcome::Unread(Unread { corners, reason })
+}
+
+/// Share of the bits between `ends` that two rows of the same strip have in common.
+fn agreement(p: &BinaryRow, q: &BinaryRow, ends: [f64; 2]) -> f64 {
+    let bit = |u: f64| ((u - p.start) * p.per_px).max(0.0) as usize;
+    let range = bit(ends[0])..bit(ends[1]).min(p.bits.get_size()).min(q.bits.get_size());
+    let count = range.len().max(1);
+    range.filter(|&i| p.bits.get(i) == q.bits.get(i)).count() as f64 / count as f64
 }
 
 /// Corners on the full picture in the order of the conventions, and px per module.
@@ -159,7 +199,7 @@ fn outline(place: &LinearBox, level: usize, text: &LinearText, fit: &SymbolFit) 
 }
 
 /// The restored profiles and their binarised rows, one below the other.
-fn draw(sink: &dyn StageSink, item: usize, rows: &[(Vec<f32>, super::binarise::BinaryRow)]) {
+fn draw(sink: &dyn StageSink, item: usize, rows: &[(Vec<f32>, BinaryRow)]) {
     let width = rows.iter().map(|(r, _)| r.len()).max().unwrap_or(0) as u32;
     if width == 0 {
         return;

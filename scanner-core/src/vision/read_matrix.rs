@@ -32,6 +32,18 @@ fn dominant_angle(plane: &Plane, min: [f64; 2], max: [f64; 2]) -> f64 {
     (s4.atan2(c4) / 4.0).rem_euclid(std::f64::consts::FRAC_PI_2)
 }
 
+/// Whether the middle of a crop is as dark as a matrix code: about half of its modules are. Lines of text cover a fifth of their paper.
+fn inky(crop: &Plane, white: f32) -> bool {
+    let (w, h) = (crop.width(), crop.height());
+    let middle = |n: usize| n * 3 / 10..(n * 7 / 10).max(n * 3 / 10 + 1);
+    let mut values: Vec<f32> = middle(h).flat_map(|y| crop.row(y)[middle(w)].iter().copied()).collect();
+    let index = values.len() / 20;
+    let black = *values.select_nth_unstable_by(index, f32::total_cmp).1;
+    let mean = values.iter().sum::<f32>() / values.len() as f32;
+    let share = (white - mean) / (white - black).max(1e-6);
+    (0.25..0.85).contains(&share)
+}
+
 /// Reads a candidate; `white` is its local white level. Spends `limit` at most.
 pub fn read_matrix(pyramid: &[Plane], candidate: &MatrixCandidate, white: f32, symbologies: &[Symbology], limit: Duration) -> Option<Reading> {
     let level = candidate.level;
@@ -53,9 +65,9 @@ pub fn read_matrix(pyramid: &[Plane], candidate: &MatrixCandidate, white: f32, s
     } else {
         [1.0, 1.5]
     };
-    let mut crops = Vec::new();
-    for (angle, scale) in [(angle, scales[0]), (0.0, scales[0]), (angle, scales[1])] {
-        crops.push(upright_crop(plane, centre, half, angle, scale));
+    let crops: Vec<_> = [(angle, scales[0]), (0.0, scales[1])].map(|(a, s)| upright_crop(plane, centre, half, a, s)).into();
+    if !inky(&crops[0].0, white) {
+        return None;
     }
     let symbologies = symbologies.to_vec();
     let maps: Vec<_> = crops.iter().map(|(_, map)| *map).collect();
@@ -63,13 +75,13 @@ pub fn read_matrix(pyramid: &[Plane], candidate: &MatrixCandidate, white: f32, s
         let mut looks = Vec::new();
         for (i, (crop, _)) in crops.iter().enumerate() {
             for &symbology in &symbologies {
+                // QR's finders are found at any angle; one look is as good as two.
+                if i > 0 && symbology == Symbology::QrCode {
+                    continue;
+                }
                 if let Some(text) = decode_crop(crop, white, symbology) {
                     looks.push((i, text));
                 }
-            }
-            // Reed–Solomon makes a second opinion on a good read superfluous work, but not on a doubtful one; one agreeing pair is enough.
-            if looks.len() >= 2 {
-                break;
             }
         }
         looks
@@ -88,7 +100,7 @@ pub fn read_matrix(pyramid: &[Plane], candidate: &MatrixCandidate, white: f32, s
         symbology: best.symbology,
         role: codes::role(&best.text, best.symbology),
         corners,
-        px_per_module: best.modules.map_or(0.0, |m| area.sqrt() / m),
+        px_per_module: area.sqrt() / best.modules,
         evidence,
     })
 }

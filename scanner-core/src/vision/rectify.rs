@@ -161,7 +161,7 @@ impl Strip {
         Profile { start: self.from, mean: sum, weight }
     }
 
-    /// Refines the bars' lean and its change along the code by making the profile as sharp as it gets.
+    /// Refines the bars' lean and its change along the code by making pixels that fall together as alike as they get.
     ///
     /// The sharpness has a narrow peak: a lean that moves the bars' ends by more than a bar is no better than any other. So the search starts on a
     /// low band around the middle, where the peak is wide, and doubles the band's height as the lean gets better known.
@@ -208,35 +208,34 @@ impl Strip {
         }
     }
 
-    /// Energy of the profile's slope, bins of half a pixel: largest when all pixels of a bar fall together. Of the strip's height only the middle
+    /// How alike pixels are that fall together: minus the variance within bins of half a pixel, per degree of freedom. Contrast between bins would
+    /// be fooled where a direction runs along the pixel grid and leaves bins with few pixels; this is not. Of the strip's height only the middle
     /// `share` counts.
     fn sharpness(&self, lean: f64, spread: f64, share: f64) -> f64 {
         let reach = (share / 2.0) as f32 + 1e-3;
-        let bins = ((self.to - self.from) * 2.0).ceil().max(1.0) as usize + 2;
-        let (mut sum, mut weight) = (vec![0f32; bins], vec![0f32; bins]);
+        let bins = ((self.to - self.from) * 2.0).ceil().max(1.0) as usize + 1;
+        let mut sums = vec![[0f32; 3]; bins];
         let (lean, spread, from) = (lean as f32, spread as f32, self.from as f32);
         let band = self.pixels.partition_point(|p| p.off.abs() <= reach);
         for p in &self.pixels[..band] {
             let at = (p.a + (lean + spread * p.a) * p.b - from) * 2.0;
-            if at < 0.0 || at as usize + 1 >= bins {
-                continue;
-            }
-            let i = at as usize;
-            let f = at - i as f32;
-            sum[i] += p.value * (1.0 - f);
-            weight[i] += 1.0 - f;
-            sum[i + 1] += p.value * f;
-            weight[i + 1] += f;
-        }
-        let mut energy = 0.0;
-        for i in 2..bins {
-            if weight[i] > 0.3 && weight[i - 2] > 0.3 {
-                let d = sum[i] / weight[i] - sum[i - 2] / weight[i - 2];
-                // The less pixels, the more of the slope is noise.
-                energy += f64::from(d * d) * f64::from(weight[i].min(weight[i - 2]).min(4.0));
+            if at >= 0.0
+                && let Some([n, sum, squares]) = sums.get_mut(at as usize)
+            {
+                *n += 1.0;
+                *sum += p.value;
+                *squares += p.value * p.value;
             }
         }
-        energy
+        let (mut within, mut freedom) = (0f64, 0f64);
+        for [n, sum, squares] in sums {
+            if n > 1.5 {
+                within += f64::from(squares - sum * sum / n);
+                freedom += f64::from(n) - 1.0;
+            }
+        }
+        // A third of all pixels must have company, or the figure means nothing.
+        if freedom * 3.0 < band as f64 { f64::MIN } else { -within / freedom }
     }
 }
 

@@ -139,9 +139,16 @@ impl Scanner {
         watch.lap("linear");
 
         if !self.options.matrix.is_empty() {
-            let found: Vec<Option<Reading>> = candidates
+            let places: Vec<_> = candidates
                 .matrix
-                .par_iter()
+                .iter()
+                .filter(|m| {
+                    let centre = [(m.min[0] + m.max[0]) / 2.0, (m.min[1] + m.max[1]) / 2.0];
+                    !result.readings.iter().any(|r| contains(&r.corners, centre, 1.0))
+                })
+                .collect();
+            let found: Vec<Option<Reading>> = places
+                .into_par_iter()
                 .map(|m| {
                     let left = frame_deadline.checked_duration_since(Instant::now())?;
                     let centre = [(m.min[0] + m.max[0]) / 2.0, (m.min[1] + m.max[1]) / 2.0];
@@ -210,8 +217,13 @@ fn covers(outer: &Corners, inner: &Corners) -> bool {
     if (p[0] * q[0] + p[1] * q[1]).abs() < 0.94 {
         return false;
     }
-    let (m, o) = (middle(inner), middle(outer));
-    let grown = outer.map(|c| [o[0] + (c[0] - o[0]) * 1.1, o[1] + (c[1] - o[1]) * 1.1]);
+    contains(outer, middle(inner), 1.1)
+}
+
+/// Whether a point lies in an outline grown by a factor.
+fn contains(outer: &Corners, m: [f64; 2], factor: f64) -> bool {
+    let o = middle(outer);
+    let grown = outer.map(|c| [o[0] + (c[0] - o[0]) * factor, o[1] + (c[1] - o[1]) * factor]);
     let side = |i: usize| {
         let (a, b) = (grown[i], grown[(i + 1) % 4]);
         (b[0] - a[0]) * (m[1] - a[1]) - (b[1] - a[1]) * (m[0] - a[0])

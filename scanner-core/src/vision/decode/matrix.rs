@@ -19,11 +19,11 @@ pub struct MatrixText {
     pub symbology: Symbology,
     /// Corners in the crop, from the finder's corner, clockwise.
     pub corners: Corners,
-    /// Modules per side (the mean of both for rectangular symbols), where the reader says enough to tell.
-    pub modules: Option<f64>,
+    /// Modules per side; of rectangular symbols the geometric mean of both sides.
+    pub modules: f64,
 }
 
-/// Reads one symbology in a crop (light is 1). The crop should be upright within some degrees and have two pixels per module or more.
+/// Reads one symbology in a crop in which `white` is the white level. The crop should have two pixels per module or more.
 pub fn decode_crop(crop: &Plane, white: f32, symbology: Symbology) -> Option<MatrixText> {
     let format = match symbology {
         Symbology::DataMatrix => BarcodeFormat::DATA_MATRIX,
@@ -34,7 +34,7 @@ pub fn decode_crop(crop: &Plane, white: f32, symbology: Symbology) -> Option<Mat
     let mut hints = DecodeHints {
         AssumeGs1: Some(true),
         PossibleFormats: Some(HashSet::from([format])),
-        TryHarder: Some(true),
+        TryHarder: Some(symbology == Symbology::DataMatrix),
         ..DecodeHints::default()
     };
     let (w, h) = picture.dimensions();
@@ -46,12 +46,13 @@ pub fn decode_crop(crop: &Plane, white: f32, symbology: Symbology) -> Option<Mat
     let text = result.getText();
     let leading_fnc1 = matches!(identifier, Some("]d2" | "]Q3"));
     let text = if leading_fnc1 && !text.starts_with(GS) { format!("{GS}{text}") } else { text.to_owned() };
+    // The reader's pixel centres lie at half-integers.
     let points: Vec<[f64; 2]> = result.getPoints().iter().map(|p| [f64::from(p.x) - 0.5, f64::from(p.y) - 0.5]).collect();
-    let corners = match symbology {
-        Symbology::QrCode => qr_corners(&points)?,
-        _ => data_matrix_corners(&points)?,
+    let (corners, modules) = match symbology {
+        Symbology::QrCode => qr_geometry(crop, white, &points)?,
+        _ => data_matrix_geometry(result.getRawBytes().len(), &points)?,
     };
-    (!text.is_empty()).then_some(MatrixText { text, symbology, corners, modules: None })
+    (!text.is_empty()).then_some(MatrixText { text, symbology, corners, modules })
 }
 
 /// Clockwise (in a picture whose y points down), starting where it starts.
@@ -63,15 +64,77 @@ fn clockwise(mut c: Corners) -> Corners {
     c
 }
 
+/// Data codewords and (rows, columns) of ECC 200's sizes (ISO/IEC 16022, table 7).
+const DATA_MATRIX_SIZES: [(usize, u16, u16); 30] = [
+    (3, 10, 10),
+    (5, 12, 12),
+    (8, 14, 14),
+    (12, 16, 16),
+    (18, 18, 18),
+    (22, 20, 20),
+    (30, 22, 22),
+    (36, 24, 24),
+    (44, 26, 26),
+    (62, 32, 32),
+    (86, 36, 36),
+    (114, 40, 40),
+    (144, 44, 44),
+    (174, 48, 48),
+    (204, 52, 52),
+    (280, 64, 64),
+    (368, 72, 72),
+    (456, 80, 80),
+    (576, 88, 88),
+    (696, 96, 96),
+    (816, 104, 104),
+    (1050, 120, 120),
+    (1304, 132, 132),
+    (1558, 144, 144),
+    (5, 8, 18),
+    (10, 8, 32),
+    (16, 12, 26),
+    (22, 12, 36),
+    (32, 16, 36),
+    (49, 16, 48),
+];
+
 /// The reader's four points are top-left, bottom-left, bottom-right, top-right of the symbol as printed; the finder's corner is bottom-left.
-fn data_matrix_corners(points: &[[f64; 2]]) -> Option<Corners> {
+fn data_matrix_geometry(codewords: usize, points: &[[f64; 2]]) -> Option<(Corners, f64)> {
     let [tl, bl, br, tr]: [[f64; 2]; 4] = points.get(..4)?.try_into().ok()?;
-    Some(clockwise([bl, tl, tr, br]))
+    let length = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]);
+    let oblong = length(bl, br) > 1.5 * length(bl, tl) || length(bl, tl) > 1.5 * length(bl, br);
+    let size = DATA_MATRIX_SIZES.iter().find(|(n, r, c)| *n == codewords && (r != c) == oblong);
+    // Rectangular extensions are not in the table: a module holds about 0.11 codewords of data there.
+    let modules = size.map_or_else(|| (codewords as f64 / 0.11).sqrt(), |(_, r, c)| (f64::from(*r) * f64::from(*c)).sqrt());
+    Some((clockwise([bl, tl, tr, br]), modules))
 }
 
-/// The reader's points are the finder centres bottom-left, top-left, top-right; the corner of the three is top-left.
-fn qr_corners(points: &[[f64; 2]]) -> Option<Corners> {
+/// The reader's points are the finders' centres: bottom-left, top-left, top-right. The symbol reaches 3.5 modules beyond them.
+fn qr_geometry(crop: &Plane, white: f32, points: &[[f64; 2]]) -> Option<(Corners, f64)> {
     let (&bl, &tl, &tr) = (points.first()?, points.get(1)?, points.get(2)?);
-    let br = [bl[0] + tr[0] - tl[0], bl[1] + tr[1] - tl[1]];
-    Some(clockwise([tl, tr, br, bl]))
+    let sub = |p: [f64; 2], q: [f64; 2]| [p[0] - q[0], p[1] - q[1]];
+    let (across, down) = (sub(tr, tl), sub(bl, tl));
+    let side = across[0].hypot(across[1]);
+    if side < 8.0 {
+        return None;
+    }
+    // From the finder's centre outwards there are 1.5 dark modules, one light, one dark: the third change is 3.5 modules away.
+    let step = [across[0] / side * 0.25, across[1] / side * 0.25];
+    let (mut changes, mut dark, mut distance) = (0, true, 0.0);
+    while changes < 3 && distance < side {
+        distance += 0.25;
+        let t = distance / 0.25;
+        let now = crop.sample(tl[0] + step[0] * t, tl[1] + step[1] * t) < white * 0.5;
+        if now != dark {
+            changes += 1;
+            dark = now;
+        }
+    }
+    // Sides are 17 + 4·version modules.
+    let version = ((side / (distance / 3.5) + 7.0 - 17.0) / 4.0).round().clamp(1.0, 40.0);
+    let modules = 17.0 + 4.0 * version;
+    let share = 3.5 / (modules - 7.0);
+    let at = |p: [f64; 2], a: f64, d: f64| [p[0] + share * (a * across[0] + d * down[0]), p[1] + share * (a * across[1] + d * down[1])];
+    let br = [bl[0] + across[0], bl[1] + across[1]];
+    Some((clockwise([at(tl, -1.0, -1.0), at(tr, 1.0, -1.0), at(br, 1.0, 1.0), at(bl, -1.0, 1.0)]), modules))
 }

@@ -50,9 +50,6 @@ impl Ballot {
         }
     }
 
-    pub fn summary(&self) -> Vec<(String, usize)> {
-        self.entries.iter().map(|(t, l)| (t.text.clone(), l.len())).collect()
-    }
     /// Looks so far.
     pub fn tried(&self) -> u32 {
         self.tried

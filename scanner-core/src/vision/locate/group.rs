@@ -156,7 +156,7 @@ pub fn matrix_groups(grid: &CellGrid) -> Vec<(f32, MatrixCandidate)> {
             // Squarish, dense and strong first.
             let squarish = (w.min(h) / w.max(h)) as f32;
             let score = squarish * energy / members.len() as f32 * filled as f32 * (members.len() as f32).sqrt();
-            Some((score, MatrixCandidate { min, max, angle: 0.0, level: 0 }))
+            Some((score, MatrixCandidate { min, max, level: 0 }))
         })
         .collect()
 }

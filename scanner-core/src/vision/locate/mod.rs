@@ -29,7 +29,7 @@ pub struct LocateOptions {
 
 impl Default for LocateOptions {
     fn default() -> Self {
-        Self { max_linear: 160, max_matrix: 48, levels: 4 }
+        Self { max_linear: 160, max_matrix: 32, levels: 4 }
     }
 }
 
@@ -125,10 +125,18 @@ pub struct MatrixCandidate {
     pub min: [f64; 2],
     /// Largest x and y, px.
     pub max: [f64; 2],
-    /// Direction of one of its edges, radians in [0, π/2).
-    pub angle: f64,
     /// Which level of the pyramid saw it.
     pub level: usize,
+}
+
+impl MatrixCandidate {
+    /// Common area ÷ joint area.
+    fn overlap(&self, other: &Self) -> f64 {
+        let side = |k: usize| (self.max[k].min(other.max[k]) - self.min[k].max(other.min[k])).max(0.0);
+        let area = |m: &Self| (m.max[0] - m.min[0]) * (m.max[1] - m.min[1]);
+        let common = side(0) * side(1);
+        common / (area(self) + area(other) - common).max(1e-9)
+    }
 }
 
 /// All candidates of a picture, most promising first.
@@ -169,8 +177,14 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
     let area = |c: &LinearCandidate| c.place.length() * c.place.height() * 4f64.powi(c.level as i32);
     linear.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.place.centre[0].total_cmp(&b.place.centre[0])));
     matrix.sort_by(|(sa, a), (sb, b)| sb.total_cmp(sa).then(a.min[0].total_cmp(&b.min[0])).then(a.min[1].total_cmp(&b.min[1])));
-    matrix.truncate(options.max_matrix);
-    Candidates { linear, matrix: matrix.into_iter().map(|(_, m)| m).collect() }
+    // The same place on several levels counts once.
+    let mut places: Vec<MatrixCandidate> = Vec::new();
+    for (_, m) in matrix {
+        if places.len() < options.max_matrix && !places.iter().any(|p| p.overlap(&m) > 0.6) {
+            places.push(m);
+        }
+    }
+    Candidates { linear, matrix: places }
 }
 
 #[cfg(test)]

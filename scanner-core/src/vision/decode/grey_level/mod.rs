@@ -28,6 +28,11 @@ const FIRST_SIGMA: usize = 1;
 /// How far start and stop may be from where the corners put them, modules.
 const REACH: usize = 6;
 
+/// Least correlation of both ends' patterns together (2 is perfect).
+const ENDS: f32 = 1.2;
+/// Share of the variance that a first reading has to explain before it is worth refining.
+const FIRST_EXPLAINED: f32 = 0.55;
+
 /// When a grey-level text is accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GreyLevelRule {
@@ -140,7 +145,7 @@ impl Strip {
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
         for (value, first, score) in &starts {
             for (last, other) in stops.iter().take(3) {
-                if score + other > 1.0 {
+                if score + other > ENDS {
                     let warp = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, shear: self.shear, ..Warp::default() };
                     pairs.push((score + other, *value, warp));
                 }
@@ -159,7 +164,8 @@ impl Strip {
                 let profile = self.pixels.profile(warp);
                 let templates = &self.templates[FIRST_SIGMA];
                 let light = self.light_of_ends(&profile, templates, *start)?;
-                Some((self.free(&profile, templates, &light, *start).cost, *start, *warp))
+                let left = self.free(&profile, templates, &light, *start).cost;
+                (left < (1.0 - FIRST_EXPLAINED) * profile.variation()).then_some((left, *start, *warp))
             })
             .collect();
         tries.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -132,6 +132,14 @@ impl Profile {
             .sum()
     }
 
+    /// Squared deviation from the mean, pixels counted, quiet zones left out.
+    pub(super) fn variation(&self) -> f32 {
+        let code = QUIET * BINS..self.sum.len() - QUIET * BINS;
+        let (sum, count) = (self.sum[code.clone()].iter().sum::<f32>(), self.count[code.clone()].iter().sum::<f32>());
+        let mean = sum / count.max(1.0);
+        code.filter(|i| self.count[*i] > 0.0).map(|i| (self.sum[i] / self.count[i] - mean).powi(2) * self.count[i]).sum()
+    }
+
     /// Weighted correlation with `template`, laid on from bin `begin`.
     pub(super) fn correlation(&self, template: &[f32], begin: isize) -> f32 {
         let mut s = [0.0f64; 6];

@@ -1,0 +1,44 @@
+//! A located strip, from grey values to an accepted text, where binarised rows gave none.
+
+use super::decode::grey_level::{GreyLevelRule, read_code128};
+use super::locate::LinearBox;
+use super::{Evidence, Plane, Reading};
+use crate::codes::{self, Symbology};
+
+/// Characters between start and stop of a traceability code of 20 digits, its check character counted.
+const CHARACTERS: usize = 11;
+/// Its modules from start to stop.
+const MODULES: f64 = 145.0;
+/// Resolutions at which it is tried, px per module.
+const RANGE: std::ops::Range<f64> = 0.4..6.0;
+/// Length ÷ height of a printed code, foreshortening allowed for.
+const ASPECT: std::ops::Range<f64> = 1.0..14.0;
+
+/// Reads the strip `place` of `pyramid[level]` as a Code 128 of 20 digits.
+pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
+    let full = place.rescaled(level as i32);
+    let px_per_module = full.length() / MODULES;
+    if !RANGE.contains(&px_per_module) || !ASPECT.contains(&(full.length() / full.height().max(1e-6))) {
+        return None;
+    }
+    // Above three pixels per module the next level says as much and costs a quarter.
+    let level = if px_per_module > 3.0 { 1.min(pyramid.len() - 1) } else { 0 };
+    let strip = full.rescaled(-(level as i32));
+    let found = read_code128(&pyramid[level], &strip.corners(strip.ends[0], strip.ends[1]), CHARACTERS)?;
+    if !found.accepted(rule) {
+        return None;
+    }
+    let text = found.text()?.text;
+    let scale = 2f64.powi(level as i32);
+    let corners = found.corners.map(|c| c.map(|x| (x + 0.5) * scale - 0.5));
+    let length = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]);
+    Some(Reading {
+        role: codes::role(&text, Symbology::Code128),
+        text,
+        symbology: Symbology::Code128,
+        px_per_module: length(corners[0], corners[1]).min(length(corners[3], corners[2])) / MODULES,
+        corners,
+        // One look at all pixels at once; its margin is a likelihood ratio, capped to what a full count of looks could say.
+        evidence: Evidence { agreeing: 1, decoded: 1, tried: 1, margin: f64::from(found.margin / rule.margin).min(10.0) },
+    })
+}

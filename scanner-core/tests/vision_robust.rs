@@ -1,0 +1,181 @@
+//! The scanner on what nobody should hand it, on random prints, and on one frame whose result is known to the last code.
+
+mod support;
+
+use std::time::Duration;
+
+use hardware_hal::{Exposure, Frame, FrameMeta, PixelFormat, PixelLayout, Samples, Timestamp};
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, RgbaImage};
+use proptest::prelude::*;
+use scanner_core::codes::{Role, Symbology};
+use scanner_core::vision::{Scanner, UnreadReason};
+use support::{Dice, Pose, Print, Scene, code128, ean13, station};
+
+fn gray(w: u32, h: u32, f: impl Fn(u32, u32) -> u8) -> DynamicImage {
+    DynamicImage::ImageLuma8(GrayImage::from_fn(w, h, |x, y| Luma([f(x, y)])))
+}
+
+#[test]
+fn broken_pictures_give_no_codes_and_no_panic() {
+    let mut dice = Dice::new(7, "noise");
+    let noise: Vec<u8> = (0..300 * 200).map(|_| dice.int(256) as u8).collect();
+    let pictures = [
+        ("0×0", gray(0, 0, |_, _| 0)),
+        ("1×1", gray(1, 1, |_, _| 128)),
+        ("1×N", gray(1, 500, |_, y| (y % 7) as u8 * 30)),
+        ("N×1", gray(500, 1, |x, _| (x % 7) as u8 * 30)),
+        ("2×2", gray(2, 2, |x, y| (x * 255) as u8 ^ (y * 255) as u8)),
+        ("9×9", gray(9, 9, |x, _| (x % 2) as u8 * 255)),
+        ("black", gray(300, 200, |_, _| 0)),
+        ("saturated", gray(300, 200, |_, _| 255)),
+        ("noise", gray(300, 200, |x, y| noise[(y * 300 + x) as usize])),
+        ("stripes of one pixel", gray(300, 200, |x, _| (x % 2) as u8 * 255)),
+        ("stripes of four pixels", gray(300, 200, |x, _| (x / 4 % 2) as u8 * 255)),
+        ("chessboard", gray(300, 200, |x, y| ((x / 3 + y / 3) % 2) as u8 * 255)),
+        ("empty colour", DynamicImage::ImageRgb8(RgbImage::new(0, 5))),
+        ("not a number", DynamicImage::ImageRgb32F(image::Rgb32FImage::from_pixel(64, 64, Rgb([f32::NAN, f32::INFINITY, -1.0])))),
+        ("transparent", DynamicImage::ImageRgba8(RgbaImage::new(64, 64))),
+    ];
+    for (name, picture) in pictures {
+        let result = Scanner::default().scan_image(&picture);
+        assert!(result.readings.is_empty(), "{name}: {:?}", result.readings);
+    }
+}
+
+/// A label with one code in the middle of a picture of its own.
+fn label(modules: &[bool], text: &str, height: f64, pose: Pose, size: (usize, usize)) -> Scene {
+    let mut print = Print::new(modules.len() + 40, height as usize + 24, 82);
+    print.linear(20.0, 12.0, height, modules, text, true, 10, 80);
+    let mut scene = Scene::new(size.0, size.1, 0.3);
+    scene.lay(&print, &pose);
+    scene
+}
+
+fn flat(centre: [f64; 2], px_per_module: f64, yaw: f64) -> Pose {
+    Pose { centre, px_per_module, yaw, tilt: 0.0, tilt_axis: 0.0, distance: f64::INFINITY }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_digits_at_any_angle_are_read_exactly(digits in "8[0-9]{19}", yaw in 0.0..std::f64::consts::TAU, dx in -0.5..0.5f64, dy in -0.5..0.5f64, seed in 0u64..1000) {
+        let scene = label(&code128(&digits), &digits, 36.0, flat([320.0 + dx, 320.0 + dy], 3.0, yaw), (640, 640));
+        let picture = DynamicImage::ImageLuma8(scene.photograph(&mut Dice::new(seed, "noise"), 0.6, 0.015));
+        let result = Scanner::default().scan_image(&picture);
+        prop_assert_eq!(result.readings.len(), 1, "{:?}", result);
+        let (r, truth) = (&result.readings[0], &scene.truths[0]);
+        prop_assert_eq!((r.text.as_str(), r.symbology, r.role), (digits.as_str(), Symbology::Code128, Role::Trace));
+        for (found, real) in r.corners.iter().zip(&truth.corners) {
+            prop_assert!((found[0] - real[0]).hypot(found[1] - real[1]) < 1.0, "corner {:?} for {:?}", found, real);
+        }
+        prop_assert!((r.px_per_module / 3.0 - 1.0).abs() < 0.005, "{}", r.px_per_module);
+    }
+}
+
+#[test]
+fn a_retail_code_is_retail_in_either_direction() {
+    for yaw in [0.4f64, 0.4 + std::f64::consts::PI] {
+        let text = "6901234567892";
+        let scene = label(&ean13(text), text, 50.0, flat([200.0, 200.0], 2.2, yaw), (400, 400));
+        let picture = DynamicImage::ImageLuma8(scene.photograph(&mut Dice::new(3, "noise"), 0.6, 0.015));
+        let result = Scanner::default().scan_image(&picture);
+        let found: Vec<_> = result.readings.iter().map(|r| (r.text.as_str(), r.symbology, r.role)).collect();
+        assert_eq!(found, [(text, Symbology::Ean13, Role::Retail)]);
+        assert!((result.readings[0].px_per_module / 2.2 - 1.0).abs() < 0.005);
+        // Start-top first, as the human-readable text reads.
+        let c = result.readings[0].corners;
+        assert!(((c[1][1] - c[0][1]).atan2(c[1][0] - c[0][0]) - yaw).rem_euclid(std::f64::consts::TAU).min(0.02) <= 0.02);
+        assert!((c[0][0] - scene.truths[0].corners[0][0]).hypot(c[0][1] - scene.truths[0].corners[0][1]) < 1.0);
+    }
+}
+
+/// A check character of value 102 looks like an FNC1 to a reader; it is none.
+#[test]
+fn a_check_character_that_looks_like_fnc1_leaves_no_trace() {
+    let text = (0..).map(|i| format!("8{i:019}")).find(|t| check(t) == 102).unwrap();
+    let scene = label(&code128(&text), &text, 36.0, flat([260.0, 260.0], 2.5, 0.3), (520, 520));
+    let picture = DynamicImage::ImageLuma8(scene.photograph(&mut Dice::new(3, "noise"), 0.5, 0.01));
+    let result = Scanner::default().scan_image(&picture);
+    assert_eq!(result.readings.iter().map(|r| r.text.as_str()).collect::<Vec<_>>(), [text]);
+}
+
+fn check(digits: &str) -> usize {
+    let pairs = (0..digits.len() / 2).map(|i| digits[2 * i..2 * i + 2].parse::<usize>().unwrap());
+    (105 + pairs.enumerate().map(|(i, v)| (i + 1) * v).sum::<usize>()) % 103
+}
+
+#[test]
+fn a_code_cut_by_the_frame_is_reported_as_such() {
+    let text = "81234567890123456789";
+    let scene = label(&code128(text), text, 40.0, flat([420.0, 200.0], 2.5, 0.05), (500, 400));
+    let picture = DynamicImage::ImageLuma8(scene.photograph(&mut Dice::new(5, "noise"), 0.5, 0.01));
+    let result = Scanner::default().scan_image(&picture);
+    assert!(result.readings.is_empty(), "{:?}", result.readings);
+    assert_eq!(result.unread.iter().map(|u| u.reason).collect::<Vec<_>>(), [UnreadReason::CutByFrame]);
+}
+
+#[test]
+fn every_sample_format_gives_the_same_texts() {
+    let text = "81234567890123456789";
+    let scene = label(&code128(text), text, 40.0, flat([260.0, 260.0], 2.6, 0.7), (520, 520));
+    let picture = scene.photograph(&mut Dice::new(5, "noise"), 0.5, 0.01);
+    let (w, h) = picture.dimensions();
+    for (layout, bits) in
+        [(PixelLayout::Mono, 8u8), (PixelLayout::Mono, 12), (PixelLayout::Mono, 16), (PixelLayout::BayerGrbg, 8), (PixelLayout::Rgb, 8), (PixelLayout::Rgb, 10)]
+    {
+        let repeat = layout.samples();
+        let full = f64::from((1u32 << bits) - 1) / 255.0;
+        let values = picture.as_raw().iter().flat_map(|&v| std::iter::repeat_n(v, repeat));
+        let samples = if bits == 8 { Samples::U8(values.collect()) } else { Samples::U16(values.map(|v| (f64::from(v) * full) as u16).collect()) };
+        let meta = FrameMeta {
+            camera: "test".into(),
+            sequence: 0,
+            width: w,
+            height: h,
+            format: PixelFormat { layout, bits },
+            timestamp: Timestamp::default(),
+            exposure: Exposure { start: Timestamp::default(), duration: Duration::ZERO },
+            calibration: None,
+            turntable_angle_rad: None,
+            light_pattern: None,
+            complete: true,
+        };
+        let result = Scanner::default().scan(&Frame::new(meta, samples).unwrap());
+        assert_eq!(result.readings.iter().map(|r| r.text.as_str()).collect::<Vec<_>>(), [text], "{layout:?} {bits} bit");
+    }
+}
+
+/// A frame of six cartons at 1.6 to 2.6 px per module: every code is read, nothing else is, twice the same.
+#[test]
+fn six_cartons_are_read_exactly() {
+    let scene = station(11, 1800, 1200, (3, 2), (1.6, 2.6), 0.5);
+    let picture = DynamicImage::ImageLuma8(scene.photograph(&mut Dice::new(11, "noise"), 0.6, 0.015));
+    let result = Scanner::default().scan_image(&picture);
+    let mut wanted: Vec<(&str, Role)> = scene.truths.iter().map(|t| (t.text.as_str(), if t.trace { Role::Trace } else { Role::Retail })).collect();
+    wanted.sort_by_key(|(t, _)| *t);
+    let found: Vec<(&str, Role)> = result.readings.iter().map(|r| (r.text.as_str(), r.role)).collect();
+    assert_eq!(found, wanted);
+    let again = Scanner::default().scan_image(&picture);
+    assert_eq!((again.readings, again.unread), (result.readings, result.unread));
+}
+
+/// Texture may not make the work explode: the number of candidates is bounded whatever the picture.
+#[test]
+fn candidates_are_bounded_on_texture() {
+    let mut dice = Dice::new(2, "texture");
+    let phase: Vec<f64> = (0..400).map(|_| dice.real(0.0, 6.0)).collect();
+    let picture = gray(1600, 1200, |x, y| {
+        // Patches of bars of all directions and widths.
+        let i = (x / 80 + y / 60 * 20) as usize % 400;
+        let (s, c) = phase[i].sin_cos();
+        let u = f64::from(x) * c + f64::from(y) * s;
+        if (u / (1.5 + phase[i] / 2.0)).sin() > phase[(i * 7) % 400].sin() * 0.5 { 220 } else { 30 }
+    });
+    let plane = scanner_core::vision::Plane::from_image(&picture);
+    let light = scanner_core::vision::Illumination::estimate(&plane);
+    let options = scanner_core::vision::LocateOptions { max_linear: 50, max_matrix: 10, levels: 4 };
+    let candidates = scanner_core::vision::locate::locate(&plane.pyramid(4, 32), &light, &options);
+    assert!(candidates.linear.len() <= 200 && candidates.matrix.len() <= 10, "{} {}", candidates.linear.len(), candidates.matrix.len());
+    assert!(Scanner::default().scan_image(&picture).readings.is_empty());
+}
