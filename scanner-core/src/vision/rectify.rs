@@ -192,33 +192,41 @@ impl Strip {
             share = (share * 2.0).min(1.0);
             reach = [2, 2];
         }
-        let mut step = 0.7 / height;
-        for _ in 0..2 {
-            step /= 2.0;
-            let mut best = self.sharpness(self.place.lean, self.place.spread, 1.0);
-            let (lean, spread) = (self.place.lean, self.place.spread);
-            for (dl, ds) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)] {
-                let (l, s) = (lean + dl * step, spread + ds * step / half);
-                let sharpness = self.sharpness(l, s, 1.0);
-                if sharpness > best {
-                    best = sharpness;
-                    (self.place.lean, self.place.spread) = (l, s);
+        let mut step = 0.35 / height;
+        let mut best = self.sharpness(self.place.lean, self.place.spread, 1.0);
+        for _ in 0..3 {
+            // A few steps of each size; then the next smaller.
+            for _ in 0..4 {
+                let (lean, spread) = (self.place.lean, self.place.spread);
+                for (dl, ds) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)] {
+                    let (l, s) = (lean + dl * step, spread + ds * step / half);
+                    let sharpness = self.sharpness(l, s, 1.0);
+                    if sharpness > best {
+                        best = sharpness;
+                        (self.place.lean, self.place.spread) = (l, s);
+                    }
+                }
+                if (lean, spread) == (self.place.lean, self.place.spread) {
+                    break;
                 }
             }
+            step /= 2.0;
         }
     }
 
-    /// How alike pixels are that fall together: minus the variance within bins of half a pixel, per degree of freedom. Contrast between bins would
+    /// How alike pixels are that fall together: minus the variance within bins of a part of a pixel, per degree of freedom. Contrast between bins would
     /// be fooled where a direction runs along the pixel grid and leaves bins with few pixels; this is not. Of the strip's height only the middle
     /// `share` counts.
     fn sharpness(&self, lean: f64, spread: f64, share: f64) -> f64 {
         let reach = (share / 2.0) as f32 + 1e-3;
-        let bins = ((self.to - self.from) * 2.0).ceil().max(1.0) as usize + 1;
-        let mut sums = vec![[0f32; 3]; bins];
-        let (lean, spread, from) = (lean as f32, spread as f32, self.from as f32);
         let band = self.pixels.partition_point(|p| p.off.abs() <= reach);
+        // Finer bins tell small errors apart, if there are pixels enough to fill them.
+        let per_px = if band as f64 > 24.0 * (self.to - self.from) { 4.0 } else { 2.0 };
+        let bins = ((self.to - self.from) * per_px).ceil().max(1.0) as usize + 1;
+        let mut sums = vec![[0f32; 3]; bins];
+        let (lean, spread, from, per_px) = (lean as f32, spread as f32, self.from as f32, per_px as f32);
         for p in &self.pixels[..band] {
-            let at = (p.a + (lean + spread * p.a) * p.b - from) * 2.0;
+            let at = (p.a + (lean + spread * p.a) * p.b - from) * per_px;
             if at >= 0.0
                 && let Some([n, sum, squares]) = sums.get_mut(at as usize)
             {
