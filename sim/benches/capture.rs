@@ -82,7 +82,8 @@ fn main() {
     };
     let (our_time, their_time) = (median(&mut a), median(&mut b));
 
-    let mut criterion = Criterion::default().sample_size(10).measurement_time(Duration::from_secs(4)).warm_up_time(Duration::from_millis(1));
+    let mut criterion =
+        Criterion::default().sample_size(10).measurement_time(Duration::from_secs(4)).warm_up_time(Duration::from_millis(1));
     criterion.bench_function("capture 4096x3000, own pass with sensor", |bencher| {
         bencher.iter_custom(|n| (0..n).map(|_| ours()).sum());
     });
@@ -132,8 +133,7 @@ impl Standard {
         for flat in &scene.surfaces {
             let surface = flat.in_rig(0.3);
             let corners: Vec<[f32; 3]> = surface.outline.iter().map(|uv| surface.point(*uv).as_vec3().to_array()).collect();
-            let uvs: Vec<[f32; 2]> =
-                surface.outline.iter().map(|uv| [0, 1].map(|i| (uv[i] / surface.extent[i]) as f32)).collect();
+            let uvs: Vec<[f32; 2]> = surface.outline.iter().map(|uv| [0, 1].map(|i| (uv[i] / surface.extent[i]) as f32)).collect();
             let count = corners.len() as u32;
             let normals = vec![surface.normal().as_vec3().to_array(); corners.len()];
             // Clockwise as seen from outside; Bevy's front faces are counter-clockwise.

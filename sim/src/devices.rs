@@ -162,11 +162,7 @@ impl Camera for VirtualCamera {
             let stage = self.stage.lock();
             let intensity = stage.lit.as_ref().map_or(0.0, |l| l.intensity);
             let place = [stage.angle_rad.to_bits(), stage.pattern.map_or(0, |p| p as u64 + 1), intensity.to_bits()];
-            let shot = Shot {
-                calibration: self.spec.calibration,
-                angle_rad: stage.angle_rad,
-                lamp_shares: stage.lamp_shares.clone(),
-            };
+            let shot = Shot { calibration: self.spec.calibration, angle_rad: stage.angle_rad, lamp_shares: stage.lamp_shares.clone() };
             (shot, place, stage.homed.then_some(stage.angle_rad), stage.lit.as_ref().map(|l| l.pattern.clone()))
         };
         let repeat = self.repeats.entry(place).or_default();
@@ -313,11 +309,7 @@ impl VirtualTurntable {
 
 /// Time to go `way` from rest to rest at `acceleration` with no more than `speed`: a trapezoid of speed over time, a triangle for short ways.
 fn trapezoid_time(way: f64, speed: f64, acceleration: f64) -> Duration {
-    let seconds = if way < speed * speed / acceleration {
-        2.0 * (way / acceleration).sqrt()
-    } else {
-        way / speed + speed / acceleration
-    };
+    let seconds = if way < speed * speed / acceleration { 2.0 * (way / acceleration).sqrt() } else { way / speed + speed / acceleration };
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
@@ -360,17 +352,16 @@ pub(crate) fn check_camera(spec: &CameraSpec) -> std::result::Result<(), SimErro
         return refuse(format!("the pixel format {:?}; monochrome of 8 to 16 bits can be simulated", spec.format));
     }
     let s = &spec.sensor;
-    let positive = [
-        ("nominal exposure", spec.nominal_exposure_s),
-        ("electrons at white", s.electrons_at_white),
-        ("full well", s.full_well),
-    ];
+    let positive =
+        [("nominal exposure", spec.nominal_exposure_s), ("electrons at white", s.electrons_at_white), ("full well", s.full_well)];
     for (what, value) in positive {
         if !value.is_finite() || value <= 0.0 {
             return refuse(format!("{what} is {value}; a positive number is needed"));
         }
     }
-    for (what, value, most) in [("blur", s.blur_sigma_px, 50.0), ("dark noise", s.dark_noise, s.full_well), ("black level", s.black_level, 0.99)] {
+    for (what, value, most) in
+        [("blur", s.blur_sigma_px, 50.0), ("dark noise", s.dark_noise, s.full_well), ("black level", s.black_level, 0.99)]
+    {
         if !(0.0..=most).contains(&value) {
             return refuse(format!("{what} is {value}; 0 to {most} is possible"));
         }

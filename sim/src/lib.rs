@@ -1,15 +1,15 @@
 //! The twin of a scanning station.
 
+pub mod artwork;
+pub mod devices;
+pub mod error;
+pub mod geometry;
+pub mod load;
+pub mod physics;
+pub mod random;
+pub mod render;
+pub mod sensor;
 pub mod shading;
 pub mod spec;
 pub mod truth;
-pub mod random;
-pub mod artwork;
-pub mod error;
-pub mod render;
-pub mod sensor;
-pub mod geometry;
-pub mod physics;
-pub mod load;
-pub mod devices;
 pub mod twin;

@@ -68,7 +68,15 @@ impl Readout<'_> {
         }
     }
 
-    fn bands<T: Send>(&self, radiance: &[f32], width: usize, kernel: &[f32], noise: &Noise, out: &mut [T], store: impl Fn(f32) -> T + Sync) {
+    fn bands<T: Send>(
+        &self,
+        radiance: &[f32],
+        width: usize,
+        kernel: &[f32],
+        noise: &Noise,
+        out: &mut [T],
+        store: impl Fn(f32) -> T + Sync,
+    ) {
         if width == 0 {
             return;
         }
@@ -284,9 +292,8 @@ mod tests {
         let values = greys(&Readout { format, ..readout(&sensor, 12) }.expose(&picture, w, &[0; 32]));
         let sum: f64 = values.iter().sum();
         assert!((sum / 65535.0 - 1.0).abs() < 2e-3, "{sum}");
-        let variance = |axis: fn(usize, usize) -> f64| {
-            values.iter().enumerate().map(|(i, v)| v * axis(i % 41, i / 41).powi(2)).sum::<f64>() / sum
-        };
+        let variance =
+            |axis: fn(usize, usize) -> f64| values.iter().enumerate().map(|(i, v)| v * axis(i % 41, i / 41).powi(2)).sum::<f64>() / sum;
         assert!((variance(|x, _| x as f64 - 20.0) - 1.44).abs() < 0.02);
         assert!((variance(|_, y| y as f64 - 16.0) - 1.44).abs() < 0.02);
     }

@@ -155,7 +155,10 @@ fn check(spec: &TwinSpec) -> Result<(), SimError> {
     for lamp in &spec.lamps {
         let aim = (lamp.target - lamp.position).length();
         if !(aim.is_finite() && aim > 0.0 && lamp.intensity >= 0.0 && lamp.beam_half_angle > 0.0) {
-            return refuse(format!("lamp `{}`: position, target, intensity and beam must be proper numbers, apart from each other", lamp.name));
+            return refuse(format!(
+                "lamp `{}`: position, target, intensity and beam must be proper numbers, apart from each other",
+                lamp.name
+            ));
         }
     }
     for PatternSpec { name, lamps } in &spec.patterns {

@@ -203,9 +203,7 @@ impl CaptureApp {
         let slice = delivered.buffer.slice(..);
         let result = Arc::clone(&mapped);
         device.map_buffer(&slice, MapMode::Read, move |r| *result.lock().unwrap_or_else(|p| p.into_inner()) = Some(r));
-        device
-            .poll(PollType::wait_indefinitely())
-            .map_err(|e| SimError::Environment(format!("waiting for the graphics device: {e}")))?;
+        device.poll(PollType::wait_indefinitely()).map_err(|e| SimError::Environment(format!("waiting for the graphics device: {e}")))?;
         match mapped.lock().unwrap_or_else(|p| p.into_inner()).take() {
             Some(Ok(())) => {}
             Some(Err(e)) => return Err(SimError::Environment(format!("reading a frame back: {e}"))),

@@ -145,11 +145,8 @@ fn buffer_entry(binding: u32, ty: BufferBindingType, dynamic: bool, stages: Shad
 }
 
 fn texture_entry(binding: u32, dimension: TextureViewDimension) -> BindGroupLayoutEntry {
-    let ty = BindingType::Texture {
-        sample_type: TextureSampleType::Float { filterable: true },
-        view_dimension: dimension,
-        multisampled: false,
-    };
+    let ty =
+        BindingType::Texture { sample_type: TextureSampleType::Float { filterable: true }, view_dimension: dimension, multisampled: false };
     BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, ty, count: None }
 }
 
@@ -177,10 +174,7 @@ fn view_layout() -> BindGroupLayoutDescriptor {
 fn surface_layout() -> BindGroupLayoutDescriptor {
     BindGroupLayoutDescriptor::new(
         "capture surface",
-        &[
-            buffer_entry(0, BufferBindingType::Uniform, true, ShaderStages::VERTEX_FRAGMENT),
-            texture_entry(1, TextureViewDimension::D2),
-        ],
+        &[buffer_entry(0, BufferBindingType::Uniform, true, ShaderStages::VERTEX_FRAGMENT), texture_entry(1, TextureViewDimension::D2)],
     )
 }
 
@@ -303,8 +297,7 @@ impl CapturePass {
             ],
         );
         let nothing = PrintImage::blank();
-        let prints: Vec<TextureView> =
-            data.prints.iter().chain([&nothing]).map(|image| print_view(device, queue, image)).collect();
+        let prints: Vec<TextureView> = data.prints.iter().chain([&nothing]).map(|image| print_view(device, queue, image)).collect();
         let layout = cache.get_bind_group_layout(&surface_layout());
         let group = |print: &Option<usize>| {
             let part = BufferBinding { buffer: &surfaces, offset: 0, size: BufferSize::new(SURFACE_STRIDE as u64) };
@@ -415,7 +408,10 @@ pub fn take_shot(
                 view: &target.colour_view,
                 depth_slice: None,
                 resolve_target: None,
-                ops: Operations { load: LoadOp::Clear(bevy::color::LinearRgba::rgb(BACKGROUND, BACKGROUND, BACKGROUND).into()), store: StoreOp::Store },
+                ops: Operations {
+                    load: LoadOp::Clear(bevy::color::LinearRgba::rgb(BACKGROUND, BACKGROUND, BACKGROUND).into()),
+                    store: StoreOp::Store,
+                },
             })],
             depth_stencil_attachment: Some(RenderPassDepthStencilAttachment {
                 view: &target.depth_view,

@@ -241,14 +241,8 @@ mod tests {
 
     #[test]
     fn every_surface_faces_outward() {
-        let mut scene = Scene {
-            surfaces: Vec::new(),
-            occluders: Vec::new(),
-            prints: Vec::new(),
-            lamps: Vec::new(),
-            ambient: 0.0,
-            plate_radius: 0.3,
-        };
+        let mut scene =
+            Scene { surfaces: Vec::new(), occluders: Vec::new(), prints: Vec::new(), lamps: Vec::new(), ambient: 0.0, plate_radius: 0.3 };
         scene.add_plate(&PlateSpec { radius: 0.3, rim_height: 0.02, friction: 0.5, albedo: 0.5 });
         let middle = |s: &Surface| s.outline.iter().map(|p| s.point(*p)).sum::<DVec3>() / s.outline.len() as f64;
         for (i, segment) in scene.surfaces[..3 * RIM_SEGMENTS].chunks(3).enumerate() {

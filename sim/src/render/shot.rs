@@ -139,10 +139,22 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
         // behind them, and only their few pixels pay for their pipelines.
         for (symbol, kind, corners) in print.iter().flat_map(|p| &p.symbols) {
             let quad = grown_by_a_pixel(&surface, calibration, corners);
-            prepared.add(Draw { surface: surface.index, kind: *kind, glossy, symbol: *symbol, vertices: 0..0 }, &surface, calibration, &quad, LIFT);
+            prepared.add(
+                Draw { surface: surface.index, kind: *kind, glossy, symbol: *symbol, vertices: 0..0 },
+                &surface,
+                calibration,
+                &quad,
+                LIFT,
+            );
         }
         let kind = if print.is_some() { Kind::Printed } else { Kind::Plain };
-        prepared.add(Draw { surface: surface.index, kind, glossy, symbol: 0, vertices: 0..0 }, &surface, calibration, &surface.outline, 0.0);
+        prepared.add(
+            Draw { surface: surface.index, kind, glossy, symbol: 0, vertices: 0..0 },
+            &surface,
+            calibration,
+            &surface.outline,
+            0.0,
+        );
     }
     prepared
 }
@@ -152,8 +164,7 @@ impl Prepared {
     fn add(&mut self, draw: Draw, surface: &Surface, calibration: &Calibration, outline: &[[f64; 2]], lift: f64) {
         let rows = u32::from_le_bytes([self.view[20], self.view[21], self.view[22], self.view[23]]);
         let start = (self.vertices.len() / 16) as u32;
-        let clip: Vec<[f32; 4]> =
-            outline.iter().map(|uv| clip_position(calibration, rows, surface.point(*uv), 1.0 - lift)).collect();
+        let clip: Vec<[f32; 4]> = outline.iter().map(|uv| clip_position(calibration, rows, surface.point(*uv), 1.0 - lift)).collect();
         for i in 1..clip.len() - 1 {
             for corner in [clip[0], clip[i], clip[i + 1]] {
                 self.vertices.extend(corner.iter().flat_map(|x| x.to_le_bytes()));
@@ -214,7 +225,14 @@ fn push_vector(bytes: &mut Vec<u8>, v: DVec3, w: f64) {
     bytes.extend([v.x, v.y, v.z, w].iter().flat_map(|x| (*x as f32).to_le_bytes()));
 }
 
-fn surface_bytes(surface: &Surface, calibration: &Calibration, atlas: &Atlas, glare: &[u32], print: Option<&PrintLayout>, out: &mut Vec<u8>) {
+fn surface_bytes(
+    surface: &Surface,
+    calibration: &Calibration,
+    atlas: &Atlas,
+    glare: &[u32],
+    print: Option<&PrintLayout>,
+    out: &mut Vec<u8>,
+) {
     let start = out.len();
     let (homography, origin_px) = uv_from_pixel(surface, calibration);
     let rows = homography.transpose();
@@ -250,8 +268,7 @@ fn uv_from_pixel(surface: &Surface, calibration: &Calibration) -> (DMat3, DVec2)
         DVec3::new(i.principal_px[0], i.principal_px[1], 1.0),
     );
     let pose = &calibration.camera_from_rig;
-    let plane =
-        DMat3::from_cols(pose.rotation * surface.right, pose.rotation * surface.down, pose.transform_point(surface.origin));
+    let plane = DMat3::from_cols(pose.rotation * surface.right, pose.rotation * surface.down, pose.transform_point(surface.origin));
     let middle = surface.point([surface.extent[0] / 2.0, surface.extent[1] / 2.0]);
     let middle_px = calibration.project(middle).unwrap_or(DVec2::new(i.principal_px[0], i.principal_px[1]));
     // Counting pixels from the surface's own middle keeps 32-bit floats exact there; far outside the picture nothing is drawn anyway.

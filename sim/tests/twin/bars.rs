@@ -53,23 +53,61 @@ fn on_symbol(calibration: &Calibration, angle: f64, symbol: &PlacedSymbol, x: f6
     [symbol.along, symbol.down].map(|axis| face[0] * axis[0] + face[1] * axis[1])
 }
 
-/// Mean darkness of a pixel: 48 × 48 points.
+/// Mean darkness of a pixel.
 fn darkness(calibration: &Calibration, angle: f64, symbol: &PlacedSymbol, x: f64, y: f64) -> f64 {
-    const N: usize = 48;
-    let mut dark = 0usize;
-    for k in 0..N * N {
-        let offset = |i: usize| (i as f64 + 0.5) / N as f64 - 0.5;
-        let [s, t] = on_symbol(calibration, angle, symbol, x + offset(k % N), y + offset(k / N));
-        if s < 0.0 || t < 0.0 || s >= symbol.width || t >= symbol.height {
-            continue;
-        }
-        let (column, row) = ((s / symbol.x_dimension) as usize, (t / symbol.x_dimension) as usize);
-        dark += usize::from(match &symbol.pattern {
-            SymbolPattern::Linear { modules } => modules[column.min(modules.len() - 1)],
-            SymbolPattern::Matrix { size, dark } => dark[row.min(size - 1) * size + column.min(size - 1)],
-        });
+    let at = |i: f64, j: f64| on_symbol(calibration, angle, symbol, x + i, y + j);
+    match &symbol.pattern {
+        SymbolPattern::Linear { modules } => bars_darkness(symbol, modules, at),
+        SymbolPattern::Matrix { size, dark } => matrix_darkness(symbol, *size, dark, at),
     }
-    dark as f64 / (N * N) as f64
+}
+
+/// Cut into 64 slices along the pixel axis that runs more along the code; each slice is a line, along which bars are added up exactly.
+fn bars_darkness(symbol: &PlacedSymbol, modules: &[bool], at: impl Fn(f64, f64) -> [f64; 2]) -> f64 {
+    const SLICES: usize = 64;
+    let mut dark_before = vec![0.0];
+    for dark in modules {
+        dark_before.push(dark_before[dark_before.len() - 1] + f64::from(u8::from(*dark)) * symbol.x_dimension);
+    }
+    // Dark length from the start to s.
+    let dark_until = |s: f64| {
+        let place = (s / symbol.x_dimension).clamp(0.0, modules.len() as f64);
+        let module = (place as usize).min(modules.len() - 1);
+        dark_before[module] + (place - module as f64) * f64::from(u8::from(modules[module])) * symbol.x_dimension
+    };
+    let along_x = (at(0.5, 0.0)[0] - at(-0.5, 0.0)[0]).abs() >= (at(0.0, 0.5)[0] - at(0.0, -0.5)[0]).abs();
+    let mut sum = 0.0;
+    for slice in 0..SLICES {
+        let offset = (slice as f64 + 0.5) / SLICES as f64 - 0.5;
+        let (start, end) = if along_x { (at(-0.5, offset), at(0.5, offset)) } else { (at(offset, -0.5), at(offset, 0.5)) };
+        // The part of the line that lies within the bars' height.
+        let crossing = |edge: f64| (edge - start[1]) / (end[1] - start[1]);
+        let (top, bottom) = (crossing(0.0), crossing(symbol.height));
+        let inside = (0.0..=symbol.height).contains(&start[1]);
+        let (from, to) = if top.is_finite() && bottom.is_finite() {
+            (top.min(bottom).clamp(0.0, 1.0), top.max(bottom).clamp(0.0, 1.0))
+        } else if inside {
+            (0.0, 1.0)
+        } else {
+            (0.0, 0.0)
+        };
+        let s = |part: f64| start[0] + (end[0] - start[0]) * part;
+        sum += (dark_until(s(to)) - dark_until(s(from))) / (end[0] - start[0]);
+    }
+    sum / SLICES as f64
+}
+
+/// 48 × 48 points.
+fn matrix_darkness(symbol: &PlacedSymbol, size: usize, dark: &[bool], at: impl Fn(f64, f64) -> [f64; 2]) -> f64 {
+    const N: usize = 48;
+    let offset = |i: usize| (i as f64 + 0.5) / N as f64 - 0.5;
+    let is_dark = |k: usize| {
+        let [s, t] = at(offset(k % N), offset(k / N));
+        let inside = s >= 0.0 && t >= 0.0 && s < symbol.width && t < symbol.height;
+        let (column, row) = ((s / symbol.x_dimension) as usize, (t / symbol.x_dimension) as usize);
+        inside && dark[row.min(size - 1) * size + column.min(size - 1)]
+    };
+    (0..N * N).filter(|k| is_dark(*k)).count() as f64 / (N * N) as f64
 }
 
 /// Differences of rendered and exact darkness, as shares of the contrast.
@@ -98,7 +136,8 @@ fn difference(renderer: &Renderer, calibration: Calibration, angle: f64, symbol:
         }
         let wanted = darkness(&calibration, angle, symbol, x, y);
         let found = (symbol.paper - f64::from(picture.pixels[index])) / (symbol.paper - symbol.ink);
-        let corners = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)].map(|(i, j)| on_symbol(&calibration, angle, symbol, x + i, y + j)[1]);
+        let corners =
+            [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)].map(|(i, j)| on_symbol(&calibration, angle, symbol, x + i, y + j)[1]);
         let crosses = |edge: f64| corners.iter().any(|t| *t < edge) && corners.iter().any(|t| *t > edge);
         let worst = if crosses(0.0) || crosses(symbol.height) { &mut difference.ends } else { &mut difference.along };
         *worst = worst.max((found - wanted).abs());

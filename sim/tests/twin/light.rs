@@ -1,6 +1,6 @@
 //! Rendered pixels against the reference shading.
 
-use hardware_hal::glam::{DVec3, DQuat};
+use hardware_hal::glam::{DQuat, DVec3};
 use hardware_hal::{Calibration, rig_from_plate};
 use sim::render::scene::Scene;
 use sim::render::{Renderer, Shot};

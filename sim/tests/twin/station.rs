@@ -99,10 +99,7 @@ pub fn station(packages: usize) -> TwinSpec {
             PatternSpec { name: "low".into(), lamps: all([0.0, 1.2, 1.2, 0.0]) },
         ],
         ambient: 0.08,
-        cameras: vec![
-            camera("overhead", overhead(512, 384, 600.0, 1.0)),
-            camera("side", oblique(320, 256, 420.0, [0.75, 0.0, 0.55])),
-        ],
+        cameras: vec![camera("overhead", overhead(512, 384, 600.0, 1.0)), camera("side", oblique(320, 256, 420.0, [0.75, 0.0, 0.55]))],
         packages: (0..packages).map(|i| carton(i, 0.00025)).collect(),
     }
 }
