@@ -28,6 +28,7 @@ demo: build ## twenty packages dropped, photographed, read, reconciled; ends wit
 
 test: build ## the whole fast suite, then the recognition regression over the frozen corpus
 	$(CARGO) test --locked --workspace
+	@mkdir -p $(OUT)
 	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --junit $(OUT)/regress.xml
 
 baseline: build ## heavy (about 20 minutes): recall per band over many seeds of the demo and the closer view
