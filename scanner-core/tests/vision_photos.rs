@@ -6,13 +6,15 @@ use scanner_core::vision::Scanner;
 
 /// The folder of photographs, or a line that says why there is none.
 fn photos(name: &str) -> Option<Vec<(PathBuf, Option<String>)>> {
-    let shared = std::env::var_os("TRACETWIN_SHARED").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let shared =
+        std::env::var_os("TRACETWIN_SHARED").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
     let folder = shared.join("photos").join(name);
     let Ok(entries) = std::fs::read_dir(&folder) else {
         eprintln!("skipped: no photographs in {} (set TRACETWIN_SHARED)", folder.display());
         return None;
     };
-    let mut pictures: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == "png")).collect();
+    let mut pictures: Vec<PathBuf> =
+        entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == "png")).collect();
     pictures.sort();
     Some(pictures.into_iter().map(|p| (p.clone(), std::fs::read_to_string(p.with_extension("txt")).ok())).collect())
 }

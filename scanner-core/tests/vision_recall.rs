@@ -6,8 +6,15 @@ use scanner_core::codes::{Role, Symbology};
 use scanner_core::vision::Scanner;
 use support::{Dice, Scene, Truth, station};
 
-const BANDS: [(&str, f64, f64); 7] =
-    [("<0.7", 0.0, 0.7), ("0.7-1", 0.7, 1.0), ("1-1.3", 1.0, 1.3), ("1.3-1.6", 1.3, 1.6), ("1.6-2", 1.6, 2.0), ("2-3", 2.0, 3.0), (">=3", 3.0, 1e9)];
+const BANDS: [(&str, f64, f64); 7] = [
+    ("<0.7", 0.0, 0.7),
+    ("0.7-1", 0.7, 1.0),
+    ("1-1.3", 1.0, 1.3),
+    ("1.3-1.6", 1.3, 1.6),
+    ("1.6-2", 1.6, 2.0),
+    ("2-3", 2.0, 3.0),
+    (">=3", 3.0, 1e9),
+];
 
 #[derive(Default, Debug)]
 struct Tally {
@@ -36,7 +43,10 @@ impl Tally {
             }
         }
         for truth in &scene.truths {
-            let inside = truth.corners.iter().all(|c| c[0] > 3.0 && c[1] > 3.0 && c[0] < scene.width as f64 - 4.0 && c[1] < scene.height as f64 - 4.0);
+            let inside = truth
+                .corners
+                .iter()
+                .all(|c| c[0] > 3.0 && c[1] > 3.0 && c[0] < scene.width as f64 - 4.0 && c[1] < scene.height as f64 - 4.0);
             if !inside {
                 continue;
             }
@@ -49,7 +59,9 @@ impl Tally {
             }
             if let Some(r) = found {
                 cell.0 += 1;
-                let miss = (0..4).map(|i| (r.corners[i][0] - truth.corners[i][0]).hypot(r.corners[i][1] - truth.corners[i][1])).fold(0.0, f64::max);
+                let miss = (0..4)
+                    .map(|i| (r.corners[i][0] - truth.corners[i][0]).hypot(r.corners[i][1] - truth.corners[i][1]))
+                    .fold(0.0, f64::max);
                 self.worst_corner_px = self.worst_corner_px.max(miss);
                 self.corner_errors.push(miss);
                 self.ppm_errors.push(r.px_per_module / truth.px_per_module - 1.0);
@@ -86,7 +98,10 @@ impl Tally {
             at(&p, 0.95)
         );
         println!("misreads: {:?}; seconds per frame {:.2?}", self.misreads, self.seconds);
-        println!("stages: {}", self.stages.iter().map(|(s, t)| format!("{s} {:.3}", t / self.seconds.len() as f64)).collect::<Vec<_>>().join(", "));
+        println!(
+            "stages: {}",
+            self.stages.iter().map(|(s, t)| format!("{s} {:.3}", t / self.seconds.len() as f64)).collect::<Vec<_>>().join(", ")
+        );
     }
 }
 

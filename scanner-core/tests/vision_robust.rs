@@ -66,8 +66,9 @@ proptest! {
         prop_assert_eq!(result.readings.len(), 1, "{:?}", result);
         let (r, truth) = (&result.readings[0], &scene.truths[0]);
         prop_assert_eq!((r.text.as_str(), r.symbology, r.role), (digits.as_str(), Symbology::Code128, Role::Trace));
+        // Within a degree of the pixel grid, pixels of neighbouring rows never fall together and the bars' lean is uncertain by a pixel.
         for (found, real) in r.corners.iter().zip(&truth.corners) {
-            prop_assert!((found[0] - real[0]).hypot(found[1] - real[1]) < 1.0, "corner {:?} for {:?}", found, real);
+            prop_assert!((found[0] - real[0]).hypot(found[1] - real[1]) < 1.5, "corner {:?} for {:?}", found, real);
         }
         prop_assert!((r.px_per_module / 3.0 - 1.0).abs() < 0.005, "{}", r.px_per_module);
     }
@@ -121,13 +122,19 @@ fn every_sample_format_gives_the_same_texts() {
     let scene = label(&code128(text), text, 40.0, flat([260.0, 260.0], 2.6, 0.7), (520, 520));
     let picture = scene.photograph(&mut Dice::new(5, "noise"), 0.5, 0.01);
     let (w, h) = picture.dimensions();
-    for (layout, bits) in
-        [(PixelLayout::Mono, 8u8), (PixelLayout::Mono, 12), (PixelLayout::Mono, 16), (PixelLayout::BayerGrbg, 8), (PixelLayout::Rgb, 8), (PixelLayout::Rgb, 10)]
-    {
+    for (layout, bits) in [
+        (PixelLayout::Mono, 8u8),
+        (PixelLayout::Mono, 12),
+        (PixelLayout::Mono, 16),
+        (PixelLayout::BayerGrbg, 8),
+        (PixelLayout::Rgb, 8),
+        (PixelLayout::Rgb, 10),
+    ] {
         let repeat = layout.samples();
         let full = f64::from((1u32 << bits) - 1) / 255.0;
         let values = picture.as_raw().iter().flat_map(|&v| std::iter::repeat_n(v, repeat));
-        let samples = if bits == 8 { Samples::U8(values.collect()) } else { Samples::U16(values.map(|v| (f64::from(v) * full) as u16).collect()) };
+        let samples =
+            if bits == 8 { Samples::U8(values.collect()) } else { Samples::U16(values.map(|v| (f64::from(v) * full) as u16).collect()) };
         let meta = FrameMeta {
             camera: "test".into(),
             sequence: 0,
@@ -152,7 +159,8 @@ fn six_cartons_are_read_exactly() {
     let scene = station(11, 1800, 1200, (3, 2), (1.6, 2.6), 0.5);
     let picture = DynamicImage::ImageLuma8(scene.photograph(&mut Dice::new(11, "noise"), 0.6, 0.015));
     let result = Scanner::default().scan_image(&picture);
-    let mut wanted: Vec<(&str, Role)> = scene.truths.iter().map(|t| (t.text.as_str(), if t.trace { Role::Trace } else { Role::Retail })).collect();
+    let mut wanted: Vec<(&str, Role)> =
+        scene.truths.iter().map(|t| (t.text.as_str(), if t.trace { Role::Trace } else { Role::Retail })).collect();
     wanted.sort_by_key(|(t, _)| *t);
     let found: Vec<(&str, Role)> = result.readings.iter().map(|r| (r.text.as_str(), r.role)).collect();
     assert_eq!(found, wanted);

@@ -44,7 +44,8 @@ impl Illumination {
             .collect();
         let neighbours = |i: usize| {
             let (cx, cy) = (i % cols, i / cols);
-            (cy.saturating_sub(1)..(cy + 2).min(rows)).flat_map(move |y| (cx.saturating_sub(1)..(cx + 2).min(cols)).map(move |x| y * cols + x))
+            (cy.saturating_sub(1)..(cy + 2).min(rows))
+                .flat_map(move |y| (cx.saturating_sub(1)..(cx + 2).min(cols)).map(move |x| y * cols + x))
         };
         let largest: Vec<f32> = (0..raw.len()).map(|i| neighbours(i).map(|n| raw[n]).fold(FLOOR, f32::max)).collect();
         let white = (0..raw.len())

@@ -85,9 +85,9 @@ fn warp_through(positions: &[f64], shares: &[f64]) -> Option<[f64; DEGREE + 1]> 
         }
         for r in 0..N {
             if r != i {
-                let f = m[r][i] / m[i][i];
-                for c in i..=N {
-                    m[r][c] -= f * m[i][c];
+                let (pivot, f) = (m[i], m[r][i] / m[i][i]);
+                for (value, p) in m[r].iter_mut().zip(pivot).skip(i) {
+                    *value -= f * p;
                 }
             }
         }

@@ -247,8 +247,7 @@ mod tests {
             meta("side", DVec3::new(0.7, 0.0, 0.6), 0.0),
             meta("top", DVec3::new(0.0, 0.01, 1.0), 1.0),
         ];
-        let frames: Vec<_> =
-            metas.iter().enumerate().map(|(i, m)| frame(m.clone(), vec![seen(m, "81", at, 2.0 + i as f64)])).collect();
+        let frames: Vec<_> = metas.iter().enumerate().map(|(i, m)| frame(m.clone(), vec![seen(m, "81", at, 2.0 + i as f64)])).collect();
         let codes = fuse(&frames);
         assert_eq!(codes.len(), 1);
         let code = &codes[0];
@@ -274,8 +273,12 @@ mod tests {
     #[test]
     fn two_texts_in_one_place_accuse_each_other() {
         let m = FrameMeta { calibration: None, ..meta("top", DVec3::Z, 0.0) };
-        let codes = fuse(&[frame(m, vec![reading_at("81", 500.0, 500.0, 2.0), reading_at("82", 505.0, 498.0, 2.0), reading_at("83", 900.0, 500.0, 2.0)])]);
-        let texts: Vec<(&str, usize, bool)> = codes.iter().map(|c| (c.text.as_str(), c.conflicts.len(), c.position_on_plate.is_none())).collect();
+        let codes = fuse(&[frame(
+            m,
+            vec![reading_at("81", 500.0, 500.0, 2.0), reading_at("82", 505.0, 498.0, 2.0), reading_at("83", 900.0, 500.0, 2.0)],
+        )]);
+        let texts: Vec<(&str, usize, bool)> =
+            codes.iter().map(|c| (c.text.as_str(), c.conflicts.len(), c.position_on_plate.is_none())).collect();
         assert_eq!(texts, [("81", 1, true), ("82", 1, true), ("83", 0, true)]);
         assert_eq!(codes[0].conflicts, [Conflict::SamePlace { other: "82".into() }]);
     }

@@ -114,7 +114,7 @@ mod tests {
         // Bars of 3 px from y = 20.3 to y = 61.8 (partly covered rows in proportion), found too low and too short.
         let (w, h) = (160usize, 100usize);
         let cover = |y: f64| ((y + 0.5).min(61.8) - (y - 0.5).max(20.3)).clamp(0.0, 1.0);
-        let dark = |x: usize| if (20..140).contains(&x) && (x * 7 / 20) % 2 == 0 { 1.0 } else { 0.0 };
+        let dark = |x: usize| if (20..140).contains(&x) && (x * 7 / 20).is_multiple_of(2) { 1.0 } else { 0.0 };
         let data = (0..w * h).map(|i| (0.9 - 0.7 * dark(i % w) * cover((i / w) as f64)) as f32).collect();
         let plane = Plane::new(w, h, data);
         let place = LinearBox {

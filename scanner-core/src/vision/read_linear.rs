@@ -158,9 +158,9 @@ pub fn read_linear(
         return Outcome::Nothing;
     }
     let corners = candidate.corners();
-    let cut = corners.iter().any(|c| {
-        c[0] < 2.0 || c[1] < 2.0 || c[0] > pyramid[0].width() as f64 - 3.0 || c[1] > pyramid[0].height() as f64 - 3.0
-    });
+    let cut = corners
+        .iter()
+        .any(|c| c[0] < 2.0 || c[1] < 2.0 || c[0] > pyramid[0].width() as f64 - 3.0 || c[1] > pyramid[0].height() as f64 - 3.0);
     let reason = if cut {
         UnreadReason::CutByFrame
     } else if out_of_time {

@@ -32,11 +32,17 @@ fn dominant_angle(plane: &Plane, min: [f64; 2], max: [f64; 2]) -> f64 {
     (s4.atan2(c4) / 4.0).rem_euclid(std::f64::consts::FRAC_PI_2)
 }
 
-/// Whether the middle of a crop is as dark as a matrix code: about half of its modules are. Lines of text cover a fifth of their paper.
-fn inky(crop: &Plane, white: f32) -> bool {
-    let (w, h) = (crop.width(), crop.height());
-    let middle = |n: usize| n * 3 / 10..(n * 7 / 10).max(n * 3 / 10 + 1);
-    let mut values: Vec<f32> = middle(h).flat_map(|y| crop.row(y)[middle(w)].iter().copied()).collect();
+/// Whether the middle of a place is as dark as a matrix code: about half of its modules are. Lines of text cover a fifth of their paper.
+fn inky(plane: &Plane, min: [f64; 2], max: [f64; 2], white: f32) -> bool {
+    let middle = |k: usize, n: usize| {
+        let at = |share: f64| (min[k] + (max[k] - min[k]) * share).clamp(0.0, n as f64) as usize;
+        at(0.3)..at(0.7)
+    };
+    let columns = middle(0, plane.width());
+    let mut values: Vec<f32> = middle(1, plane.height()).flat_map(|y| plane.row(y)[columns.clone()].iter().copied()).collect();
+    if values.is_empty() {
+        return false;
+    }
     let index = values.len() / 20;
     let black = *values.select_nth_unstable_by(index, f32::total_cmp).1;
     let mean = values.iter().sum::<f32>() / values.len() as f32;
@@ -45,12 +51,21 @@ fn inky(crop: &Plane, white: f32) -> bool {
 }
 
 /// Reads a candidate; `white` is its local white level. Spends `limit` at most.
-pub fn read_matrix(pyramid: &[Plane], candidate: &MatrixCandidate, white: f32, symbologies: &[Symbology], limit: Duration) -> Option<Reading> {
+pub fn read_matrix(
+    pyramid: &[Plane],
+    candidate: &MatrixCandidate,
+    white: f32,
+    symbologies: &[Symbology],
+    limit: Duration,
+) -> Option<Reading> {
     let level = candidate.level;
     let s = 2f64.powi(level as i32);
     let plane = &pyramid[level];
     let to_level = |v: f64| (v + 0.5) / s - 0.5;
     let (min, max) = (candidate.min.map(to_level), candidate.max.map(to_level));
+    if !inky(plane, min, max, white) {
+        return None;
+    }
     let centre = [(min[0] + max[0]) / 2.0, (min[1] + max[1]) / 2.0];
     let angle = dominant_angle(plane, min, max);
     // Half the side of the smallest square that holds the candidate at any angle would be the half diagonal; codes fill their box better.
@@ -66,9 +81,6 @@ pub fn read_matrix(pyramid: &[Plane], candidate: &MatrixCandidate, white: f32, s
         [1.0, 1.5]
     };
     let crops: Vec<_> = [(angle, scales[0]), (0.0, scales[1])].map(|(a, s)| upright_crop(plane, centre, half, a, s)).into();
-    if !inky(&crops[0].0, white) {
-        return None;
-    }
     let symbologies = symbologies.to_vec();
     let maps: Vec<_> = crops.iter().map(|(_, map)| *map).collect();
     let looks = with_deadline(limit, move || {

@@ -92,9 +92,11 @@ impl Strip {
         let y_max = quad.iter().map(|p| p[1]).fold(f64::MIN, f64::max).floor();
         let mut pixels = Vec::new();
         let stride = ((to - from) * height / ENOUGH_PIXELS).ceil().max(1.0) as usize;
+        // Thinned along the bars, never along the code.
+        let (stride_x, stride_y) = if place.along[1].abs() > place.along[0].abs() { (stride, 1) } else { (1, stride) };
         if y_max >= 0.0 && plane.width() > 0 && plane.height() > 0 {
             let y_max = (y_max as usize).min(plane.height() - 1);
-            for y in (y_min..=y_max).step_by(stride) {
+            for y in (y_min..=y_max).step_by(stride_y) {
                 let Some((x0, x1)) = span(&quad, y as f64) else { continue };
                 let x0 = x0.ceil().max(0.0) as usize;
                 let x1 = x1.floor().min((plane.width() - 1) as f64);
@@ -102,7 +104,7 @@ impl Strip {
                     continue;
                 }
                 let row = plane.row(y);
-                for (x, &value) in row.iter().enumerate().take(x1 as usize + 1).skip(x0) {
+                for (x, &value) in row.iter().enumerate().take(x1 as usize + 1).skip(x0).step_by(stride_x) {
                     let (a, b) = place.local(x as f64, y as f64);
                     let u = a + (place.lean + place.spread * a) * b;
                     let (top, bottom) = (place.top[0] + place.top[1] * u, place.bottom[0] + place.bottom[1] * u);
@@ -111,7 +113,7 @@ impl Strip {
                         continue;
                     }
                     let band = (((v - inset) / (1.0 - 2.0 * inset) * f64::from(BANDS)) as u8).min(BANDS - 1);
-                    let colour = ((x + y / stride) & 1) as u8;
+                    let colour = (((x - x0) / stride_x + x0 + y / stride_y) & 1) as u8;
                     pixels.push(Pixel { a: a as f32, b: b as f32, value, off: (v - 0.5) as f32, class: 2 * band + colour });
                 }
             }
@@ -169,8 +171,10 @@ impl Strip {
         let height = self.place.height().max(2.0);
         let half = (self.place.length() / 2.0).max(1.0);
         let mut share = (24.0 / height).min(1.0);
-        // The lean is known to a few hundredths; its change along the code not at all, and reaches ±0.25 at its ends in a close-up seen aslant.
-        let mut reach = [3, (0.25 * height * share / 0.7).ceil() as i32];
+        // The lean is known to a few hundredths; its change along the code not at all, and reaches ±0.25 at its ends in a close-up seen aslant. What
+        // is small in the picture is far from the camera.
+        let most = if self.place.length() > 280.0 { 0.25 } else { 0.12 };
+        let mut reach = [3, (most * height * share / 0.7).ceil() as i32];
         loop {
             // A step moves the bars' ends by 0.35 px.
             let step = 0.7 / (height * share);

@@ -188,9 +188,11 @@ impl Stopwatch {
 
 /// Adds a reading unless the same text was read in the same place; then the better supported one stays.
 fn insert(readings: &mut Vec<Reading>, reading: Reading) {
-    let same = readings
-        .iter_mut()
-        .find(|r| r.text == reading.text && r.symbology == reading.symbology && (covers(&r.corners, &reading.corners) || covers(&reading.corners, &r.corners)));
+    let same = readings.iter_mut().find(|r| {
+        r.text == reading.text
+            && r.symbology == reading.symbology
+            && (covers(&r.corners, &reading.corners) || covers(&reading.corners, &r.corners))
+    });
     match same {
         Some(known) if known.evidence.margin >= reading.evidence.margin => {}
         Some(known) => *known = reading,

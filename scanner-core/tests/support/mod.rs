@@ -283,7 +283,8 @@ impl Scene {
     pub fn photograph(&self, dice: &mut Dice, blur: f64, noise: f64) -> image::GrayImage {
         let (w, h) = (self.width, self.height);
         let reach = (3.0 * blur).ceil() as usize;
-        let mut kernel: Vec<f32> = (0..=2 * reach).map(|i| (-0.5 * ((i as f64 - reach as f64) / blur.max(1e-3)).powi(2)).exp() as f32).collect();
+        let mut kernel: Vec<f32> =
+            (0..=2 * reach).map(|i| (-0.5 * ((i as f64 - reach as f64) / blur.max(1e-3)).powi(2)).exp() as f32).collect();
         let total: f32 = kernel.iter().sum();
         kernel.iter_mut().for_each(|k| *k /= total);
         let mut rows = vec![0f32; w * h];
@@ -334,7 +335,10 @@ pub fn station(seed: u64, width: usize, height: usize, grid: (usize, usize), px_
         let bars = dice.real(32.0, 46.0);
         let print = Print::carton(&mut dice, bars);
         let pose = Pose {
-            centre: [(i % grid.0) as f64 * cw + cw / 2.0 + dice.real(-9.0, 9.0), (i / grid.0) as f64 * ch + ch / 2.0 + dice.real(-9.0, 9.0)],
+            centre: [
+                (i % grid.0) as f64 * cw + cw / 2.0 + dice.real(-9.0, 9.0),
+                (i / grid.0) as f64 * ch + ch / 2.0 + dice.real(-9.0, 9.0),
+            ],
             px_per_module: dice.real(px_per_module.0, px_per_module.1),
             yaw: dice.real(0.0, std::f64::consts::TAU),
             tilt: dice.real(0.0, tilt.max(1e-9)),

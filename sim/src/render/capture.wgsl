@@ -80,12 +80,13 @@ fn footprint(position: vec2<f32>) -> Footprint {
     return f;
 }
 
-// Second antiderivative of (darkness − mean) of a bar pattern at x modules.
-fn second(x: f32, base: u32, modules: f32) -> f32 {
-    let cell = clamp(floor(x), -1.0, modules);
+// Second antiderivative of (darkness − mean) of a bar pattern, `x` modules from the entry `near`, less its tangent there. A trapezoid's four values of it
+// cancel any tangent; without it, and counted from nearby, the numbers stay small and 32 bits exact enough.
+fn second(x: f32, near: vec4<f32>, base: u32, modules: f32) -> f32 {
+    let cell = clamp(floor(x) + near.x, -1.0, modules);
     let e = bars[base + u32(cell + 1.0)];
-    let t = x - e.x;
-    return e.y + t * (e.z + 0.5 * t * e.w);
+    let t = x - (e.x - near.x);
+    return (e.y - near.y) + t * (e.z + 0.5 * t * e.w) - near.z * x;
 }
 
 // Second antiderivative of the unit step.
@@ -139,11 +140,13 @@ fn linear_darkness(symbol: Symbol, f: Footprint) -> f32 {
     let m = in_modules(symbol, f);
     // A pixel seen along one axis is a trapezoid of half widths a ≥ b.
     let a = max(max(abs(m.dx), abs(m.dy)) * 0.5, vec2<f32>(0.02));
-    let b = max(min(abs(m.dx), abs(m.dy)) * 0.5, vec2<f32>(0.02));
+    let b = max(min(abs(m.dx), abs(m.dy)) * 0.5, vec2<f32>(0.005));
     let base = symbol.table.x;
     let modules = symbol.look.x;
-    let sum = second(m.uv.x + a.x + b.x, base, modules) - second(m.uv.x + a.x - b.x, base, modules)
-        - second(m.uv.x - a.x + b.x, base, modules) + second(m.uv.x - a.x - b.x, base, modules);
+    let near = bars[base + u32(clamp(floor(m.uv.x), -1.0, modules) + 1.0)];
+    let x = m.uv.x - near.x;
+    let sum = second(x + a.x + b.x, near, base, modules) - second(x + a.x - b.x, near, base, modules)
+        - second(x - a.x + b.x, near, base, modules) + second(x - a.x - b.x, near, base, modules);
     let along = symbol.look.z + sum / (4.0 * a.x * b.x);
     let down = soft_step(m.uv.y, a.y, b.y) - soft_step(m.uv.y - symbol.scale.w, a.y, b.y);
     return clamp(along * down, 0.0, 1.0);

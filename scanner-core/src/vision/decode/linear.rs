@@ -121,7 +121,8 @@ fn edges_of(bits: &BitArray, result: &RXingResult, symbol: &LinearSymbol) -> Opt
     let (first, last) = if symbol.values.is_empty() { (3, 3) } else { (6, 7) };
     let misfit = |w: &[usize]| {
         let start = (w[0] + w[first]) as f32 / 2.0;
-        let stop = if symbol.values.is_empty() { w[count - 1] + w[count - 1 - last] } else { w[count - 2] + w[count - 1 - last] } as f32 / 2.0;
+        let stop =
+            if symbol.values.is_empty() { w[count - 1] + w[count - 1 - last] } else { w[count - 2] + w[count - 1 - last] } as f32 / 2.0;
         let module = (w[count - 1] - w[0]) as f32 / symbol.modules() as f32;
         ((start - left).abs() + (stop - right).abs()) / module
     };

@@ -64,7 +64,7 @@ impl LinearSymbol {
 
     /// Code 128 of an even number of digits in code set C. `None` for any other text.
     pub fn code128_digits(digits: &str) -> Option<Self> {
-        if digits.is_empty() || digits.len() % 2 != 0 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        if digits.is_empty() || !digits.len().is_multiple_of(2) || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
         let mut values = vec![105u8];

@@ -42,7 +42,8 @@ impl Pixels {
             let (lo, hi) = (lo - room / modules_per_px, hi + room / modules_per_px);
             (lo.max(0.0) as usize)..(hi.clamp(0.0, n as f64) as usize)
         };
-        let mut pixels = Self { u: Vec::new(), w: Vec::new(), v: Vec::new(), length: length as f32, step: step.map(|s| s as f32), picture_from_code };
+        let mut pixels =
+            Self { u: Vec::new(), w: Vec::new(), v: Vec::new(), length: length as f32, step: step.map(|s| s as f32), picture_from_code };
         for y in range(1, plane.height()) {
             let row = plane.row(y);
             for x in range(0, plane.width()) {
