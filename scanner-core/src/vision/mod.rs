@@ -12,6 +12,8 @@ mod fuse;
 mod image;
 pub mod locate;
 pub mod outline;
+mod projective;
+mod read_finder;
 mod read_grey;
 mod read_linear;
 mod read_matrix;

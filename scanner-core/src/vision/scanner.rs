@@ -8,6 +8,8 @@ use rayon::prelude::*;
 
 use super::locate::{self, LinearCandidate, LocateOptions};
 use super::read_linear::{LinearRule, Outcome, read_linear};
+use super::decode::data_matrix::{Finder, MatrixRule};
+use super::read_finder::read_finders;
 use super::read_matrix::read_matrix;
 use super::trace::{StageSink, candidate_overlay, reading_overlay};
 use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming, Unread, UnreadReason};
@@ -20,6 +22,8 @@ pub struct ScanOptions {
     pub locate: LocateOptions,
     /// When a linear code's text is accepted.
     pub linear: LinearRule,
+    /// When a Data Matrix's text is accepted.
+    pub data_matrix: MatrixRule,
     /// Matrix symbologies to look for.
     pub matrix: Vec<Symbology>,
     /// Longest time for one candidate. A guard against readers that never end, not a budget: results must not depend on the machine's speed.
@@ -33,6 +37,7 @@ impl Default for ScanOptions {
         Self {
             locate: LocateOptions::default(),
             linear: LinearRule::default(),
+            data_matrix: MatrixRule::default(),
             matrix: vec![Symbology::DataMatrix, Symbology::QrCode],
             candidate_limit: Duration::from_secs(5),
             frame_limit: Duration::from_secs(60),
@@ -138,7 +143,21 @@ impl Scanner {
         }
         watch.lap("linear");
 
-        if !self.options.matrix.is_empty() {
+        if self.options.matrix.contains(&Symbology::DataMatrix) {
+            // Bars meet in corners, too.
+            let outside = |f: &&(usize, Finder)| {
+                let corner = f.1.corner.map(|v| (v + 0.5) * 2f64.powi(f.0 as i32) - 0.5);
+                !result.readings.iter().any(|r| contains(&r.corners, corner, 1.0))
+            };
+            let open: Vec<(usize, Finder)> = candidates.finders.iter().filter(outside).copied().collect();
+            if std::env::var_os("TT_N").is_some() { eprintln!("{} finders", open.len()); }
+            for reading in read_finders(&pyramid, &open, &self.options.data_matrix) {
+                insert(&mut result.readings, reading);
+            }
+        }
+        watch.lap("data matrix");
+
+        if !self.options.matrix.is_empty() && std::env::var_os("TT_NORX").is_none() {
             let places: Vec<_> = candidates
                 .matrix
                 .iter()

@@ -1,5 +1,6 @@
 //! From binarised rows and crops to texts.
 
+pub mod data_matrix;
 pub mod grey_level;
 mod limit;
 mod linear;

@@ -26,14 +26,17 @@ impl Group {
     }
 }
 
-/// Coherence from which on a cell counts as bars.
-const BAR_COHERENCE: f32 = 0.5;
+/// Coherences from which on a cell counts as bars. Groups are made with each of them: at the lower one blurred and noisy codes hold together, but clear
+/// ones grow into the print around them; at the higher one only bars are left.
+const BAR_COHERENCES: [f32; 2] = [0.5, 0.75];
 /// Share of gradients of one sign up to which a cell counts as bars.
 const BAR_POLARITY: f32 = 0.6;
 /// Least cosine of twice the angle between neighbours of one group (12°).
 const SAME_DIRECTION: f32 = 0.914;
 /// Matrix codes and text have gradients in all directions.
 const MATRIX_COHERENCE: f32 = 0.55;
+/// The same for cells that are looked at pixel by pixel: seen at a slant, one direction prevails.
+const BUSY_COHERENCE: f32 = 0.7;
 
 /// Gradient energy that is more than noise: four times the noise, but never less than what a contrast of 5 % makes, nor more than faint print.
 fn threshold(grid: &CellGrid) -> f32 {
@@ -79,12 +82,15 @@ fn components(grid: &CellGrid, member: impl Fn(&Cell) -> bool, joins: impl Fn(&C
 /// Groups of cells that may be linear codes.
 pub fn linear_groups(grid: &CellGrid) -> Vec<Group> {
     let least = threshold(grid);
-    let bars = |c: &Cell| c.energy() > least && c.coherence() > BAR_COHERENCE && c.polarity() < BAR_POLARITY;
     let together = |p: &Cell, q: &Cell| {
         let ([a, b], [c, d]) = (p.double_angle(), q.double_angle());
         a * c + b * d > SAME_DIRECTION
     };
-    components(grid, bars, together).iter().filter_map(|members| summarise(grid, members)).collect()
+    let groups = BAR_COHERENCES.iter().flat_map(|&coherence| {
+        let bars = move |c: &Cell| c.energy() > least && c.coherence() > coherence && c.polarity() < BAR_POLARITY;
+        components(grid, bars, together)
+    });
+    groups.filter_map(|members| summarise(grid, &members)).collect()
 }
 
 fn summarise(grid: &CellGrid, members: &[usize]) -> Option<Group> {
@@ -128,6 +134,19 @@ fn summarise(grid: &CellGrid, members: &[usize]) -> Option<Group> {
         return None;
     }
     Some(Group { centre, along, slope, a: a_range, b: b_range, score })
+}
+
+/// Cells with dense gradients in all directions, and their neighbours: where finders of matrix codes may be.
+pub fn busy_cells(grid: &CellGrid) -> Vec<bool> {
+    let least = threshold(grid);
+    let busy: Vec<bool> = grid.cells.iter().map(|c| c.energy() > least && c.coherence() < BUSY_COHERENCE).collect();
+    let (cols, rows) = (grid.cols, grid.rows);
+    (0..busy.len())
+        .map(|i| {
+            let (c, r) = (i % cols, i / cols);
+            (r.saturating_sub(1)..(r + 2).min(rows)).any(|y| (c.saturating_sub(1)..(c + 2).min(cols)).any(|x| busy[y * cols + x]))
+        })
+        .collect()
 }
 
 /// Places that may be matrix codes, with a score: dense gradients in all directions, roughly as wide as high.

@@ -5,15 +5,18 @@
 //! pyramid; [`refine`] then finds the bars' exact direction, and splits a group where what runs through it is not one code.
 
 mod cells;
+mod finder;
 mod group;
 mod refine;
 
 use rayon::prelude::*;
 
+use super::decode::data_matrix::Finder;
 use super::{Corners, Illumination, Plane};
 
 pub use cells::{CELL, Cell, CellGrid};
-pub use group::{Group, linear_groups, matrix_groups};
+pub use finder::finders;
+pub use group::{Group, busy_cells, linear_groups, matrix_groups};
 pub use refine::refine;
 
 /// What bounds the locator's work.
@@ -29,7 +32,7 @@ pub struct LocateOptions {
 
 impl Default for LocateOptions {
     fn default() -> Self {
-        Self { max_linear: 160, max_matrix: 32, levels: 4 }
+        Self { max_linear: 320, max_matrix: 32, levels: 4 }
     }
 }
 
@@ -146,16 +149,20 @@ pub struct Candidates {
     pub linear: Vec<LinearCandidate>,
     /// For matrix codes.
     pub matrix: Vec<MatrixCandidate>,
+    /// Finders of Data Matrix symbols, each with the level of the pyramid that its pixels refer to.
+    pub finders: Vec<(usize, Finder)>,
 }
 
 /// Finds candidates on a pyramid (level 0 first) whose level 0 has the illumination `light`.
 pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) -> Candidates {
     let mut groups: Vec<(usize, Group)> = Vec::new();
     let mut matrix: Vec<(f32, MatrixCandidate)> = Vec::new();
+    let mut found: Vec<(usize, Finder)> = Vec::new();
     for (level, plane) in pyramid.iter().enumerate().take(options.levels) {
         let scale = 2f64.powi(level as i32);
         let grid = CellGrid::measure(plane, |x, y| light.white(x * scale, y * scale));
         groups.extend(linear_groups(&grid).into_iter().map(|g| (level, g)));
+        found.extend(finders(plane, &grid, &busy_cells(&grid), |x, y| light.white(x * scale, y * scale)).into_iter().map(|f| (level, f)));
         for (score, mut m) in matrix_groups(&grid) {
             m.level = level;
             m.min = m.min.map(|v| (v + 0.5) * scale - 0.5);
@@ -184,7 +191,7 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
             places.push(m);
         }
     }
-    Candidates { linear, matrix: places }
+    Candidates { linear, matrix: places, finders: found }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use super::lattice::{BEGINNINGS, CLASSES, ENDINGS, PositionCost};
 use super::model::{BINS, CHARACTER, EdgeResponse, QUIET, VALUES, modules};
-use super::pixels::{Pixels, Profile, Warp, solve};
+use super::pixels::{Pixels, Profile, Warp};
+use crate::vision::projective::solve;
 
 /// Bins of one character.
 const SPAN: usize = CHARACTER * BINS;

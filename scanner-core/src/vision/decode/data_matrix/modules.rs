@@ -1,0 +1,197 @@
+//! From a grid to grey values of modules.
+//!
+//! Below two pixels per module every pixel sees several modules. All modules are estimated at once: pixel = dark + contrast · Σ weight · module, with
+//! weights from the optics' and the pixel's blur, modules between 0 and 1, fixed ones known, and levels that may change linearly over the symbol.
+
+use super::grid::{Grid, picture_from_modules};
+use super::size::Size;
+use crate::vision::Plane;
+use crate::vision::projective::{map, solve};
+
+/// How firmly a module that the picture says nothing about is held at ½.
+const PULL: f32 = 0.02;
+/// Sweeps over all modules per round; rounds estimate the levels anew.
+const SWEEPS: usize = 12;
+const ROUNDS: usize = 3;
+
+/// A symbol's pixels and what they see.
+pub struct Seen {
+    /// Grey values.
+    values: Vec<f32>,
+    /// Place in the symbol, −½ to ½.
+    places: Vec<[f32; 2]>,
+    /// Per pixel: range in `weights`.
+    rows: Vec<std::ops::Range<usize>>,
+    /// (module of the ringed grid, weight).
+    weights: Vec<(u32, f32)>,
+    size: Size,
+}
+
+impl Seen {
+    /// The pixels of a grid on a plane; `blur` is the optics' standard deviation, px. `None` where the grid leaves the picture.
+    pub fn gather(plane: &Plane, grid: &Grid, blur: f64) -> Option<Self> {
+        let size = grid.size;
+        let picture = picture_from_modules(&size, &grid.corners)?;
+        let (w, h) = (size.cols as f64, size.rows as f64);
+        let inverse = invert(&picture)?;
+        let around = [[-1.0, -1.0], [w + 1.0, -1.0], [w + 1.0, h + 1.0], [-1.0, h + 1.0]].map(|[x, y]| map(&picture, x, y));
+        let bound = |k: usize| {
+            let lo = around.iter().map(|p| p[k]).fold(f64::MAX, f64::min);
+            let hi = around.iter().map(|p| p[k]).fold(f64::MIN, f64::max);
+            (lo.floor(), hi.ceil())
+        };
+        let ((x0, x1), (y0, y1)) = (bound(0), bound(1));
+        if x0 < -1.0 || y0 < -1.0 || x1 > plane.width() as f64 || y1 > plane.height() as f64 || x1 - x0 > 400.0 || y1 - y0 > 400.0 {
+            return None;
+        }
+        // A normal distribution of the variance of blur and pixel, in five points each way.
+        let s = (blur * blur + 1.0 / 12.0).sqrt();
+        let points: Vec<(f64, f64)> = (-2..=2).map(|k| (0.8 * f64::from(k) * s, (-0.5 * (0.8 * f64::from(k)).powi(2)).exp())).collect();
+        let total: f64 = points.iter().map(|p| p.1).sum();
+        let cols = size.cols + 2;
+        let mut seen = Self { values: Vec::new(), places: Vec::new(), rows: Vec::new(), weights: Vec::new(), size };
+        let mut weights: Vec<(u32, f32)> = Vec::new();
+        for y in y0.max(0.0) as usize..=(y1 as usize).min(plane.height() - 1) {
+            for x in x0.max(0.0) as usize..=(x1 as usize).min(plane.width() - 1) {
+                let [u, v] = map(&inverse, x as f64, y as f64);
+                if u < -0.5 || v < -0.5 || u > w + 0.5 || v > h + 0.5 {
+                    continue;
+                }
+                weights.clear();
+                for (dy, wy) in &points {
+                    for (dx, wx) in &points {
+                        let [u, v] = map(&inverse, x as f64 + dx, y as f64 + dy);
+                        let (c, r) = ((u + 1.0).clamp(0.0, w + 1.0) as usize, (v + 1.0).clamp(0.0, h + 1.0) as usize);
+                        let index = (r * cols + c) as u32;
+                        let weight = (wx * wy / (total * total)) as f32;
+                        match weights.iter_mut().find(|w| w.0 == index) {
+                            Some(known) => known.1 += weight,
+                            None => weights.push((index, weight)),
+                        }
+                    }
+                }
+                let start = seen.weights.len();
+                seen.weights.extend_from_slice(&weights);
+                seen.rows.push(start..seen.weights.len());
+                seen.values.push(plane.row(y)[x]);
+                seen.places.push([(u / w - 0.5) as f32, (v / h - 0.5) as f32]);
+            }
+        }
+        (seen.values.len() > size.rows * size.cols / 2).then_some(seen)
+    }
+
+    /// Modules of the ringed grid, 1 where light, as far as they are fixed; ½ elsewhere.
+    fn known(&self) -> (Vec<f32>, Vec<bool>) {
+        let (cols, rows) = (self.size.cols as isize, self.size.rows as isize);
+        let fixed: Vec<Option<bool>> = (-1..=rows).flat_map(|r| (-1..=cols).map(move |c| (c, r))).map(|(c, r)| self.size.fixed(c, r)).collect();
+        (fixed.iter().map(|f| f.map_or(0.5, |dark| if dark { 0.0 } else { 1.0 })).collect(), fixed.iter().map(Option::is_some).collect())
+    }
+
+    /// What a pixel sees of `modules`.
+    fn seen(&self, pixel: usize, modules: &[f32]) -> f32 {
+        self.weights[self.rows[pixel].clone()].iter().map(|(m, w)| w * modules[*m as usize]).sum()
+    }
+
+    /// Levels that fit `modules` best: dark = a₀ + a₁x + a₂y, contrast = b₀ + b₁x + b₂y.
+    fn levels(&self, modules: &[f32], tilted: bool) -> Option<[f64; 6]> {
+        let (mut a, mut b) = ([[0.0; 6]; 6], [0.0; 6]);
+        for i in 0..self.values.len() {
+            let s = f64::from(self.seen(i, modules));
+            let [x, y] = self.places[i].map(f64::from);
+            let row = [1.0, x, y, s, s * x, s * y];
+            for j in 0..6 {
+                for k in 0..6 {
+                    a[j][k] += row[j] * row[k];
+                }
+                b[j] += row[j] * f64::from(self.values[i]);
+            }
+        }
+        let n = self.values.len() as f64;
+        for k in [1, 2, 4, 5] {
+            a[k][k] += if tilted { 1e-3 * n } else { 1e9 * n };
+        }
+        solve(a, b)
+    }
+
+    /// Grey values of all modules inside (row by row), 0 dark to 1 light; and the levels.
+    pub fn modules(&self) -> Option<Vec<f32>> {
+        let (mut modules, fixed) = self.known();
+        // By module: the pixels that see it.
+        let mut columns: Vec<Vec<(u32, f32)>> = vec![Vec::new(); modules.len()];
+        for (i, range) in self.rows.iter().enumerate() {
+            for (m, w) in &self.weights[range.clone()] {
+                columns[*m as usize].push((i as u32, *w));
+            }
+        }
+        for round in 0..ROUNDS {
+            let levels = self.levels(&modules, round > 0)?;
+            let mut residual: Vec<f32> = Vec::with_capacity(self.values.len());
+            for i in 0..self.values.len() {
+                let [x, y] = self.places[i].map(f64::from);
+                let (dark, contrast) = (levels[0] + levels[1] * x + levels[2] * y, levels[3] + levels[4] * x + levels[5] * y);
+                if contrast < 1e-3 {
+                    return None;
+                }
+                residual.push(((f64::from(self.values[i]) - dark) / contrast) as f32 - self.seen(i, &modules));
+            }
+            for _ in 0..SWEEPS {
+                for (m, column) in columns.iter().enumerate() {
+                    if fixed[m] || column.is_empty() {
+                        continue;
+                    }
+                    let (mut up, mut down) = (PULL * (0.5 - modules[m]), PULL);
+                    for (i, w) in column {
+                        up += w * residual[*i as usize];
+                        down += w * w;
+                    }
+                    let new = (modules[m] + up / down).clamp(0.0, 1.0);
+                    let change = new - modules[m];
+                    if change != 0.0 {
+                        modules[m] = new;
+                        for (i, w) in column {
+                            residual[*i as usize] -= w * change;
+                        }
+                    }
+                }
+            }
+        }
+        let cols = self.size.cols;
+        Some((0..self.size.rows * cols).map(|i| modules[(i / cols + 1) * (cols + 2) + i % cols + 1]).collect())
+    }
+
+    /// Share of the picture's variance that a whole symbol (dark modules true, row by row) explains.
+    pub fn explained(&self, dark: &[bool]) -> Option<f64> {
+        let (mut modules, _) = self.known();
+        let cols = self.size.cols;
+        for (i, d) in dark.iter().enumerate() {
+            modules[(i / cols + 1) * (cols + 2) + i % cols + 1] = if *d { 0.0 } else { 1.0 };
+        }
+        let levels = self.levels(&modules, true)?;
+        let n = self.values.len() as f64;
+        let mean = self.values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+        let (mut left, mut all) = (0.0, 0.0);
+        for i in 0..self.values.len() {
+            let [x, y] = self.places[i].map(f64::from);
+            let s = f64::from(self.seen(i, &modules));
+            let v = f64::from(self.values[i]);
+            left += (v - (levels[0] + levels[1] * x + levels[2] * y + s * (levels[3] + levels[4] * x + levels[5] * y))).powi(2);
+            all += (v - mean).powi(2);
+        }
+        Some(1.0 - left / all.max(1e-12))
+    }
+}
+
+fn invert(m: &[f64; 9]) -> Option<[f64; 9]> {
+    let c = [
+        m[4] * m[8] - m[5] * m[7],
+        m[2] * m[7] - m[1] * m[8],
+        m[1] * m[5] - m[2] * m[4],
+        m[5] * m[6] - m[3] * m[8],
+        m[0] * m[8] - m[2] * m[6],
+        m[2] * m[3] - m[0] * m[5],
+        m[3] * m[7] - m[4] * m[6],
+        m[1] * m[6] - m[0] * m[7],
+        m[0] * m[4] - m[1] * m[3],
+    ];
+    (c[8].abs() > 1e-12).then(|| c.map(|v| v / c[8]))
+}

@@ -1,0 +1,295 @@
+//! Data Matrix finders: two straight edges, dark inside, that meet.
+//!
+//! The outer edges of a finder's solid legs are the longest straight edges of a symbol, seen between the dark leg and the quiet zone: they stay straight at
+//! any angle and down to about one pixel per module, where the rest of the symbol is a blur.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::{CELL, CellGrid};
+use crate::vision::Plane;
+use crate::vision::decode::data_matrix::Finder;
+
+/// Shortest leg, px.
+const SHORTEST: f64 = 13.0;
+/// Longest leg, px: larger symbols are found on the next level.
+const LONGEST: f64 = 220.0;
+/// Least change per pixel on an edge, relative to the local white.
+const LEAST_SLOPE: f32 = 0.05;
+/// Cosine of the angle between a pixel's gradient and its edge's, at least (20°).
+const STRAIGHT: f32 = 0.94;
+/// Largest root mean square distance of an edge's pixels from its line, px.
+const WOBBLE: f64 = 0.75;
+/// Finders whose three points are that close are one, px.
+const SAME: f64 = 1.5;
+/// Most finders per level.
+const MOST: usize = 400;
+
+/// A straight edge. Light lies on the side of `light`.
+#[derive(Debug, Clone, Copy)]
+struct Edge {
+    ends: [[f64; 2]; 2],
+    light: [f64; 2],
+    /// Mean change per pixel.
+    slope: f64,
+}
+
+impl Edge {
+    fn length(&self) -> f64 {
+        distance(self.ends[0], self.ends[1])
+    }
+}
+
+fn distance(p: [f64; 2], q: [f64; 2]) -> f64 {
+    (p[0] - q[0]).hypot(p[1] - q[1])
+}
+
+/// The finders that may be on a plane with the cells `grid`; `white` gives the local white level. Strongest first.
+pub fn finders(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: impl Fn(f64, f64) -> f32 + Sync) -> Vec<Finder> {
+    let edges = merged(straight_edges(plane, grid, candidate, white));
+    let mut found: Vec<(f64, Finder)> = Vec::new();
+    // Edges by where they end.
+    const NEAR: f64 = 8.0;
+    let key = |p: [f64; 2]| ((p[0] / NEAR).floor() as i32, (p[1] / NEAR).floor() as i32);
+    let mut at: HashMap<(i32, i32), Vec<(usize, usize)>> = HashMap::new();
+    for (i, edge) in edges.iter().enumerate() {
+        for (k, end) in edge.ends.iter().enumerate() {
+            at.entry(key(*end)).or_default().push((i, k));
+        }
+    }
+    for (i, edge) in edges.iter().enumerate() {
+        for (k, end) in edge.ends.iter().enumerate() {
+            let (cx, cy) = key(*end);
+            for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
+                for &(j, l) in at.get(&(cx + dx, cy + dy)).map_or(&[][..], Vec::as_slice) {
+                    if j > i && let Some(finder) = corner(edge, k, &edges[j], l) {
+                        let strength = edge.length().min(edges[j].length()) * edge.slope.min(edges[j].slope);
+                        found.push((strength, finder));
+                    }
+                }
+            }
+        }
+    }
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.corner[0].total_cmp(&b.1.corner[0])).then(a.1.corner[1].total_cmp(&b.1.corner[1])));
+    // The same corner may come from parts of an edge and from the whole.
+    let mut distinct: Vec<Finder> = Vec::new();
+    for (_, f) in found {
+        let same = |g: &Finder| distance(g.corner, f.corner).max(distance(g.right, f.right)).max(distance(g.up, f.up)) < SAME;
+        if distinct.len() < MOST && !distinct.iter().any(same) {
+            distinct.push(f);
+        }
+    }
+    distinct
+}
+
+/// The finder that two edges make, if they do: both dark inside, neither much longer than the other, meeting near the ends `k` and `l`.
+fn corner(a: &Edge, k: usize, b: &Edge, l: usize) -> Option<Finder> {
+    let (la, lb) = (a.length(), b.length());
+    if la.max(lb) > 4.0 * la.min(lb) {
+        return None;
+    }
+    let near = 3.0 + 0.1 * la.min(lb);
+    if distance(a.ends[k], b.ends[l]) > near {
+        return None;
+    }
+    let (far_a, far_b) = (a.ends[1 - k], b.ends[1 - l]);
+    let along = |from: [f64; 2], to: [f64; 2]| {
+        let n = distance(from, to).max(1e-9);
+        [(to[0] - from[0]) / n, (to[1] - from[1]) / n]
+    };
+    let (da, db) = (along(a.ends[k], far_a), along(b.ends[l], far_b));
+    let cross = da[0] * db[1] - da[1] * db[0];
+    // At least 25° apart.
+    if cross.abs() < 0.42 {
+        return None;
+    }
+    // Where their lines meet.
+    let (p, q) = (a.ends[k], b.ends[l]);
+    let t = ((q[0] - p[0]) * db[1] - (q[1] - p[1]) * db[0]) / cross;
+    let corner = [p[0] + t * da[0], p[1] + t * da[1]];
+    if distance(corner, p).max(distance(corner, q)) > near {
+        return None;
+    }
+    // The other leg lies on the dark side.
+    let dark = |e: &Edge, d: [f64; 2]| d[0] * e.light[0] + d[1] * e.light[1] < 0.0;
+    if !dark(a, db) || !dark(b, da) {
+        return None;
+    }
+    // In a picture whose y points down, the leg upwards is the one to the left of the leg to the right.
+    let (right, up) = if cross < 0.0 { (far_a, far_b) } else { (far_b, far_a) };
+    Some(Finder { corner, right, up })
+}
+
+/// Thin edges (pixels whose gradient is the largest across them), followed as long as they keep their direction.
+fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: impl Fn(f64, f64) -> f32 + Sync) -> Vec<Edge> {
+    let (w, h) = (plane.width(), plane.height());
+    if w < 3 || h < 3 || grid.cols == 0 {
+        return Vec::new();
+    }
+    // Per row of cells, so that memory stays in proportion to what may be a code: (x, y, unit gradient, length).
+    struct Point {
+        x: u32,
+        y: u32,
+        g: [f32; 2],
+        slope: f32,
+    }
+    let gradient = |x: usize, y: usize| -> [f32; 2] {
+        let (a, b, c) = (plane.row(y - 1), plane.row(y), plane.row(y + 1));
+        [
+            (3.0 * (a[x + 1] - a[x - 1] + c[x + 1] - c[x - 1]) + 10.0 * (b[x + 1] - b[x - 1])) / 32.0,
+            (3.0 * (c[x - 1] - a[x - 1] + c[x + 1] - a[x + 1]) + 10.0 * (c[x] - a[x])) / 32.0,
+        ]
+    };
+    let points: Vec<Point> = (0..grid.rows)
+        .into_par_iter()
+        .flat_map_iter(|r| {
+            let mut out = Vec::new();
+            for c in (0..grid.cols).filter(|c| candidate[r * grid.cols + c]) {
+                let least = LEAST_SLOPE * white((c * CELL + CELL / 2) as f64, (r * CELL + CELL / 2) as f64).max(1e-3);
+                for y in (r * CELL).max(2)..((r + 1) * CELL).min(h - 2) {
+                    for x in (c * CELL).max(2)..((c + 1) * CELL).min(w - 2) {
+                        let g = gradient(x, y);
+                        let n = g[0].hypot(g[1]);
+                        if n < least {
+                            continue;
+                        }
+                        // Largest among the two neighbours across the edge.
+                        let (sx, sy) = if g[0].abs() > 2.414 * g[1].abs() {
+                            (1isize, 0isize)
+                        } else if g[1].abs() > 2.414 * g[0].abs() {
+                            (0, 1)
+                        } else if g[0] * g[1] > 0.0 {
+                            (1, 1)
+                        } else {
+                            (1, -1)
+                        };
+                        let length = |k: isize| {
+                            let g = gradient((x as isize + k * sx) as usize, (y as isize + k * sy) as usize);
+                            g[0].hypot(g[1])
+                        };
+                        if length(-1) <= n && length(1) < n {
+                            out.push(Point { x: x as u32, y: y as u32, g: [g[0] / n, g[1] / n], slope: n });
+                        }
+                    }
+                }
+            }
+            out
+        })
+        .collect();
+    let index: HashMap<(u32, u32), u32> = points.iter().enumerate().map(|(i, p)| ((p.x, p.y), i as u32)).collect();
+    let mut free = vec![true; points.len()];
+    // Strong edges first.
+    let mut order: Vec<u32> = (0..points.len() as u32).collect();
+    order.sort_by(|a, b| points[*b as usize].slope.total_cmp(&points[*a as usize].slope).then(a.cmp(b)));
+    let mut edges = Vec::new();
+    let mut members: Vec<u32> = Vec::new();
+    for start in order {
+        if !free[start as usize] {
+            continue;
+        }
+        members.clear();
+        members.push(start);
+        free[start as usize] = false;
+        let mut sum = points[start as usize].g;
+        let mut next = 0;
+        while next < members.len() {
+            let p = &points[members[next] as usize];
+            next += 1;
+            for (dx, dy) in (-1i32..=1).flat_map(|dy| (-1i32..=1).map(move |dx| (dx, dy))) {
+                let Some(&j) = index.get(&(p.x.wrapping_add_signed(dx), p.y.wrapping_add_signed(dy))) else { continue };
+                let q = &points[j as usize];
+                let n = sum[0].hypot(sum[1]).max(1e-6);
+                if free[j as usize] && (q.g[0] * sum[0] + q.g[1] * sum[1]) > STRAIGHT * n {
+                    free[j as usize] = false;
+                    members.push(j);
+                    sum = [sum[0] + q.g[0], sum[1] + q.g[1]];
+                }
+            }
+        }
+        if (members.len() as f64) < 0.6 * SHORTEST {
+            continue;
+        }
+        edges.extend(line(members.iter().map(|i| &points[*i as usize]).map(|p| ([f64::from(p.x), f64::from(p.y)], p.slope)), sum));
+    }
+    edges
+}
+
+/// The straight line through an edge's pixels; `None` where they bend. Each pixel is first moved to where its gradient peaks only on average: a line
+/// through dozens of them is good to a tenth of a pixel.
+fn line(points: impl Iterator<Item = ([f64; 2], f32)> + Clone, sum: [f32; 2]) -> Option<Edge> {
+    let (mut n, mut m) = (0.0, [0.0; 2]);
+    let mut slope = 0.0;
+    for (p, s) in points.clone() {
+        n += 1.0;
+        m = [m[0] + p[0], m[1] + p[1]];
+        slope += f64::from(s);
+    }
+    let m = [m[0] / n, m[1] / n];
+    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
+    for (p, _) in points.clone() {
+        let d = [p[0] - m[0], p[1] - m[1]];
+        (xx, xy, yy) = (xx + d[0] * d[0], xy + d[0] * d[1], yy + d[1] * d[1]);
+    }
+    let angle = 0.5 * (2.0 * xy).atan2(xx - yy);
+    let d = [angle.cos(), angle.sin()];
+    let (mut lo, mut hi, mut off) = (f64::MAX, f64::MIN, 0.0);
+    for (p, _) in points {
+        let v = [p[0] - m[0], p[1] - m[1]];
+        let t = v[0] * d[0] + v[1] * d[1];
+        (lo, hi) = (lo.min(t), hi.max(t));
+        off += (v[1] * d[0] - v[0] * d[1]).powi(2);
+    }
+    if hi - lo < 0.6 * SHORTEST || (off / n).sqrt() > WOBBLE {
+        return None;
+    }
+    let norm = f64::from(sum[0].hypot(sum[1])).max(1e-9);
+    let normal = [-d[1], d[0]];
+    let sign = if normal[0] * f64::from(sum[0]) + normal[1] * f64::from(sum[1]) > 0.0 { 1.0 } else { -1.0 };
+    // The gradients must be square to the line, not just alike.
+    if (normal[0] * f64::from(sum[0]) + normal[1] * f64::from(sum[1])).abs() < 0.95 * norm {
+        return None;
+    }
+    Some(Edge {
+        ends: [lo, hi].map(|t| [m[0] + t * d[0], m[1] + t * d[1]]),
+        light: [normal[0] * sign, normal[1] * sign],
+        slope: slope / n,
+    })
+}
+
+/// Edges that continue each other made one; short ones and very long ones left out. What is made one stays there in parts, too.
+fn merged(edges: Vec<Edge>) -> Vec<Edge> {
+    const REACH: f64 = 6.0;
+    let key = |p: [f64; 2]| ((p[0] / REACH).floor() as i32, (p[1] / REACH).floor() as i32);
+    let mut at: HashMap<(i32, i32), Vec<usize>> = HashMap::new();
+    for (i, edge) in edges.iter().enumerate() {
+        for end in edge.ends {
+            at.entry(key(end)).or_default().push(i);
+        }
+    }
+    let mut all = edges.clone();
+    for (i, a) in edges.iter().enumerate() {
+        for (k, end) in a.ends.iter().enumerate() {
+            let (cx, cy) = key(*end);
+            for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
+                for &j in at.get(&(cx + dx, cy + dy)).map_or(&[][..], Vec::as_slice) {
+                    let b = &edges[j];
+                    if j <= i || a.light[0] * b.light[0] + a.light[1] * b.light[1] < 0.99 {
+                        continue;
+                    }
+                    let l = usize::from(distance(b.ends[1], *end) < distance(b.ends[0], *end));
+                    let far = b.ends[1 - l];
+                    let gap = distance(b.ends[l], *end);
+                    let off = ((far[0] - end[0]) * a.light[0] + (far[1] - end[1]) * a.light[1]).abs();
+                    let beyond = distance(far, a.ends[1 - k]) > a.length().max(b.length());
+                    if gap < REACH && off < 1.0 + 0.03 * b.length() && beyond {
+                        let (la, lb) = (a.length(), b.length());
+                        all.push(Edge { ends: [a.ends[1 - k], far], light: if la > lb { a.light } else { b.light }, slope: (a.slope * la + b.slope * lb) / (la + lb) });
+                    }
+                }
+            }
+        }
+    }
+    all.retain(|e| (SHORTEST..=LONGEST).contains(&e.length()));
+    all
+}
