@@ -58,12 +58,16 @@ const SMALL_MODULE: f64 = 2.5;
 /// Share of a strip over which its upper and lower half must show the same bars, for another try to be worth it. Bars agree on more than 90 %, text
 /// and texture on 50 to 85 %.
 const SAME_BARS: f64 = 0.86;
-/// The same after the first sharpening, which may be too strong.
+/// The same before the first sharpening, below which nothing is tried.
 const HOPELESS: f64 = 0.72;
+/// The same before anything is decoded.
+const TEXT: f64 = 0.64;
 /// The same where modules are smaller than a pixel and noise moves the edges.
 const SAME_BARS_SMALL: f64 = 0.75;
 /// Flatter strips are lines of text: a code is at least 8 mm high and 50 mm long at most, and foreshortened by no more than 60°.
 const LEAST_ASPECT: f64 = 0.07;
+/// Share of a strip's variance that straight bars must explain.
+const STRAIGHT_BARS: f64 = 0.45;
 /// Room beyond the located ends, px.
 const MARGIN: f64 = 10.0;
 /// Bars without which there is nothing to decode.
@@ -89,7 +93,9 @@ pub fn read_linear(
     if strip.len() < 100 || place.height() < LEAST_ASPECT * place.length() {
         return Outcome::Nothing;
     }
-    strip.straighten();
+    if strip.straighten() < STRAIGHT_BARS {
+        return Outcome::Nothing;
+    }
     // The first cut followed the bars of the middle.
     if strip.place.spread.abs() * strip.place.length() > 0.1 {
         strip = Strip::gather(plane, &strip.place, MARGIN);
@@ -108,6 +114,16 @@ pub fn read_linear(
     let first = binarise(&rough, profiles[0].1.start, ends, window, 0.5).bars;
     let module = place.length() / (first.max(1) as f64 * 11.0 / 3.0);
     let sharpenings: &[Sharpening] = if module < SMALL_MODULE { &FOR_SMALL } else { &FOR_LARGE };
+    // Upper against lower half, before anything is decoded.
+    if first >= LEAST_BARS {
+        let [upper, lower] = [1, 2].map(|i: usize| {
+            let p = &profiles[i].1;
+            binarise(&restore(p, &sharpenings[0], along), p.start, ends, window, 0.5)
+        });
+        if agreement(&upper, &lower, place.ends) < TEXT {
+            return Outcome::Nothing;
+        }
+    }
     for (index, sharpening) in sharpenings.iter().enumerate() {
         if first < LEAST_BARS || Instant::now() > deadline {
             break;

@@ -12,6 +12,10 @@ pub const BINS_PER_PX: usize = 4;
 pub const BANDS: u8 = 4;
 /// Beyond this many pixels a strip is thinned out; it has more than it needs.
 const ENOUGH_PIXELS: f64 = 40_000.0;
+/// Pixels that say well enough whether a direction is the bars'.
+const ENOUGH_FOR_DIRECTION: usize = 8_000;
+/// Share of the variance that straight bars must explain, for the search of their direction to go on.
+const HOPELESS: f64 = 0.35;
 
 /// Which pixels of a strip a profile is made of. Two subsets that share no pixel are independent looks at the same code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -167,7 +171,9 @@ impl Strip {
     ///
     /// The sharpness has a narrow peak: a lean that moves the bars' ends by more than a bar is no better than any other. So the search starts on a
     /// low band around the middle, where the peak is wide, and doubles the band's height as the lean gets better known.
-    pub fn straighten(&mut self) {
+    ///
+    /// Returns the share of the grey values' variance that straight bars explain: nearly all of it for a code, little for text, whose search ends early.
+    pub fn straighten(&mut self) -> f64 {
         let height = self.place.height().max(2.0);
         let half = (self.place.length() / 2.0).max(1.0);
         let mut share = (24.0 / height).min(1.0);
@@ -190,7 +196,11 @@ impl Strip {
                 }
             }
             (self.place.lean, self.place.spread) = (best.1, best.2);
-            if share >= 1.0 {
+            let explained = self.explained(best.0, share);
+            if share >= 1.0 || explained < HOPELESS {
+                if explained < HOPELESS {
+                    return explained;
+                }
                 break;
             }
             share = (share * 2.0).min(1.0);
@@ -216,20 +226,35 @@ impl Strip {
             }
             step /= 2.0;
         }
+        self.explained(best, 1.0)
+    }
+
+    /// Share of the variance of the middle `share` of the strip that bins explain whose sharpness is known.
+    fn explained(&self, sharpness: f64, share: f64) -> f64 {
+        let band = &self.pixels[..self.band(share)];
+        let n = band.len().max(1) as f64;
+        let (sum, squares) = band.iter().fold((0.0, 0.0), |(s, q), p| (s + f64::from(p.value), q + f64::from(p.value).powi(2)));
+        1.0 + sharpness / (squares / n - (sum / n).powi(2)).max(1e-12)
+    }
+
+    /// Number of pixels in the middle `share` of the strip.
+    fn band(&self, share: f64) -> usize {
+        let reach = (share / 2.0) as f32 + 1e-3;
+        self.pixels.partition_point(|p| p.off.abs() <= reach)
     }
 
     /// How alike pixels are that fall together: minus the variance within bins of a part of a pixel, per degree of freedom. Contrast between bins would
     /// be fooled where a direction runs along the pixel grid and leaves bins with few pixels; this is not. Of the strip's height only the middle
     /// `share` counts.
     fn sharpness(&self, lean: f64, spread: f64, share: f64) -> f64 {
-        let reach = (share / 2.0) as f32 + 1e-3;
-        let band = self.pixels.partition_point(|p| p.off.abs() <= reach);
+        let band = self.band(share);
+        let stride = (band / ENOUGH_FOR_DIRECTION).max(1);
         // Finer bins tell small errors apart, if there are pixels enough to fill them.
-        let per_px = if band as f64 > 24.0 * (self.to - self.from) { 4.0 } else { 2.0 };
+        let per_px = if (band / stride) as f64 > 24.0 * (self.to - self.from) { 4.0 } else { 2.0 };
         let bins = ((self.to - self.from) * per_px).ceil().max(1.0) as usize + 1;
         let mut sums = vec![[0f32; 3]; bins];
         let (lean, spread, from, per_px) = (lean as f32, spread as f32, self.from as f32, per_px as f32);
-        for p in &self.pixels[..band] {
+        for p in self.pixels[..band].iter().step_by(stride) {
             let at = (p.a + (lean + spread * p.a) * p.b - from) * per_px;
             if at >= 0.0
                 && let Some([n, sum, squares]) = sums.get_mut(at as usize)
@@ -247,7 +272,7 @@ impl Strip {
             }
         }
         // A third of all pixels must have company, or the figure means nothing.
-        if freedom * 3.0 < band as f64 { f64::MIN } else { -within / freedom }
+        if freedom * 3.0 < (band / stride) as f64 { f64::MIN } else { -within / freedom }
     }
 }
 

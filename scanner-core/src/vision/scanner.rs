@@ -6,10 +6,10 @@ use hardware_hal::Frame;
 use image::DynamicImage;
 use rayon::prelude::*;
 
-use super::locate::{self, LinearCandidate, LocateOptions};
-use super::read_linear::{LinearRule, Outcome, read_linear};
 use super::decode::data_matrix::{Finder, MatrixRule};
+use super::locate::{self, LinearCandidate, LocateOptions};
 use super::read_finder::read_finders;
+use super::read_linear::{LinearRule, Outcome, read_linear};
 use super::read_matrix::read_matrix;
 use super::trace::{StageSink, candidate_overlay, reading_overlay};
 use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming, Unread, UnreadReason};
@@ -144,20 +144,19 @@ impl Scanner {
         watch.lap("linear");
 
         if self.options.matrix.contains(&Symbology::DataMatrix) {
-            // Bars meet in corners, too.
+            // Bars have corners, too.
             let outside = |f: &&(usize, Finder)| {
                 let corner = f.1.corner.map(|v| (v + 0.5) * 2f64.powi(f.0 as i32) - 0.5);
                 !result.readings.iter().any(|r| contains(&r.corners, corner, 1.0))
             };
             let open: Vec<(usize, Finder)> = candidates.finders.iter().filter(outside).copied().collect();
-            if std::env::var_os("TT_N").is_some() { eprintln!("{} finders", open.len()); }
             for reading in read_finders(&pyramid, &open, &self.options.data_matrix) {
                 insert(&mut result.readings, reading);
             }
         }
         watch.lap("data matrix");
 
-        if !self.options.matrix.is_empty() && std::env::var_os("TT_NORX").is_none() {
+        if !self.options.matrix.is_empty() {
             let places: Vec<_> = candidates
                 .matrix
                 .iter()

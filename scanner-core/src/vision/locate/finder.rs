@@ -63,7 +63,9 @@ pub fn finders(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: impl F
             let (cx, cy) = key(*end);
             for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
                 for &(j, l) in at.get(&(cx + dx, cy + dy)).map_or(&[][..], Vec::as_slice) {
-                    if j > i && let Some(finder) = corner(edge, k, &edges[j], l) {
+                    if j > i
+                        && let Some(finder) = corner(edge, k, &edges[j], l)
+                    {
                         let strength = edge.length().min(edges[j].length()) * edge.slope.min(edges[j].slope);
                         found.push((strength, finder));
                     }
@@ -250,11 +252,7 @@ fn line(points: impl Iterator<Item = ([f64; 2], f32)> + Clone, sum: [f32; 2]) ->
     if (normal[0] * f64::from(sum[0]) + normal[1] * f64::from(sum[1])).abs() < 0.95 * norm {
         return None;
     }
-    Some(Edge {
-        ends: [lo, hi].map(|t| [m[0] + t * d[0], m[1] + t * d[1]]),
-        light: [normal[0] * sign, normal[1] * sign],
-        slope: slope / n,
-    })
+    Some(Edge { ends: [lo, hi].map(|t| [m[0] + t * d[0], m[1] + t * d[1]]), light: [normal[0] * sign, normal[1] * sign], slope: slope / n })
 }
 
 /// Edges that continue each other made one; short ones and very long ones left out. What is made one stays there in parts, too.
@@ -284,7 +282,11 @@ fn merged(edges: Vec<Edge>) -> Vec<Edge> {
                     let beyond = distance(far, a.ends[1 - k]) > a.length().max(b.length());
                     if gap < REACH && off < 1.0 + 0.03 * b.length() && beyond {
                         let (la, lb) = (a.length(), b.length());
-                        all.push(Edge { ends: [a.ends[1 - k], far], light: if la > lb { a.light } else { b.light }, slope: (a.slope * la + b.slope * lb) / (la + lb) });
+                        all.push(Edge {
+                            ends: [a.ends[1 - k], far],
+                            light: if la > lb { a.light } else { b.light },
+                            slope: (a.slope * la + b.slope * lb) / (la + lb),
+                        });
                     }
                 }
             }

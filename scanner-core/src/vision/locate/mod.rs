@@ -153,6 +153,9 @@ pub struct Candidates {
     pub finders: Vec<(usize, Finder)>,
 }
 
+/// Candidates of one level whose corners are that close are one, px of the level.
+const SAME_PLACE: f64 = 1.0;
+
 /// Finds candidates on a pyramid (level 0 first) whose level 0 has the illumination `light`.
 pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) -> Candidates {
     let mut groups: Vec<(usize, Group)> = Vec::new();
@@ -183,6 +186,20 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         .collect();
     let area = |c: &LinearCandidate| c.place.length() * c.place.height() * 4f64.powi(c.level as i32);
     linear.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.place.centre[0].total_cmp(&b.place.centre[0])));
+    // What the groupings agree on is looked at once.
+    let mut distinct: Vec<(LinearCandidate, Corners)> = Vec::new();
+    for candidate in linear {
+        let corners = candidate.corners();
+        let near = SAME_PLACE * 2f64.powi(candidate.level as i32);
+        let same = |(other, known): &(LinearCandidate, Corners)| {
+            other.level == candidate.level
+                && corners.iter().flatten().zip(known.iter().flatten()).all(|(a, b): (&f64, &f64)| (a - b).abs() < near)
+        };
+        if !distinct.iter().any(same) {
+            distinct.push((candidate, corners));
+        }
+    }
+    let linear = distinct.into_iter().map(|d| d.0).collect();
     matrix.sort_by(|(sa, a), (sb, b)| sb.total_cmp(sa).then(a.min[0].total_cmp(&b.min[0])).then(a.min[1].total_cmp(&b.min[1])));
     // The same place on several levels counts once.
     let mut places: Vec<MatrixCandidate> = Vec::new();

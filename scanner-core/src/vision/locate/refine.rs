@@ -10,6 +10,16 @@ const STEP: usize = 4;
 /// Correlation of neighbouring rows from which on they show the same bars.
 const SAME_BARS: f32 = 0.45;
 
+/// Widest gap between edges of one code ÷ the median gap. Edges lie 1 to 4 modules apart, most of them 1 or 2, and more where blur swallows some; a quiet
+/// zone is 7 modules at the very least. Both are tried.
+const WIDEST_GAPS: [f64; 2] = [4.5, 3.0];
+/// Lower end of a code's height ÷ its higher end, at least, as perspective makes it.
+const PARALLEL: f64 = 0.7;
+/// Share of the squared slopes along a strip that its middle rows must have in common.
+const LEAST_COMMON: f32 = 0.5;
+/// How far the bars may go on beyond what was found of them, px.
+const BEYOND: f64 = 24.0;
+
 /// Edges that a strip must show to be worth a look. Blur may hide a third of a short code's.
 const EDGES_OF_A_CODE: usize = 14;
 
@@ -21,6 +31,8 @@ struct Patch {
     origin: [f64; 2],
     /// Distance of rows.
     pitch: f64,
+    /// How b rises with a along a row.
+    slope: f64,
     data: Vec<f32>,
 }
 
@@ -37,7 +49,7 @@ impl Patch {
                 data.push(plane.sample(centre[0] + ca * along[0] - cb * along[1], centre[1] + ca * along[1] + cb * along[0]));
             }
         }
-        Self { cols, rows, origin: [a[0], b[0]], pitch, data }
+        Self { cols, rows, origin: [a[0], b[0]], pitch, slope, data }
     }
 
     fn row(&self, r: usize) -> &[f32] {
@@ -102,7 +114,7 @@ impl Patch {
 pub fn refine(plane: &Plane, group: &Group, white: f32) -> Vec<LinearBox> {
     // One and a half cells around: the group's cells are centres, and their statistics reach over their neighbours.
     let pad = 12.0;
-    let (a, b) = ([group.a[0] - pad, group.a[1] + pad], [group.b[0] - pad, group.b[1] + pad]);
+    let (a, b) = ([group.a[0] - pad - BEYOND, group.a[1] + pad + BEYOND], [group.b[0] - pad, group.b[1] + pad]);
     let rough = Patch::sample(plane, group.centre, group.along, group.slope, a, b);
     // Rows are sheared along `across`, not turned, so the lean measured here is the lean of the bars against `across`.
     let lean = rough.best_lean(0.11);
@@ -204,21 +216,56 @@ fn split(patch: &Patch, slope: f64, white: f32) -> Vec<Piece> {
 
 /// Straight edges around a piece, cut where quiet zones run through it.
 fn outline(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64) -> Vec<Piece> {
-    let Some((piece, rows)) = edges_around(members, cols, patch, lag, slope) else { return Vec::new() };
-    let from = (piece.ends[0] - patch.origin[0]).max(1.0) as usize;
-    let to = ((piece.ends[1] - patch.origin[0]).max(0.0) as usize).min(patch.cols - 2);
-    // The slope of the mean of some middle rows: where bars converge, the outer ones would blur it.
-    let some = ((16.0 / patch.pitch) as usize).clamp(1, rows.len() / 2 + 1);
-    let start = (rows.start + rows.len() / 2).saturating_sub(some / 2);
-    let middle = start..(start + some).min(patch.rows);
-    let slopes: Vec<f32> = (from..=to)
-        .map(|u| middle.clone().map(|r| patch.row(r)[u + 1] - patch.row(r)[u - 1]).sum::<f32>().abs() / middle.len().max(1) as f32)
-        .collect();
+    let Some(piece) = edges_around(members, cols, patch, lag, slope) else { return Vec::new() };
+    let mut shapes = vec![piece];
+    // Edges that are far from parallel: print or a shadow clings to one of them. The code then lies along the other.
+    let height = |a: f64| piece.bottom[0] - piece.top[0] + (piece.bottom[1] - piece.top[1]) * a;
+    let [first, last] = piece.ends.map(height);
+    if first.min(last) < PARALLEL * first.max(last) {
+        let band = 0.7 * height((piece.ends[0] + piece.ends[1]) / 2.0);
+        shapes.push(Piece { bottom: [piece.top[0] + band, piece.top[1]], ..piece });
+        shapes.push(Piece { top: [piece.bottom[0] - band, piece.bottom[1]], ..piece });
+    }
+    shapes.iter().flat_map(|shape| cut(shape, patch)).collect()
+}
+
+/// A piece cut where quiet zones run through it.
+fn cut(piece: &Piece, patch: &Patch) -> Vec<Piece> {
+    let column = |a: f64| ((a - patch.origin[0]).max(1.0) as usize).min(patch.cols - 2);
+    let (from, to) = (column(piece.ends[0] - BEYOND), column(piece.ends[1] + BEYOND));
+    let inside = column(piece.ends[0])..=column(piece.ends[1]);
+    // The slope of the mean of some rows along the piece's middle: where bars converge, the outer ones would blur it.
+    let middle = |u: usize| {
+        let a = patch.origin[0] + u as f64;
+        let b = (piece.top[0] + piece.bottom[0] + (piece.top[1] + piece.bottom[1]) * a) / 2.0;
+        (b - patch.slope * a - patch.origin[1]) / patch.pitch
+    };
+    let half = (8.0 / patch.pitch).clamp(0.5, patch.rows as f64 / 4.0);
+    // Per column: the mean slope of those rows, and their mean squared slope.
+    let (slopes, squares): (Vec<f32>, Vec<f32>) = (from..=to)
+        .map(|u| {
+            let centre = middle(u);
+            let rows = (centre - half).round().max(0.0) as usize..=((centre + half).round().max(0.0) as usize).min(patch.rows - 1);
+            let count = rows.clone().count().max(1) as f32;
+            let each = rows.map(|r| patch.row(r)[u + 1] - patch.row(r)[u - 1]);
+            let (sum, square) = each.fold((0.0, 0.0), |(s, q), d| (s + d, q + d * d));
+            ((sum / count).abs(), square / count)
+        })
+        .unzip();
+    // What all rows have in common: nearly everything among bars, little in lines of text.
+    let common = |first: usize, last: usize| {
+        let shared: f32 = slopes[first..=last].iter().map(|s| s * s).sum();
+        let all: f32 = squares[first..=last].iter().sum();
+        shared > LEAST_COMMON * all
+    };
     runs_of_edges(&slopes)
         .into_iter()
-        .map(|(first, last)| [first, last].map(|i| patch.origin[0] + (from + i) as f64))
+        .filter(|(first, last)| common(*first, *last))
+        .map(|(first, last)| [from + first, from + last])
+        .filter(|[first, last]| first < inside.end() && last > inside.start())
+        .map(|ends| ends.map(|u| patch.origin[0] + u as f64))
         .filter(|ends| ends[1] - ends[0] >= 18.0)
-        .map(|ends| Piece { ends: [ends[0] - 1.0, ends[1] + 1.0], ..piece })
+        .map(|ends| Piece { ends: [ends[0] - 1.0, ends[1] + 1.0], ..*piece })
         .collect()
 }
 
@@ -239,22 +286,23 @@ fn runs_of_edges(slopes: &[f32]) -> Vec<(usize, usize)> {
         let half = gaps.len() / 2;
         *gaps.select_nth_unstable(half).1
     };
-    // Edges lie 1 to 4 modules apart, most of them 1 or 2; a quiet zone is 7 modules at the very least.
-    let widest = (median * 9 / 2).max(6);
     let mut runs = Vec::new();
-    let mut start = 0;
-    for i in 1..=edges.len() {
-        if i == edges.len() || edges[i] - edges[i - 1] > widest {
-            if i - start >= EDGES_OF_A_CODE {
-                runs.push((edges[start], edges[i - 1]));
+    for widest in WIDEST_GAPS.map(|share| ((median as f64 * share) as usize).max(6)) {
+        let mut start = 0;
+        for i in 1..=edges.len() {
+            if i == edges.len() || edges[i] - edges[i - 1] > widest {
+                if i - start >= EDGES_OF_A_CODE && !runs.contains(&(edges[start], edges[i - 1])) {
+                    runs.push((edges[start], edges[i - 1]));
+                }
+                start = i;
             }
-            start = i;
         }
     }
     runs
 }
 
-fn edges_around(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64) -> Option<(Piece, std::ops::Range<usize>)> {
+/// Straight edges around a piece.
+fn edges_around(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64) -> Option<Piece> {
     let mut first = vec![usize::MAX; cols];
     let mut last = vec![0usize; cols];
     for &i in members {
@@ -290,6 +338,5 @@ fn edges_around(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope
     let bottom = edge(&last, -patch.pitch)?;
     let ends = [a_of(lo as f64) - 2.0, a_of(hi as f64) + 2.0];
     let height = bottom[0] - top[0];
-    let rows = inner.iter().map(|&c| first[c]).min()?..inner.iter().map(|&c| last[c]).max()? + 1;
-    (height >= 4.0 && ends[1] - ends[0] >= 20.0).then_some((Piece { ends, top, bottom }, rows))
+    (height >= 4.0 && ends[1] - ends[0] >= 20.0).then_some(Piece { ends, top, bottom })
 }

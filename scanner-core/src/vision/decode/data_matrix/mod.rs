@@ -123,3 +123,121 @@ fn text(data: &[u8]) -> Option<String> {
     }
     Some(if gs1 && !text.starts_with(GS) { format!("{GS}{text}") } else { text.to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::grid::picture_from_modules;
+    use super::size::{SIZES, Size};
+    use super::*;
+    use crate::vision::projective::map;
+    use proptest::prelude::*;
+
+    /// A symbol's modules (dark true, row by row) from its data codewords.
+    fn symbol(size: &Size, data: &[u8]) -> Vec<bool> {
+        let mut word = data.to_vec();
+        word.extend(reed_solomon::check_symbols(data, size.ecc));
+        draw(&Grid { size: *size, corners: [[0.0; 2]; 4], fixed: 1.0, timing: 1.0 }, &size.placement(), &word)
+    }
+
+    /// Data codewords of digits in pairs, filled up as the standard says (ISO/IEC 16022, 5.2.3 and annex B.1).
+    fn digits(size: &Size, text: &str) -> Vec<u8> {
+        let mut data: Vec<u8> = text.as_bytes().chunks(2).map(|pair| 130 + (pair[0] - b'0') * 10 + pair[1] - b'0').collect();
+        while data.len() < size.data {
+            let place = data.len() + 1;
+            let first = data.len() == text.len() / 2;
+            let random = 129 + (149 * place) % 253 + 1;
+            data.push(if first {
+                129
+            } else if random > 254 {
+                (random - 254) as u8
+            } else {
+                random as u8
+            });
+        }
+        data
+    }
+
+    /// A picture of a symbol with its outer corners at `corners`: 8 × 8 samples a pixel, light 0.8, dark 0.15, blurred, with noise.
+    fn picture(size: &Size, dark: &[bool], corners: &Corners, side: usize, noise: f32) -> Plane {
+        let inverse = {
+            let h = picture_from_modules(size, corners).unwrap();
+            let at = |x: f64, y: f64| map(&h, x, y);
+            let (w, h) = (size.cols as f64, size.rows as f64);
+            let from = [at(0.0, h), at(0.0, 0.0), at(w, 0.0), at(w, h)];
+            crate::vision::projective::homography(&from, &[[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]]).unwrap()
+        };
+        let value = |x: f64, y: f64| {
+            let [u, v] = map(&inverse, x, y);
+            let inside = u >= 0.0 && v >= 0.0 && u < size.cols as f64 && v < size.rows as f64;
+            if inside && dark[v as usize * size.cols + u as usize] { 0.15 } else { 0.8 }
+        };
+        let sharp: Vec<f32> = (0..side * side)
+            .map(|i| {
+                let (x, y) = ((i % side) as f64, (i / side) as f64);
+                (0..64).map(|k| value(x + f64::from(k % 8) / 8.0 - 0.4375, y + f64::from(k / 8) / 8.0 - 0.4375)).sum::<f64>() as f32 / 64.0
+            })
+            .collect();
+        let mut seed = 1u32;
+        let blurred = (0..side * side).map(|i| {
+            let (x, y) = (i % side, i / side);
+            let at =
+                |dx: usize, dy: usize| sharp[(y + dy).saturating_sub(1).min(side - 1) * side + (x + dx).saturating_sub(1).min(side - 1)];
+            let kernel = [0.15, 0.7, 0.15];
+            let v: f32 = (0..9).map(|k| kernel[k % 3] * kernel[k / 3] * at(k % 3, k / 3)).sum();
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            v + noise * ((seed >> 8) as f32 / (1u32 << 24) as f32 - 0.5)
+        });
+        Plane::new(side, side, blurred.collect())
+    }
+
+    fn corners(size: &Size, module: f64, angle: f64, squeeze: f64, keystone: f64, middle: f64) -> Corners {
+        let (w, h) = (size.cols as f64 * module / 2.0, size.rows as f64 * module / 2.0);
+        let (s, c) = angle.sin_cos();
+        [[-w, h], [-w, -h], [w, -h], [w, h]].map(|[x, y]| {
+            let y = y * squeeze;
+            let x = x * (1.0 + keystone * y / h);
+            [middle + x * c - y * s, middle + x * s + y * c]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn symbols_are_read_at_any_angle_and_slant(
+            which in 3usize..9, module in 2.0f64..3.5, angle in 0.0f64..std::f64::consts::TAU, squeeze in 0.75f64..1.0, keystone in -0.02f64..0.02,
+            number in 0u64..1_000_000_000_000, off in proptest::array::uniform6(-0.8f64..0.8),
+        ) {
+            let size = SIZES[which];
+            let text = format!("{number:012}");
+            let at = corners(&size, module, angle, squeeze, keystone, 80.0);
+            let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, 160, 0.04);
+            // As found: each end off by up to 0.8 px.
+            let finder = Finder {
+                corner: [at[0][0] + off[0] / 2.0, at[0][1] + off[1] / 2.0],
+                right: [at[3][0] + off[2], at[3][1] + off[3]],
+                up: [at[1][0] + off[4], at[1][1] + off[5]],
+            };
+            let found = read_finder(&plane, &finder, &MatrixRule::default());
+            prop_assert_eq!(found.as_ref().map(|f| f.text.as_str()), Some(text.as_str()));
+            let found = found.unwrap();
+            for (seen, truth) in found.corners.iter().zip(&at) {
+                prop_assert!((seen[0] - truth[0]).hypot(seen[1] - truth[1]) < 0.6 * module, "{:?} {:?}", found.corners, at);
+            }
+        }
+
+        #[test]
+        fn what_is_no_codeword_says_nothing(
+            which in 0usize..9, module in 1.5f64..3.5, angle in 0.0f64..std::f64::consts::TAU, bits in proptest::collection::vec(any::<bool>(), 26 * 26),
+        ) {
+            let size = SIZES[which];
+            // All that is fixed as it should be, and data that nobody encoded.
+            let dark: Vec<bool> = (0..size.rows * size.cols)
+                .map(|i| size.fixed((i % size.cols) as isize, (i / size.cols) as isize).unwrap_or(bits[i]))
+                .collect();
+            let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
+            let plane = picture(&size, &dark, &at, 160, 0.04);
+            let finder = Finder { corner: at[0], right: at[3], up: at[1] };
+            prop_assert_eq!(read_finder(&plane, &finder, &MatrixRule::default()), None);
+        }
+    }
+}

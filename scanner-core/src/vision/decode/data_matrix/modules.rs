@@ -83,7 +83,8 @@ impl Seen {
     /// Modules of the ringed grid, 1 where light, as far as they are fixed; ½ elsewhere.
     fn known(&self) -> (Vec<f32>, Vec<bool>) {
         let (cols, rows) = (self.size.cols as isize, self.size.rows as isize);
-        let fixed: Vec<Option<bool>> = (-1..=rows).flat_map(|r| (-1..=cols).map(move |c| (c, r))).map(|(c, r)| self.size.fixed(c, r)).collect();
+        let fixed: Vec<Option<bool>> =
+            (-1..=rows).flat_map(|r| (-1..=cols).map(move |c| (c, r))).map(|(c, r)| self.size.fixed(c, r)).collect();
         (fixed.iter().map(|f| f.map_or(0.5, |dark| if dark { 0.0 } else { 1.0 })).collect(), fixed.iter().map(Option::is_some).collect())
     }
 

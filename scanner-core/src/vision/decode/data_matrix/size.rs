@@ -113,9 +113,8 @@ fn utah(nr: usize, nc: usize) -> Vec<Option<(usize, u8)>> {
             place(map, r, c, codeword, 7 - k as u8);
         }
     };
-    let regular = |r: isize, c: isize| {
-        [[r - 2, c - 2], [r - 2, c - 1], [r - 1, c - 2], [r - 1, c - 1], [r - 1, c], [r, c - 2], [r, c - 1], [r, c]]
-    };
+    let regular =
+        |r: isize, c: isize| [[r - 2, c - 2], [r - 2, c - 1], [r - 1, c - 2], [r - 1, c - 1], [r - 1, c], [r, c - 2], [r, c - 1], [r, c]];
     let (e, f) = (rows - 1, cols - 1);
     let corners: [[[isize; 2]; 8]; 4] = [
         [[e, 0], [e, 1], [e, 2], [0, f - 1], [0, f], [1, f], [2, f], [3, f]],

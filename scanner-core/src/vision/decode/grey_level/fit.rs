@@ -50,6 +50,11 @@ impl Light {
         -self.gain
     }
 
+    /// The same as a share of the paper's grey value.
+    pub(super) fn relative_contrast(&self) -> f32 {
+        -self.gain / self.base.max(1e-6)
+    }
+
     fn base_at(&self, s: f32) -> f32 {
         self.base + self.base_slope * s
     }

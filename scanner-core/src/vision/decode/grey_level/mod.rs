@@ -12,6 +12,7 @@ mod fit;
 mod lattice;
 mod model;
 mod pixels;
+mod relight;
 
 use super::linear::LinearText;
 use super::symbol::LinearSymbol;
@@ -20,6 +21,7 @@ use fit::{Light, Templates, refine, residual};
 use lattice::{Best, Classes, best};
 use model::{BINS, CHARACTER, EdgeResponse, QUIET, STOP_MODULES, code_modules, modules, stop_modules};
 use pixels::{Pixels, Warp};
+use relight::relit;
 
 /// Lens blurs that are tried, px.
 const SIGMAS: [f32; 6] = [0.4, 0.6, 0.8, 1.0, 1.3, 1.7];
@@ -32,6 +34,10 @@ const REACH: usize = 6;
 const ENDS: f32 = 1.2;
 /// Share of the variance that a first reading has to explain before it is worth refining.
 const FIRST_EXPLAINED: f32 = 0.55;
+
+/// Lead and misfit from which on uneven light is taken out and the strip read again.
+const RELIT_MARGIN: f32 = 30.0;
+const RELIT_MISFIT: f32 = 0.03;
 
 /// When a grey-level text is accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,6 +99,14 @@ pub fn read_code128(plane: &Plane, corners: &Corners, characters: usize) -> Opti
         .iter()
         .filter_map(|corners| Strip::new(plane, corners, characters)?.read())
         .max_by(|p, q| p.explained.total_cmp(&q.explained))
+}
+
+/// A text with what it was found by.
+struct Refined {
+    text: GreyLevelText,
+    warp: Warp,
+    light: Light,
+    template: Vec<f32>,
 }
 
 struct Strip {
@@ -169,7 +183,23 @@ impl Strip {
             })
             .collect();
         tries.sort_by(|a, b| a.0.total_cmp(&b.0));
-        tries.iter().take(2).filter_map(|(_, start, warp)| self.refined(*start, *warp)).max_by(|a, b| a.explained.total_cmp(&b.explained))
+        let explained = |r: &Refined| r.text.explained;
+        let first = tries
+            .iter()
+            .take(2)
+            .filter_map(|(_, start, warp)| self.refined(&self.pixels, *start, *warp))
+            .max_by(|a, b| explained(a).total_cmp(&explained(b)))?;
+        // Where a text stands out and yet much is left over, it may be the light.
+        if first.text.margin > RELIT_MARGIN && first.text.misfit > RELIT_MISFIT {
+            let again = relit(&self.pixels, &first.warp, &first.light, &first.template)
+                .and_then(|pixels| self.refined(&pixels, usize::from(first.text.symbol.values[0]), first.warp));
+            if let Some(again) = again
+                && again.text.explained > first.text.explained
+            {
+                return Some(again.text);
+            }
+        }
+        Some(first.text)
     }
 
     fn light_of_ends(&self, profile: &pixels::Profile, templates: &Templates, start: usize) -> Option<Light> {
@@ -185,11 +215,11 @@ impl Strip {
     }
 
     /// Characters, blur, light and geometry in turns until the characters stay.
-    fn refined(&self, start: usize, mut warp: Warp) -> Option<GreyLevelText> {
-        let length = self.pixels.length;
+    fn refined(&self, pixels: &Pixels, start: usize, mut warp: Warp) -> Option<Refined> {
+        let length = pixels.length;
         let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
         let mut which = FIRST_SIGMA;
-        let mut profile = self.pixels.profile(&warp);
+        let mut profile = pixels.profile(&warp);
         let mut light = self.light_of_ends(&profile, &self.templates[which], start)?;
         let mut last = Vec::new();
         for _ in 0..5 {
@@ -206,9 +236,9 @@ impl Strip {
             }
             let template = self.templates[which].edge.whole_code(start, Some(&found), self.characters);
             for _ in 0..2 {
-                refine(&self.pixels, &mut warp, &mut light, &template);
+                refine(pixels, &mut warp, &mut light, &template);
             }
-            profile = self.pixels.profile(&warp);
+            profile = pixels.profile(&warp);
             if found == last {
                 break;
             }
@@ -221,20 +251,21 @@ impl Strip {
         let free = best::<1>(&costs, start, &self.classes);
         let valid = best::<103>(&costs, start, &self.classes);
         let template = self.templates[which].edge.whole_code(start, Some(&valid.values), self.characters);
-        let left = residual(&self.pixels, &warp, &light, &profile, &template);
+        let left = residual(pixels, &warp, &light, &profile, &template);
         let mut symbol = vec![start as u8];
         symbol.extend(valid.values.iter().map(|v| *v as u8));
         // Gaussian noise: a squared residual of 2σ² is one nat.
         let nats = |cost: f32| cost / (2.0 * left.variance);
-        Some(GreyLevelText {
+        let text = GreyLevelText {
             symbol: LinearSymbol::code128(&symbol)?,
-            corners: self.pixels.corners(&warp),
+            corners: pixels.corners(&warp),
             margin: nats(valid.margin),
             check_cost: nats(valid.cost - free.cost),
             misfit: (left.variance - left.pure).max(0.0).sqrt() / light.contrast(),
-            explained: 1.0 - left.variance / variance(&self.pixels.v),
+            explained: 1.0 - left.variance / variance(&pixels.v),
             sigma_px: SIGMAS[which],
-        })
+        };
+        Some(Refined { text, warp, light, template })
     }
 }
 

@@ -59,6 +59,11 @@ impl Pixels {
         (pixels.v.len() > 200).then_some(pixels)
     }
 
+    /// The same pixels with other grey values, one each.
+    pub(super) fn with_values(&self, v: Vec<f32>) -> Self {
+        Self { u: self.u.clone(), w: self.w.clone(), v, length: self.length, step: self.step, picture_from_code: self.picture_from_code }
+    }
+
     /// All pixels as (refined place along the code, place across, grey value).
     pub(super) fn places<'a>(&'a self, warp: &'a Warp) -> impl Iterator<Item = (f32, f32, f32)> + 'a {
         self.u.iter().zip(&self.w).zip(&self.v).map(|((u, w), v)| (warp.apply(*u, *w, self.length), *w, *v))
