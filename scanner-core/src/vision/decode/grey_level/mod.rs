@@ -35,9 +35,20 @@ const ENDS: f32 = 1.2;
 /// Share of the variance that a first reading has to explain before it is worth refining.
 const FIRST_EXPLAINED: f32 = 0.55;
 
-/// Lead and misfit from which on uneven light is taken out and the strip read again.
+/// Bends that are tried, each way, and their step in modules.
+const BENDS: i32 = 6;
+const BEND_STEP: f32 = 0.6;
+/// Weight of the characters' beginnings against the two ends, whose correlations add up to 2.
+const BEGINNINGS: f32 = 1.0;
+/// Starting points that a first reading is made of.
+const STARTS: usize = 10;
+
+/// Lead or explained share, and misfit, from which on uneven light is taken out and the strip read again.
 const RELIT_MARGIN: f32 = 30.0;
+const RELIT_EXPLAINED: f32 = 0.85;
 const RELIT_MISFIT: f32 = 0.03;
+/// How often at most.
+const RELIGHTINGS: usize = 3;
 
 /// When a grey-level text is accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -132,11 +143,22 @@ impl Strip {
         Some(strip)
     }
 
-    /// Pairs of places that look like a start and a stop.
+    /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
     fn find_ends(&self) -> Vec<(usize, Warp)> {
+        let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
+        for k in -BENDS..=BENDS {
+            let bend = k as f32 * BEND_STEP;
+            self.ends_under(&Warp { shear: self.shear, bend, ..Warp::default() }, &mut pairs);
+        }
+        pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        pairs.into_iter().take(STARTS).map(|(_, value, warp)| (value, warp)).collect()
+    }
+
+    /// Pairs of places that look like a start and a stop under `bent`, each with how well they and the characters' beginnings fit.
+    fn ends_under(&self, bent: &Warp, pairs: &mut Vec<(f32, usize, Warp)>) {
         /// Quiet zone that belongs to an end's pattern.
         const LIGHT: usize = 6;
-        let profile = self.pixels.profile(&Warp { shear: self.shear, ..Warp::default() });
+        let profile = self.pixels.profile(bent);
         let edge = EdgeResponse::new(self.pixels.step, SIGMAS[FIRST_SIGMA]);
         let scores = |template: &[f32], begin: usize| -> Vec<(f32, f32)> {
             let reach = (REACH * BINS) as isize;
@@ -156,17 +178,15 @@ impl Strip {
         let mut t = vec![0.0; (STOP_MODULES + LIGHT) * BINS];
         edge.add_bars(&stop_modules(), 0.0, &mut t);
         let stops = scores(&t[BINS..], (QUIET + CHARACTER * (self.characters + 1)) * BINS + BINS);
-        let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
         for (value, first, score) in &starts {
             for (last, other) in stops.iter().take(3) {
                 if score + other > ENDS {
-                    let warp = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, shear: self.shear, ..Warp::default() };
-                    pairs.push((score + other, *value, warp));
+                    let warp = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, ..*bent };
+                    let begins = beginnings(&profile, &warp, self.pixels.length, self.characters);
+                    pairs.push((score + other + BEGINNINGS * begins, *value, warp));
                 }
             }
         }
-        pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
-        pairs.into_iter().take(6).map(|(_, value, warp)| (value, warp)).collect()
     }
 
     fn read(&self) -> Option<GreyLevelText> {
@@ -184,22 +204,25 @@ impl Strip {
             .collect();
         tries.sort_by(|a, b| a.0.total_cmp(&b.0));
         let explained = |r: &Refined| r.text.explained;
-        let first = tries
+        let mut found = tries
             .iter()
             .take(2)
             .filter_map(|(_, start, warp)| self.refined(&self.pixels, *start, *warp))
             .max_by(|a, b| explained(a).total_cmp(&explained(b)))?;
-        // Where a text stands out and yet much is left over, it may be the light.
-        if first.text.margin > RELIT_MARGIN && first.text.misfit > RELIT_MISFIT {
-            let again = relit(&self.pixels, &first.warp, &first.light, &first.template)
-                .and_then(|pixels| self.refined(&pixels, usize::from(first.text.symbol.values[0]), first.warp));
-            if let Some(again) = again
-                && again.text.explained > first.text.explained
-            {
-                return Some(again.text);
+        // Where a text stands out and yet much is left over, it may be the light; a better text shows it better.
+        for _ in 0..RELIGHTINGS {
+            let promising = found.text.margin > RELIT_MARGIN || found.text.explained > RELIT_EXPLAINED;
+            if !promising || found.text.misfit < RELIT_MISFIT {
+                break;
+            }
+            let again = relit(&self.pixels, &found.warp, &found.light, &found.template)
+                .and_then(|pixels| self.refined(&pixels, usize::from(found.text.symbol.values[0]), found.warp));
+            match again {
+                Some(again) if again.text.explained > found.text.explained => found = again,
+                _ => break,
             }
         }
-        Some(first.text)
+        Some(found.text)
     }
 
     fn light_of_ends(&self, profile: &pixels::Profile, templates: &Templates, start: usize) -> Option<Light> {
@@ -267,6 +290,28 @@ impl Strip {
         };
         Some(Refined { text, warp, light, template })
     }
+}
+
+/// How consistently characters begin with a bar (1 is perfectly): each of them begins where a space ends, eleven modules after the last.
+fn beginnings(profile: &pixels::Profile, warp: &Warp, length: f32, characters: usize) -> f32 {
+    let mean = |from: f32, to: f32| {
+        let bin = |u: f32| (((u + QUIET as f32) * BINS as f32).max(0.0) as usize).min(profile.sum.len());
+        let (sum, count) = (bin(from)..bin(to)).fold((0.0, 0.0), |(s, c), i| (s + profile.sum[i], c + profile.count[i]));
+        if count > 0.0 { Some(sum / count) } else { None }
+    };
+    let (mut steps, mut squares, mut n) = (0.0f32, 0.0f32, 0.0f32);
+    for k in 1..=characters + 1 {
+        let place = (CHARACTER * k) as f32;
+        // In the profile, which knows the bend but not yet where the ends are.
+        let a = 2.0 * place / length - 1.0;
+        let u = place - warp.offset - warp.scale * a;
+        if let (Some(before), Some(after)) = (mean(u - 1.1, u - 0.1), mean(u + 0.1, u + 1.1)) {
+            steps += before - after;
+            squares += (before - after).powi(2);
+            n += 1.0;
+        }
+    }
+    if squares > 0.0 { steps / (n * squares).sqrt() } else { 0.0 }
 }
 
 /// Place of a bin's centre along the code, modules.

@@ -26,6 +26,7 @@ impl Pixels {
     /// The pixels inside `corners` (start-top, stop-top, stop-bottom, start-bottom) and its quiet zones. `None` for corners that span nothing, or
     /// too few pixels to say anything.
     pub(super) fn gather(plane: &Plane, corners: &Corners, length: usize) -> Option<Self> {
+        let corners = &even(corners);
         let l = length as f64;
         let code = [[0., -0.5], [l, -0.5], [l, 0.5], [0., 0.5]];
         let code_from_picture = homography(corners, &code)?;
@@ -110,6 +111,22 @@ pub(super) struct Warp {
     pub(super) shear: f32,
     /// Lean that grows with a: bars that fan out.
     pub(super) twist: f32,
+}
+
+/// The quadrilateral through the same middles of both ends, with ends of the same length.
+///
+/// Which of the two ends is the longer says how the scale changes along the code, if it is known exactly; an error of a pixel in twenty would shift the
+/// code's middle by several modules. So that change is left to [`Warp::bend`], and found from the bars themselves.
+fn even(corners: &Corners) -> Corners {
+    let [a, b, c, d] = *corners;
+    let half = |p: [f64; 2], q: [f64; 2]| [(q[0] - p[0]) / 2.0, (q[1] - p[1]) / 2.0];
+    let middle = |p: [f64; 2], q: [f64; 2]| [(p[0] + q[0]) / 2.0, (p[1] + q[1]) / 2.0];
+    let (start, stop) = (half(a, d), half(b, c));
+    let (ls, lt) = (start[0].hypot(start[1]).max(1e-9), stop[0].hypot(stop[1]).max(1e-9));
+    let mean = (ls + lt) / 2.0;
+    let (s, t) = (start.map(|v| v * mean / ls), stop.map(|v| v * mean / lt));
+    let (m, n) = (middle(a, d), middle(b, c));
+    [[m[0] - s[0], m[1] - s[1]], [n[0] - t[0], n[1] - t[1]], [n[0] + t[0], n[1] + t[1]], [m[0] + s[0], m[1] + s[1]]]
 }
 
 impl Warp {
