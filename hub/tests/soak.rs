@@ -18,7 +18,7 @@ use scanner_core::pool::{Act, EventKind, OrderLine, Pool, UploadState, Verdict};
 use scanner_core::upload::{Dialect, Step, Unsigned, UploadOptions, Uploader};
 use support::{DAY, Line, SECOND, START, hub, sell_units, stocked};
 
-const SALES: u32 = 2_500;
+const SALES: u32 = 1_000;
 const DAYS: u64 = 7;
 
 #[derive(Debug, Default, PartialEq)]

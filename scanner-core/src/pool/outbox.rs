@@ -422,6 +422,9 @@ fn entries_where(db: &dyn super::db::Database, condition: &str, values: &[super:
     db.query(&format!("SELECT {ENTRY} FROM outbox WHERE {condition} ORDER BY position"), Lock::No, values)?.iter().map(entry_of).collect()
 }
 
+/// Of an entry that is open. Those that are settled are many after a year, and must not be looked at one by one.
+const OPEN: &str = "position IN (SELECT position FROM outbox_unit)";
+
 /// Of an entry that no earlier one holds up.
 const FIRST_OF_ITS_UNITS: &str = "NOT EXISTS (SELECT 1 FROM outbox_unit mine JOIN outbox_unit other
     ON other.key = mine.key AND other.position < mine.position WHERE mine.position = outbox.position)";
@@ -456,7 +459,7 @@ impl Pool {
             lapse(work, now)?;
             let states = if policy.resend_unknown { "state IN ('pending', 'unknown')" } else { "state = 'pending'" };
             let open = format!(
-                "SELECT {ENTRY} FROM outbox WHERE state NOT IN ('done', 'dropped') AND {states} AND due_at <= ?1 AND {FIRST_OF_ITS_UNITS}"
+                "SELECT {ENTRY} FROM outbox WHERE {OPEN} AND {states} AND due_at <= ?1 AND {FIRST_OF_ITS_UNITS}"
             );
             let sql = format!("{open} ORDER BY position LIMIT 1");
             let Some(head) = work.db.query_one(&sql, Lock::Skip, values![now])?.as_ref().map(entry_of).transpose()? else { return Ok(None) };
@@ -620,7 +623,7 @@ impl Pool {
         let states = if policy.resend_unknown { "'pending', 'unknown'" } else { "'pending'" };
         let sql = format!(
             "SELECT min(CASE WHEN state = 'in_flight' THEN claimed_until ELSE due_at END) FROM outbox
-             WHERE state NOT IN ('done', 'dropped') AND (state = 'in_flight' OR (state IN ({states}) AND {FIRST_OF_ITS_UNITS}))"
+             WHERE {OPEN} AND (state = 'in_flight' OR (state IN ({states}) AND {FIRST_OF_ITS_UNITS}))"
         );
         self.read(|db| db.query_one(&sql, Lock::No, &[])?.map_or(Ok(None), |row| row.optional_time(0)))
     }
@@ -638,7 +641,10 @@ impl Verdict {
 
 fn lapse(work: &Work<'_>, now: Timestamp) -> Result<u64> {
     work.db.execute(
-        "UPDATE outbox SET state = 'unknown', due_at = ?1, note = 'its sender fell silent' WHERE state = 'in_flight' AND claimed_until <= ?1",
+        &format!(
+            "UPDATE outbox SET state = 'unknown', due_at = ?1, note = 'its sender fell silent'
+             WHERE {OPEN} AND state = 'in_flight' AND claimed_until <= ?1"
+        ),
         values![now],
     )
 }
