@@ -233,7 +233,7 @@ pub fn is_time(text: &str, spaced: bool) -> bool {
     if !text.is_ascii() || text.len() != 18 + separator || !is_day(&text[..10]) || (spaced && text.as_bytes()[10] != b' ') {
         return false;
     }
-    let clock = text[10 + separator..].as_bytes();
+    let clock = &text.as_bytes()[10 + separator..];
     let two = |i: usize, below: u8| {
         clock[i].is_ascii_digit() && clock[i + 1].is_ascii_digit() && (clock[i] - b'0') * 10 + clock[i + 1] - b'0' < below
     };

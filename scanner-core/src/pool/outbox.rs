@@ -362,7 +362,7 @@ impl Work<'_> {
         if self.institution.is_none() {
             return Ok(());
         }
-        let mut groups: std::collections::BTreeMap<(&str, &str, Date), Vec<&(String, Unit)>> = std::collections::BTreeMap::new();
+        let mut groups = std::collections::BTreeMap::<(&str, &str, Date), Vec<_>>::new();
         for change in changed.iter().filter(|(_, unit)| unit.quantity > 0) {
             groups.entry((&change.1.product, &change.1.batch, change.1.expiry)).or_default().push(change);
         }
