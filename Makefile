@@ -10,12 +10,12 @@ export TRACETWIN_SHARED ?= $(abspath $(CURDIR)/../shared)
 TRACETWIN = $(CARGO_TARGET_DIR)/debug/tracetwin
 OUT ?= out
 
-.PHONY: help setup build demo test baseline bench bless lint
+.PHONY: help setup build demo test baseline bench bench-pool bless lint
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: ## Debian packages for software Vulkan, the ONNX Runtime library (idempotent)
+setup: ## Debian packages for software Vulkan and PostgreSQL, the ONNX Runtime library (idempotent)
 	@bash scripts/setup.sh
 
 # One build for everything: the same packages and features as the tests, so that nothing is compiled twice.
@@ -36,6 +36,9 @@ baseline: build ## heavy (about 20 minutes): recall per band over many seeds of 
 
 bench: build ## criterion benches; the capture bench prints its ratio to Bevy's StandardMaterial
 	$(CARGO) bench --locked --profile dev -p sim -p scanner-core
+
+bench-pool: setup ## throughput, p50/p99 and ratios of the pool on SQLite and PostgreSQL; no Bevy
+	$(CARGO) bench --locked --profile dev -p scanner-core --bench pool
 
 bless: build ## accept what the reader reads now as the baseline (give the reason in the commit)
 	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --bless

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the build does not: a software Vulkan driver (Debian packages) and the ONNX Runtime library (from its PyPI wheel, into
+# Brings what the build does not: a software Vulkan driver and PostgreSQL (Debian packages) and the ONNX Runtime library (from its PyPI wheel, into
 # vendor/, which git ignores). Idempotent: what is there already is left alone, and nothing is asked of the network then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +15,8 @@ command -v cc >/dev/null || missing+=(gcc libc6-dev)
 # wgpu loads libvulkan.so.1 at run time and takes any driver that it lists; lavapipe is the one that needs no GPU.
 ldconfig -p 2>/dev/null | grep -q 'libvulkan\.so\.1' || missing+=(libvulkan1)
 compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null || compgen -G '/etc/vulkan/icd.d/*.json' >/dev/null || missing+=(mesa-vulkan-drivers)
+# The pool's tests start a server of their own; Debian keeps its programs out of PATH.
+{ compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null; } || missing+=(postgresql)
 library=vendor/onnxruntime/libonnxruntime.so
 if [ ! -e "$library" ] || [ "$(cat vendor/onnxruntime/VERSION 2>/dev/null)" != "$ONNXRUNTIME" ]; then
     need_onnxruntime=1

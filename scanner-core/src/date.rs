@@ -54,9 +54,12 @@ impl Date {
     ///
     /// Days since 1970 to a civil date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
     pub fn of_timestamp(moment: Timestamp, utc_offset_minutes: i32) -> Self {
-        // A moment is at most 2^64 ns (the year 2554) and an offset is clamped to a day, so nothing here leaves the range of i64 or of years.
-        let seconds = (moment.0 / 1_000_000_000) as i64 + i64::from(utc_offset_minutes.clamp(-1440, 1440)) * 60;
-        let z = seconds.div_euclid(86_400) + 719_468;
+        Self::of_day(local_seconds(moment, utc_offset_minutes).div_euclid(86_400))
+    }
+
+    /// From days since 1970, within the years that a date can have.
+    fn of_day(day: i64) -> Self {
+        let z = day + 719_468;
         let era = z.div_euclid(146_097);
         let doe = z.rem_euclid(146_097);
         let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
@@ -66,6 +69,20 @@ impl Date {
         let month = (if mp < 10 { mp + 3 } else { mp - 9 }) as u8;
         let year = (yoe + era * 400 + i64::from(month <= 2)) as u16;
         Self { year, month, day }
+    }
+
+    /// The day `days` later, earlier for a negative number; `None` beyond the years that a date can have.
+    ///
+    /// Civil date to days since 1970: Howard Hinnant, as above, `days_from_civil`.
+    pub fn plus_days(self, days: i64) -> Option<Self> {
+        let (year, month) = (i64::from(self.year) - i64::from(self.month <= 2), i64::from(self.month));
+        let era = year.div_euclid(400);
+        let yoe = year.rem_euclid(400);
+        let doy = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + i64::from(self.day) - 1;
+        let doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+        let day = (era * 146_097 + doe - 719_468).checked_add(days)?;
+        // 0001-01-01 to 9999-12-31
+        (-719_162..=2_932_896).contains(&day).then(|| Self::of_day(day))
     }
 
     /// The year.
@@ -82,6 +99,18 @@ impl Date {
     pub fn day(self) -> u8 {
         self.day
     }
+}
+
+/// Seconds since 1970 on clocks that run ahead of UTC.
+fn local_seconds(moment: Timestamp, utc_offset_minutes: i32) -> i64 {
+    // A moment is at most 2^64 ns (the year 2554) and an offset is clamped to a day, so nothing here leaves the range of i64 or of years.
+    (moment.0 / 1_000_000_000) as i64 + i64::from(utc_offset_minutes.clamp(-1440, 1440)) * 60
+}
+
+/// The day, and hour, minute and second, that clocks show which run `utc_offset_minutes` ahead of UTC.
+pub fn civil(moment: Timestamp, utc_offset_minutes: i32) -> (Date, [u8; 3]) {
+    let second = local_seconds(moment, utc_offset_minutes).rem_euclid(86_400);
+    (Date::of_timestamp(moment, utc_offset_minutes), [(second / 3600) as u8, (second / 60 % 60) as u8, (second % 60) as u8])
 }
 
 impl fmt::Display for Date {

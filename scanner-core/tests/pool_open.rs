@@ -60,7 +60,7 @@ fn the_schema_version_stands_in_the_file() {
     let path = folder.path().join("pool.db");
     drop(open(&path).unwrap());
     let db = Connection::open(&path).unwrap();
-    assert_eq!(db.query_row("SELECT version FROM schema_version", [], |r| r.get::<_, i64>(0)).unwrap(), 1);
+    assert_eq!(db.query_row("SELECT version FROM schema_version", [], |r| r.get::<_, i64>(0)).unwrap(), 2);
     assert_eq!(db.query_row("PRAGMA journal_mode", [], |r| r.get::<_, String>(0)).unwrap(), "wal");
 }
 
@@ -97,8 +97,8 @@ fn a_pool_of_a_newer_version_is_left_alone() {
     let path = folder.path().join("pool.db");
     drop(open(&path).unwrap());
     Connection::open(&path).unwrap().execute("UPDATE schema_version SET version = 9", []).unwrap();
-    let error = refuses(&path, "schema version 9; this version knows up to 1");
-    assert!(matches!(error, PoolError::Newer { found: 9, known: 1, .. }));
+    let error = refuses(&path, "schema version 9; this version knows up to 2");
+    assert!(matches!(error, PoolError::Newer { found: 9, known: 2, .. }));
 }
 
 #[test]
@@ -179,4 +179,29 @@ fn the_same_seed_gives_the_same_ledger_and_another_seed_another() {
         f.pool.ledger().map(|e| e.unwrap().event_id).collect()
     };
     assert_eq!(ids.len(), 100);
+}
+
+/// What version 1 itself gave for the file below.
+const HASH_OF_V1: &str = "750d248e78822b924325f2a5c9aa0490f43c9eb17334f07ddcede4c3a086a2d2";
+
+/// The file was written by version 1 of the layout (see its tests' products), and is brought up to date when it is opened.
+#[test]
+fn a_pool_of_version_1_is_read_and_goes_on() {
+    let folder = folder();
+    let path = folder.path().join("pool.db");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pool-v1.db"), &path).unwrap();
+    let mut pool = open(&path).unwrap();
+    pool.verify_ledger().unwrap();
+    assert_eq!(pool.ledger_hash().unwrap(), HASH_OF_V1, "nothing of the ledger changes");
+    let held = pool.reservations_of_order("held").unwrap();
+    assert_eq!(held.iter().map(|r| r.quantity).collect::<Vec<_>>(), [10, 2]);
+    assert_eq!(pool.dispense("held", act(20)).unwrap().len(), 2);
+    let returned = pool_support::pack("A", 1);
+    assert_eq!(pool.history(&returned).unwrap().iter().map(|e| e.revision).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    pool.write_off(&[returned], act(21)).unwrap();
+    pool.verify_ledger().unwrap();
+    drop(pool);
+    let db = Connection::open(&path).unwrap();
+    assert_eq!(db.execute("UPDATE ledger SET actor = 'x'", []).unwrap_err().to_string(), "the ledger is append-only");
+    assert_eq!(db.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |r| r.get::<_, i64>(0)).unwrap(), 0);
 }

@@ -36,7 +36,7 @@ pub enum PoolError {
         /// The file.
         path: PathBuf,
     },
-    /// Somebody else holds the file.
+    /// Somebody else holds the file, or what was to be changed of it.
     #[error("{}: the pool is locked by another program", path.display())]
     Locked {
         /// The file.
@@ -77,13 +77,29 @@ pub enum PoolError {
         /// What does not fit.
         what: String,
     },
+    /// Others changed the same units at the same time, again and again. Nothing was changed.
+    #[error("{}: others change the same units; nothing was changed", path.display())]
+    Conflict {
+        /// The server.
+        path: PathBuf,
+    },
+    /// The line to the server was cut. Unless `outcome_known`, it was cut while the change was being made fast: it may have happened.
+    #[error("{}: connection lost{}: {message}", path.display(), if *outcome_known { ", nothing was changed" } else { " while a change was made fast; look whether it happened" })]
+    ConnectionLost {
+        /// The server.
+        path: PathBuf,
+        /// What the system says.
+        message: String,
+        /// Whether it is certain that nothing was changed.
+        outcome_known: bool,
+    },
     /// The database failed otherwise.
     #[error("{}: database error: {source}", path.display())]
     Database {
-        /// The file.
+        /// The file, or the server without its password.
         path: PathBuf,
-        /// SQLite's error.
-        source: rusqlite::Error,
+        /// What the engine says.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -93,35 +109,12 @@ impl From<Refusal> for PoolError {
     }
 }
 
-impl From<rusqlite::Error> for PoolError {
-    fn from(source: rusqlite::Error) -> Self {
-        // The file's name is put in at the pool's border, see `at_path`.
-        Self::Database { path: PathBuf::new(), source }
-    }
-}
-
 impl PoolError {
     /// The rule that refused, if it was one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
             _ => None,
-        }
-    }
-
-    /// Names the file and sorts SQLite's errors.
-    pub(super) fn at_path(self, path: &std::path::Path) -> Self {
-        use rusqlite::ErrorCode as Code;
-        let Self::Database { source, .. } = self else { return self };
-        let path = path.to_owned();
-        match source.sqlite_error_code() {
-            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Locked { path },
-            Some(Code::ReadOnly) => Self::ReadOnly { path },
-            Some(Code::DiskFull) => Self::DiskFull { path },
-            Some(Code::NotADatabase) => Self::NotAPool { path, found: "it is not a SQLite database".into() },
-            Some(Code::DatabaseCorrupt) => Self::Damaged { what: format!("{}: {source}", path.display()) },
-            Some(Code::CannotOpen | Code::PermissionDenied) => Self::CannotOpen { path, message: source.to_string() },
-            _ => Self::Database { path, source },
         }
     }
 }
@@ -297,6 +290,67 @@ pub enum Refusal {
         /// Why not.
         why: &'static str,
     },
+    /// The order asks for something else than when it was reserved.
+    #[error("order {order} was changed after it was reserved; release it and reserve it again")]
+    OrderChanged {
+        /// The order.
+        order: String,
+    },
+    /// The order wants another batch.
+    #[error("code {code} is of batch '{batch}'; order {order} wants batch '{wanted}'")]
+    WrongBatch {
+        /// The code.
+        code: String,
+        /// Its batch.
+        batch: String,
+        /// The order.
+        order: String,
+        /// The batch that it wants.
+        wanted: String,
+    },
+    /// Too close to its date for this pharmacy.
+    #[error("code {code} expires on {expiry}, within the {days} days that this pharmacy keeps")]
+    ExpiresSoon {
+        /// The code.
+        code: String,
+        /// Last day of use.
+        expiry: Date,
+        /// Days that must be left.
+        days: u32,
+    },
+    /// A sale without the settlement that the platform asks for.
+    #[error("order {order} has no settlement, which the platform asks for")]
+    NoSettlement {
+        /// The order.
+        order: String,
+    },
+    /// The order may not be dispensed yet.
+    #[error("order {order} has not passed the pharmacist's audit")]
+    NotAudited {
+        /// The order.
+        order: String,
+    },
+    /// The pool does not know whose it is.
+    #[error("the pool has no institution, so nothing can be uploaded")]
+    NoInstitution,
+    /// The platform would not know this institution.
+    #[error("the institution's {field} is not what the platform allows")]
+    BadInstitution {
+        /// The field.
+        field: &'static str,
+    },
+    /// Only what is unknown or failed waits for a person's word.
+    #[error("upload {event_id} is neither unknown nor failed")]
+    NotOpenForVerdict {
+        /// The event.
+        event_id: String,
+    },
+    /// The platform has not acknowledged it.
+    #[error("upload {event_id} was not acknowledged by the platform")]
+    NotUploaded {
+        /// The event.
+        event_id: String,
+    },
     /// Not part of that order's sales, or returned before.
     #[error("order {order} has no sale of code {code} to return")]
     NoSaleToReturn {
@@ -333,6 +387,15 @@ impl Refusal {
             Self::ContradictsCode { .. } => "contradicts_code",
             Self::UnknownPrefix { .. } => "unknown_prefix",
             Self::BadParent { .. } => "bad_parent",
+            Self::OrderChanged { .. } => "order_changed",
+            Self::WrongBatch { .. } => "wrong_batch",
+            Self::ExpiresSoon { .. } => "expires_soon",
+            Self::NoSettlement { .. } => "no_settlement",
+            Self::NotAudited { .. } => "not_audited",
+            Self::NoInstitution => "no_institution",
+            Self::BadInstitution { .. } => "bad_institution",
+            Self::NotOpenForVerdict { .. } => "not_open_for_verdict",
+            Self::NotUploaded { .. } => "not_uploaded",
             Self::NoSaleToReturn { .. } => "no_sale_to_return",
         }
     }

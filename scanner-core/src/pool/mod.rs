@@ -5,11 +5,15 @@
 //!
 //! # Guarantees
 //! - Every call is one transaction: it happens whole or not at all, also when the machine loses power (SQLite with a write-ahead log and
-//!   `synchronous = FULL`).
+//!   `synchronous = FULL`; PostgreSQL with `synchronous_commit = on`).
 //! - Every change of a unit has its entry in the ledger, in the same transaction; entries cannot be changed or deleted.
 //!   [`Pool::verify_ledger`] replays it and compares.
 //! - A unit is sold once. A database index holds this even against programming errors.
 //! - A refusal names its rule ([`Refusal::rule`]) and changes nothing.
+//! - What a platform wants to hear of stands in the outbox in the same transaction ([`Pool::set_institution`], [`Pool::claim_upload`]).
+//!
+//! A pool lies in a SQLite file ([`Pool::open`]) or, where several windows work at once, on a PostgreSQL server ([`Pool::connect`]). Both hold to the same
+//! tests.
 //!
 //! What is assumed of the medium: a file system that honours `fsync` and gives a file to one machine only (no network share).
 //!
@@ -18,7 +22,7 @@
 //! # fn main() -> Result<(), scanner_core::pool::PoolError> {
 //! use hardware_hal::Timestamp;
 //! use scanner_core::codes::PackLevel;
-//! use scanner_core::pool::{Act, NewUnit, Order, OrderLine, OrderUnit, Pool, Selection};
+//! use scanner_core::pool::{Act, NewUnit, Order, OrderLine, Pool, Selection};
 //! use scanner_core::product::{Names, Product};
 //!
 //! let mut pool = Pool::in_memory()?;
@@ -45,7 +49,7 @@
 //! };
 //! pool.register(&[unit], now)?;
 //! pool.receive(Selection::Codes(&[code.into()]), now)?;
-//! let order = Order { id: "order 7".into(), lines: vec![OrderLine { product: "amoxicillin-24".into(), quantity: 1, unit: OrderUnit::Packs }] };
+//! let order = Order { id: "order 7".into(), lines: vec![OrderLine::packs("amoxicillin-24", 1)] };
 //! let outcomes = pool.reserve_codes(&order, &[code.into()], now)?;
 //! assert!(outcomes[0].result.is_ok());
 //! assert_eq!(pool.dispense("order 7", now)?[0].code, code);
@@ -53,33 +57,39 @@
 //! # }
 //! ```
 
+mod db;
 mod error;
 mod ids;
 mod model;
-mod open;
 mod order;
+mod outbox;
 mod register;
 mod relation_file;
 mod replay;
 mod sale;
 mod stock;
+mod stocktake;
 mod store;
 mod work;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use db::{Access, Database, Lock, Postgres, Sqlite, values};
 
+pub use db::SCHEMA_VERSION;
 pub use error::{PoolError, Refusal};
 pub use ids::{IdSource, OsIds, SeededIds};
 pub use model::{Act, EventKind, LedgerEntry, NewUnit, Reservation, StatusRow, Unit, UnitState};
-pub use open::SCHEMA_VERSION;
 pub use order::{Order, OrderLine, OrderUnit};
+pub use outbox::{
+    Claim, ClaimPolicy, Delivery, Institution, OutboxEntry, Outcome, Personal, Settlement, UploadKind, UploadRecord, UploadState, Verdict,
+};
 pub use relation_file::{ImportReport, RelationFileError};
 pub use replay::ReplayedUnit;
 pub use sale::{Allotment, CodeOutcome, LineProgress, SoldUnit};
 pub use stock::{RecallReport, RegisterReport, Selection};
+pub use stocktake::{StocktakeReport, StocktakeScope};
 
 use crate::codes::{PackLevel, unit_key};
 use crate::product::Products;
@@ -94,6 +104,10 @@ pub struct PoolOptions {
     pub reservation_ttl: Duration,
     /// Whether an opened pack's code may be sold again while pieces remain. Off, a second sale of any code is refused.
     pub split_sales: bool,
+    /// Days that a unit must still be good for when it is sold; 0: its last day is a good one.
+    pub min_days_left: u32,
+    /// Whether a sale needs its settlement, where there is an institution.
+    pub settlement_needed: bool,
     /// How long a call waits while another program writes.
     pub busy_timeout: Duration,
 }
@@ -104,22 +118,26 @@ impl Default for PoolOptions {
             utc_offset_minutes: 480,
             reservation_ttl: Duration::from_secs(30 * 60),
             split_sales: true,
+            min_days_left: 0,
+            settlement_needed: true,
             busy_timeout: Duration::from_secs(5),
         }
     }
 }
 
+/// How often a transaction is tried that collides with others.
+const TRIES: u32 = 20;
+
 /// The code pool. See the [module's documentation](self).
 pub struct Pool {
-    db: Connection,
-    path: PathBuf,
+    db: Box<dyn Database>,
     ids: Box<dyn IdSource>,
     options: PoolOptions,
 }
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("path", &self.path).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Pool").field("place", &self.db.place()).field("options", &self.options).finish_non_exhaustive()
     }
 }
 
@@ -135,15 +153,36 @@ impl Pool {
         Self::open_with(path, PoolOptions::default(), Box::new(OsIds))
     }
 
-    /// Opens a pool, or creates it where there is no file.
+    /// Opens a pool in a SQLite file, or creates it where there is no file. A file of an older version is brought up to date.
     ///
     /// # Errors
     /// [`PoolError::NotAPool`], [`PoolError::Newer`], [`PoolError::ReadOnly`], [`PoolError::Locked`], [`PoolError::CannotOpen`],
     /// [`PoolError::DiskFull`]. A file that was there is left as it was.
     pub fn open_with(path: impl AsRef<Path>, options: PoolOptions, ids: Box<dyn IdSource>) -> Result<Self> {
-        let path = path.as_ref();
-        let db = open::open(path, &options)?;
-        Ok(Self { db, path: path.to_owned(), ids, options })
+        let db = Sqlite::open(path.as_ref(), options.busy_timeout)?;
+        Ok(Self { db: Box::new(db), ids, options })
+    }
+
+    /// Opens a pool on a PostgreSQL server (14 or newer), or creates it in a database that has none: `postgres://user@host:5432/database`. Many
+    /// programs may work with it at once. Each pharmacy has a database of its own.
+    ///
+    /// # Errors
+    /// [`PoolError::CannotOpen`], [`PoolError::NotAPool`], [`PoolError::Newer`], [`PoolError::ReadOnly`].
+    pub fn connect(url: &str, options: PoolOptions, ids: Box<dyn IdSource>) -> Result<Self> {
+        let db = Postgres::open(url, options.busy_timeout)?;
+        Ok(Self { db: Box::new(db), ids, options })
+    }
+
+    /// Opens what a person names: an address that begins with `postgres://` or `postgresql://`, or a SQLite file.
+    ///
+    /// # Errors
+    /// As [`Pool::connect`] and [`Pool::open_with`].
+    pub fn open_store(store: &str, options: PoolOptions, ids: Box<dyn IdSource>) -> Result<Self> {
+        if store.starts_with("postgres://") || store.starts_with("postgresql://") {
+            Self::connect(store, options, ids)
+        } else {
+            Self::open_with(store, options, ids)
+        }
     }
 
     /// A pool that is gone with the value, for simulation and tests; event ids from the operating system.
@@ -159,9 +198,7 @@ impl Pool {
     /// # Errors
     /// [`PoolError::Database`] if SQLite fails.
     pub fn in_memory_with(options: PoolOptions, ids: Box<dyn IdSource>) -> Result<Self> {
-        let path = PathBuf::from(":memory:");
-        let db = open::in_memory().map_err(|error| error.at_path(&path))?;
-        Ok(Self { db, path, ids, options })
+        Ok(Self { db: Box::new(Sqlite::in_memory()?), ids, options })
     }
 
     /// The options.
@@ -169,20 +206,45 @@ impl Pool {
         &self.options
     }
 
-    /// Runs `f` in one transaction that begins as a writer, so that nothing it reads can change before it writes.
-    fn write<T>(&mut self, act: Act<'_>, f: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
-        let Self { db, path, ids, options } = self;
-        let result = (|| {
-            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = f(&mut Work::begin(&transaction, ids.as_mut(), options, act)?)?;
-            transaction.commit()?;
-            Ok(value)
-        })();
-        result.map_err(|error: PoolError| error.at_path(path))
+    /// Runs `f` in one transaction. It runs again where it collided with another program's, so it must not keep anything from before.
+    fn write<T>(&mut self, act: Act<'_>, mut f: impl FnMut(&mut Work<'_>) -> Result<T>) -> Result<T> {
+        let mut tries = 1;
+        loop {
+            match self.write_once(act, &mut f) {
+                Err(PoolError::Conflict { .. }) if tries < TRIES => tries += 1,
+                result => return result,
+            }
+        }
     }
 
-    fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        f(&self.db).map_err(|error| error.at_path(&self.path))
+    /// Runs `f` in one transaction, once.
+    fn write_once<T>(&mut self, act: Act<'_>, f: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
+        let Self { db, ids, options } = self;
+        let db = db.as_ref();
+        db.begin(Access::Change)?;
+        let result = outbox::institution(db).and_then(|institution| {
+            let value = f(&mut Work::begin(db, ids.as_mut(), options, institution.as_ref(), act))?;
+            db.commit()?;
+            Ok(value)
+        });
+        if result.is_err() {
+            db.rollback();
+        }
+        result
+    }
+
+    /// Runs `f` on one state of the pool, whatever others change meanwhile.
+    fn read<T>(&self, f: impl FnOnce(&dyn Database) -> Result<T>) -> Result<T> {
+        let db = self.db.as_ref();
+        db.begin(Access::Snapshot)?;
+        let result = f(db);
+        match result {
+            Ok(value) => db.commit().map(|()| value),
+            Err(error) => {
+                db.rollback();
+                Err(error)
+            }
+        }
     }
 
     /// The unit that carries `code`, if the pool knows it.
@@ -191,7 +253,7 @@ impl Pool {
     /// The database's.
     pub fn unit(&self, code: &str) -> Result<Option<Unit>> {
         let Some(key) = unit_key(code) else { return Ok(None) };
-        self.read(|db| Ok(store::unit(db, &key)?))
+        self.read(|db| store::unit(db, &key, Lock::No))
     }
 
     /// What is held of the unit that carries `code`.
@@ -200,7 +262,7 @@ impl Pool {
     /// The database's.
     pub fn reservations(&self, code: &str) -> Result<Vec<Reservation>> {
         let Some(key) = unit_key(code) else { return Ok(Vec::new()) };
-        self.read(|db| Ok(store::reservations_where(db, "key = ?1", [key])?))
+        self.read(|db| store::reservations_where(db, "key = ?1", values![&key]))
     }
 
     /// What is held for an order.
@@ -208,7 +270,7 @@ impl Pool {
     /// # Errors
     /// The database's.
     pub fn reservations_of_order(&self, order: &str) -> Result<Vec<Reservation>> {
-        self.read(|db| Ok(store::reservations_where(db, "order_id = ?1", [order])?))
+        self.read(|db| store::reservations_where(db, "order_id = ?1", values![order]))
     }
 
     /// The products that the pool knows.
@@ -225,31 +287,48 @@ impl Pool {
     /// The database's.
     pub fn status(&self) -> Result<Vec<StatusRow>> {
         self.read(|db| {
-            let mut statement = db.prepare_cached(
-                "SELECT product_id, level, state, count(*), sum(remaining) FROM unit GROUP BY product_id, level, state
-                 ORDER BY product_id, level DESC, state",
-            )?;
-            let rows = statement.query_map([], |row| {
+            let sql =
+                "SELECT product_id, level, state, count(*), CAST(sum(remaining) AS BIGINT) FROM unit GROUP BY product_id, level, state
+                       ORDER BY product_id, level DESC, state";
+            let status_row = |row: &db::Row| {
                 Ok(StatusRow {
-                    product: row.get(0)?,
-                    level: store::word(row, 1, PackLevel::from_name)?,
-                    state: store::word(row, 2, UnitState::from_name)?,
-                    units: store::unsigned(row, 3)?,
-                    pieces: store::unsigned(row, 4)?,
+                    product: row.text(0)?,
+                    level: row.word(1, PackLevel::from_name)?,
+                    state: row.word(2, UnitState::from_name)?,
+                    units: row.count(3)?,
+                    pieces: row.count(4)?,
                 })
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+            };
+            db.query(sql, Lock::No, &[])?.iter().map(status_row).collect()
         })
+    }
+
+    /// Everything that ever happened to the unit that carries `code`, oldest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn history(&self, code: &str) -> Result<Vec<LedgerEntry>> {
+        let Some(key) = unit_key(code) else { return Ok(Vec::new()) };
+        self.read(|db| store::history(db, &key))
+    }
+
+    /// When the pool was last changed, by the clock of who changed it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn last_change(&self) -> Result<Option<hardware_hal::Timestamp>> {
+        self.read(store::latest)
     }
 
     /// All entries of the ledger, oldest first, read in pages.
     pub fn ledger(&self) -> Ledger<'_> {
-        self.ledger_after(0)
+        Ledger { pool: self, last: 0, settled_only: false, page: Vec::new().into_iter(), done: false }
     }
 
-    /// The entries of the ledger after number `sequence`.
+    /// The entries of the ledger after number `sequence`. Whoever remembers the last one and asks for what follows misses none: an entry is only
+    /// shown when no other program can still put one before it.
     pub fn ledger_after(&self, sequence: u64) -> Ledger<'_> {
-        Ledger { pool: self, last: sequence, page: Vec::new().into_iter(), done: false }
+        Ledger { pool: self, last: sequence, settled_only: true, page: Vec::new().into_iter(), done: false }
     }
 }
 
@@ -258,6 +337,7 @@ impl Pool {
 pub struct Ledger<'p> {
     pool: &'p Pool,
     last: u64,
+    settled_only: bool,
     page: std::vec::IntoIter<LedgerEntry>,
     done: bool,
 }
@@ -268,7 +348,11 @@ impl Iterator for Ledger<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         const PAGE: u32 = 1024;
         if self.page.len() == 0 && !self.done {
-            match self.pool.read(|db| Ok(store::ledger_page(db, self.last, PAGE)?)) {
+            let page = |db: &dyn Database| {
+                let condition = if self.settled_only { db.settled() } else { "1 = 1" };
+                store::ledger_page(db, condition, self.last, PAGE)
+            };
+            match self.pool.read(page) {
                 Ok(page) => {
                     self.done = page.len() < PAGE as usize;
                     self.last = page.last().map_or(self.last, |entry| entry.sequence);

@@ -22,6 +22,7 @@ macro_rules! words {
         }
     };
 }
+pub(super) use words;
 
 /// Where a unit is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,6 +48,8 @@ pub enum UnitState {
     Expired,
     /// Called back.
     Recalled,
+    /// Gone for good: back to the supplier, destroyed, or missing when the stock was counted.
+    Removed,
 }
 
 words!(UnitState {
@@ -60,22 +63,26 @@ words!(UnitState {
     Quarantined = "quarantined",
     Expired = "expired",
     Recalled = "recalled",
+    Removed = "removed",
 });
 
 impl UnitState {
-    /// Whether a unit may go from this state to `next`. Expired, recalled and depleted units stay what they are.
+    /// Whether a unit may go from this state to `next`. Depleted units stay what they are; what is expired or recalled can only leave; what is gone
+    /// and turns up again is set aside first.
     pub fn may_become(self, next: Self) -> bool {
-        use UnitState::{Available, Depleted, Dispensed, Expired, Opened, Quarantined, Recalled, Registered, Reserved, Returned};
+        use UnitState::{Available, Depleted, Dispensed, Expired, Opened, Quarantined, Recalled, Registered, Removed, Reserved, Returned};
         match self {
             Registered => matches!(next, Available | Quarantined | Expired | Recalled),
-            Available => matches!(next, Reserved | Quarantined | Expired | Recalled),
+            Available => matches!(next, Reserved | Quarantined | Expired | Recalled | Removed),
             // Setting aside what is held for an order goes through Available or Opened, so that the ledger shows the release.
             Reserved => matches!(next, Available | Dispensed | Opened),
-            Opened => matches!(next, Opened | Depleted | Quarantined | Expired | Recalled),
+            Opened => matches!(next, Opened | Depleted | Quarantined | Expired | Recalled | Removed),
             Dispensed => matches!(next, Returned),
-            Returned => matches!(next, Available | Quarantined | Expired | Recalled),
-            Quarantined => matches!(next, Available | Opened | Expired | Recalled),
-            Depleted | Expired | Recalled => false,
+            Returned => matches!(next, Available | Quarantined | Expired | Recalled | Removed),
+            Quarantined => matches!(next, Available | Opened | Expired | Recalled | Removed),
+            Expired | Recalled => matches!(next, Removed),
+            Removed => matches!(next, Quarantined),
+            Depleted => false,
         }
     }
 }
@@ -106,6 +113,12 @@ pub enum EventKind {
     Expire,
     /// It was called back.
     Recall,
+    /// It went back to the supplier.
+    SupplierReturn,
+    /// It was destroyed, or was missing when the stock was counted.
+    WriteOff,
+    /// It was thought gone, and turned up.
+    Found,
 }
 
 words!(EventKind {
@@ -120,6 +133,9 @@ words!(EventKind {
     Quarantine = "quarantine",
     Expire = "expire",
     Recall = "recall",
+    SupplierReturn = "supplier_return",
+    WriteOff = "write_off",
+    Found = "found",
 });
 
 /// Who does something, why, and when: every change carries it.
@@ -184,6 +200,8 @@ pub struct Unit {
     pub quantity: u32,
     /// Pieces that are not sold, those held for orders included.
     pub remaining: u32,
+    /// Entries of the ledger about it.
+    pub revision: u32,
 }
 
 /// Pieces of a unit that are held for an order.
@@ -206,7 +224,7 @@ pub struct Reservation {
 /// One entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LedgerEntry {
-    /// Counts from 1 without gaps.
+    /// Rises from entry to entry. On SQLite it counts from 1 without gaps; on PostgreSQL a transaction that was rolled back leaves one.
     pub sequence: u64,
     /// The event's own id.
     pub event_id: String,
@@ -232,6 +250,8 @@ pub struct LedgerEntry {
     pub quantity: u32,
     /// Pieces unsold afterwards.
     pub remaining: u32,
+    /// Counts the unit's entries from 1 without gaps.
+    pub revision: u32,
 }
 
 /// How many units of one kind there are.

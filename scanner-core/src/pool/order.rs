@@ -24,6 +24,21 @@ pub struct OrderLine {
     /// Of what.
     #[serde(default)]
     pub unit: OrderUnit,
+    /// The batch that it must be, where the order says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+}
+
+impl OrderLine {
+    /// So many whole packs.
+    pub fn packs(product: impl Into<String>, quantity: u32) -> Self {
+        Self { product: product.into(), quantity, unit: OrderUnit::Packs, batch: None }
+    }
+
+    /// So many pieces.
+    pub fn pieces(product: impl Into<String>, quantity: u32) -> Self {
+        Self { product: product.into(), quantity, unit: OrderUnit::Pieces, batch: None }
+    }
 }
 
 /// What a line counts.

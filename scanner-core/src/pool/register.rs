@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::db::Lock;
 use super::work::Work;
 use super::{NewUnit, PoolError, Refusal, RegisterReport, Result, Unit, UnitState, store};
 use crate::codes::{Family, PackLevel, family_of_text, unit_key};
@@ -60,6 +61,7 @@ impl Registrar {
             state: UnitState::Registered,
             quantity: pieces,
             remaining: pieces,
+            revision: 1,
         };
         if !work.insert(&unit)? {
             return self.same_as_before(work, &unit);
@@ -67,7 +69,7 @@ impl Registrar {
         self.report.added += 1;
         if let (Some(key), Some(text)) = (&unit.parent, &new.parent) {
             if !self.parents.contains_key(key)
-                && let Some(parent) = store::unit(work.db, key)?
+                && let Some(parent) = store::unit(work.db, key, Lock::No)?
             {
                 self.parents.insert(key.clone(), (parent.product, parent.level));
             }
@@ -88,8 +90,8 @@ impl Registrar {
 
     /// A unit that is there already must be the same.
     fn same_as_before(&mut self, work: &Work<'_>, new: &Unit) -> Result<()> {
-        let old =
-            store::unit(work.db, &new.key)?.ok_or_else(|| PoolError::Damaged { what: format!("unit {} is there and is not", new.key) })?;
+        let old = store::unit(work.db, &new.key, Lock::No)?
+            .ok_or_else(|| PoolError::Damaged { what: format!("unit {} is there and is not", new.key) })?;
         let comparisons = [
             ("product", old.product == new.product),
             ("batch", old.batch == new.batch),
@@ -138,13 +140,13 @@ impl Registrar {
     /// Checks the parents that came after their children.
     pub fn finish(&self, work: &Work<'_>) -> std::result::Result<RegisterReport, (Place, PoolError)> {
         for w in &self.waiting {
-            let checked = match store::unit(work.db, &w.parent_key) {
+            let checked = match store::unit(work.db, &w.parent_key, Lock::No) {
                 Ok(Some(parent)) => check_parent(&w.code, &w.product, w.level, &parent.product, parent.level, &w.parent_code),
                 Ok(None) => {
                     let (code, parent) = (w.code.clone(), w.parent_code.clone());
                     Err(Refusal::BadParent { code, parent, why: "it is not registered" }.into())
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => Err(error),
             };
             checked.map_err(|error| (w.place, error))?;
         }

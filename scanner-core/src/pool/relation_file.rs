@@ -73,7 +73,7 @@ impl Pool {
     /// # Errors
     /// As [`Pool::import_relation_file`].
     pub fn import_relations(&mut self, reader: impl BufRead, name: &str, act: Act<'_>) -> Result<ImportReport> {
-        self.write(act, |work| {
+        self.write_once(act, |work| {
             let mut import = Import {
                 reader: Reader::from_reader(Counting { inner: reader, place: START }),
                 place: START,

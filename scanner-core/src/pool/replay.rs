@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::db::{Database, Lock};
 use super::{EventKind, LedgerEntry, Pool, PoolError, Result, UnitState, ids, store};
+
+/// Entries read at a time.
+const PAGE: u32 = 4096;
 
 /// What the ledger says of one unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,6 +20,8 @@ pub struct ReplayedUnit {
     pub remaining: u32,
     /// Pieces held, by order.
     pub held: BTreeMap<String, u32>,
+    /// Entries about it.
+    pub revision: u32,
 }
 
 impl Pool {
@@ -24,16 +30,7 @@ impl Pool {
     /// # Errors
     /// [`PoolError::Damaged`] if an entry does not follow from those before it.
     pub fn rebuild_state_from_ledger(&self) -> Result<BTreeMap<String, ReplayedUnit>> {
-        let mut units = BTreeMap::new();
-        for (entry, expected) in self.ledger().zip(1u64..) {
-            let entry = entry?;
-            let damaged = |what: &str| PoolError::Damaged { what: format!("ledger entry {}: {what}", entry.sequence) };
-            if entry.sequence != expected {
-                return Err(damaged("an entry before it is missing"));
-            }
-            apply(&mut units, &entry).map_err(damaged)?;
-        }
-        Ok(units)
+        self.read(rebuild)
     }
 
     /// Replays the ledger and compares it with the tables.
@@ -41,25 +38,29 @@ impl Pool {
     /// # Errors
     /// [`PoolError::Damaged`], naming the first difference.
     pub fn verify_ledger(&self) -> Result<()> {
-        let replayed = self.rebuild_state_from_ledger()?;
-        let mut stored = BTreeMap::new();
-        self.read(|db| {
-            for unit in store::units_where(db, "1 ORDER BY key", [])? {
-                stored.insert(unit.key, ReplayedUnit { state: unit.state, remaining: unit.remaining, held: BTreeMap::new() });
+        let (replayed, mut stored) = self.read(|db| {
+            let mut stored = BTreeMap::new();
+            for unit in store::units_where(db, "1 = 1 ORDER BY key", Lock::No, &[])? {
+                let replayed =
+                    ReplayedUnit { state: unit.state, remaining: unit.remaining, held: BTreeMap::new(), revision: unit.revision };
+                stored.insert(unit.key, replayed);
             }
-            for r in store::reservations_where(db, "1", [])? {
+            for r in store::reservations_where(db, "1 = 1", &[])? {
                 if let Some(unit) = stored.get_mut(&r.key) {
                     *unit.held.entry(r.order).or_default() += r.quantity;
                 }
             }
-            Ok(())
+            Ok((rebuild(db)?, stored))
         })?;
-        let keys = replayed.keys().chain(stored.keys());
-        match keys.into_iter().find(|key| replayed.get(*key) != stored.get(*key)) {
+        for (key, unit) in &replayed {
+            let of_table = stored.remove(key);
+            if of_table.as_ref() != Some(unit) {
+                return Err(PoolError::Damaged { what: format!("unit {key}: the ledger says {unit:?}, the table {of_table:?}") });
+            }
+        }
+        match stored.pop_first() {
             None => Ok(()),
-            Some(key) => Err(PoolError::Damaged {
-                what: format!("unit {key}: the ledger says {:?}, the table {:?}", replayed.get(key), stored.get(key)),
-            }),
+            Some((key, unit)) => Err(PoolError::Damaged { what: format!("unit {key}: the ledger says nothing, the table {unit:?}") }),
         }
     }
 
@@ -94,17 +95,35 @@ impl Pool {
     }
 }
 
+fn rebuild(db: &dyn Database) -> Result<BTreeMap<String, ReplayedUnit>> {
+    let (mut units, mut last) = (BTreeMap::new(), 0);
+    loop {
+        let page = store::ledger_page(db, "1 = 1", last, PAGE)?;
+        for entry in &page {
+            apply(&mut units, entry).map_err(|what| PoolError::Damaged { what: format!("ledger entry {}: {what}", entry.sequence) })?;
+            last = entry.sequence;
+        }
+        if page.len() < PAGE as usize {
+            return Ok(units);
+        }
+    }
+}
+
 /// One entry on what was before; says what does not fit.
 fn apply(units: &mut BTreeMap<String, ReplayedUnit>, e: &LedgerEntry) -> std::result::Result<(), &'static str> {
     if e.kind == EventKind::Register {
-        let unit = ReplayedUnit { state: e.to, remaining: e.remaining, held: BTreeMap::new() };
-        return if e.from.is_some() || e.to != UnitState::Registered || units.insert(e.key.clone(), unit).is_some() {
+        let unit = ReplayedUnit { state: e.to, remaining: e.remaining, held: BTreeMap::new(), revision: e.revision };
+        return if e.from.is_some() || e.revision != 1 || e.to != UnitState::Registered || units.insert(e.key.clone(), unit).is_some() {
             Err("a unit is registered that was there")
         } else {
             Ok(())
         };
     }
     let unit = units.get_mut(&e.key).ok_or("a unit that was never registered")?;
+    if e.revision != unit.revision + 1 {
+        return Err("an entry of this unit before it is missing");
+    }
+    unit.revision = e.revision;
     if e.from != Some(unit.state) {
         return Err("the state before is not the state that was reached");
     }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, params};
 use serde::Serialize;
 
+use super::db::{Database, Lock, Value, values};
 use super::order::{Need, Order, OrderLine};
+use super::outbox::{Personal, Settlement, Told, UploadKind};
 use super::work::{Event, Work};
-use super::{Act, EventKind, Pool, Refusal, Reservation, Result, Unit, UnitState, store};
+use super::{Act, EventKind, Pool, PoolError, Refusal, Reservation, Result, Unit, UnitState, store};
 use crate::codes::PackLevel;
+use crate::date::Date;
 
 /// What a code was allotted to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,11 +72,12 @@ pub struct LineProgress {
 struct OpenLine<'o> {
     index: u32,
     product: &'o str,
+    batch: Option<&'o str>,
     pack_quantity: u32,
     need: Need,
 }
 
-fn pack_quantity(db: &Connection, order: &Order, index: usize) -> Result<u32> {
+fn pack_quantity(db: &dyn Database, order: &Order, index: usize) -> Result<u32> {
     let line = &order.lines[index];
     if line.quantity == 0 {
         return Err(Refusal::ImpossibleQuantity { order: order.id.clone(), line: index, quantity: 0 }.into());
@@ -83,7 +86,7 @@ fn pack_quantity(db: &Connection, order: &Order, index: usize) -> Result<u32> {
 }
 
 /// Pieces that each line asks for.
-fn wanted_pieces(db: &Connection, order: &Order) -> Result<Vec<u64>> {
+fn wanted_pieces(db: &dyn Database, order: &Order) -> Result<Vec<u64>> {
     let pieces = |(index, line): (usize, &OrderLine)| {
         let need = Need::of(line, pack_quantity(db, order, index)?);
         Ok(u64::from(need.packs) * u64::from(pack_quantity(db, order, index)?) + u64::from(need.rest))
@@ -91,14 +94,32 @@ fn wanted_pieces(db: &Connection, order: &Order) -> Result<Vec<u64>> {
     order.lines.iter().enumerate().map(pieces).collect()
 }
 
+/// An order that holds something must be what it was; then it is kept, to be compared with later.
+fn keep_record(work: &Work<'_>, order: &Order) -> Result<()> {
+    let record = serde_json::to_string(&order.lines).map_err(|e| PoolError::Damaged { what: e.to_string() })?;
+    match store::order_record(work.db, &order.id)? {
+        Some(before) if before == record => Ok(()),
+        Some(_) if !store::reservations_where(work.db, "order_id = ?1", values![&order.id])?.is_empty() => {
+            Err(Refusal::OrderChanged { order: order.id.clone() }.into())
+        }
+        _ => store::put_order_record(work.db, order, &record),
+    }
+}
+
 fn open_lines<'o>(work: &Work<'_>, order: &'o Order) -> Result<Vec<OpenLine<'o>>> {
     let mut lines = Vec::with_capacity(order.lines.len());
     for (line, index) in order.lines.iter().zip(0u32..) {
         let pack_quantity = pack_quantity(work.db, order, index as usize)?;
-        lines.push(OpenLine { index, product: &line.product, pack_quantity, need: Need::of(line, pack_quantity) });
+        lines.push(OpenLine {
+            index,
+            product: &line.product,
+            batch: line.batch.as_deref(),
+            pack_quantity,
+            need: Need::of(line, pack_quantity),
+        });
     }
-    let held = store::reservations_where(work.db, "order_id = ?1", [&order.id])?.into_iter().map(|r| (r.line, r.quantity));
-    let sold = store::sales_where(work.db, "order_id = ?1", [&order.id])?.into_iter().map(|s| (s.line, s.quantity));
+    let held = store::reservations_where(work.db, "order_id = ?1", values![&order.id])?.into_iter().map(|r| (r.line, r.quantity));
+    let sold = store::sales_where(work.db, "order_id = ?1", values![&order.id])?.into_iter().map(|s| (s.line, s.quantity));
     for (index, quantity) in held.chain(sold) {
         if let Some(line) = lines.get_mut(index as usize) {
             line.need.less(quantity, line.pack_quantity);
@@ -111,10 +132,10 @@ fn open_lines<'o>(work: &Work<'_>, order: &'o Order) -> Result<Vec<OpenLine<'o>>
 fn refuse_unit(work: &Work<'_>, unit: &Unit, order: &str) -> Result<Option<Refusal>> {
     let code = unit.code.clone();
     let sold_to = || -> Result<String> {
-        Ok(store::sales_where(work.db, "key = ?1", [&unit.key])?.pop().map_or_else(String::new, |sale| sale.order))
+        Ok(store::sales_where(work.db, "key = ?1", values![&unit.key])?.pop().map_or_else(String::new, |sale| sale.order))
     };
     let held_by = || -> Result<Option<String>> {
-        let held = store::reservations_where(work.db, "key = ?1", [&unit.key])?;
+        let held = store::reservations_where(work.db, "key = ?1", values![&unit.key])?;
         Ok(held.iter().find(|r| r.order == order).or(held.first()).map(|r| r.order.clone()))
     };
     if unit.level != PackLevel::SmallestPack {
@@ -125,8 +146,13 @@ fn refuse_unit(work: &Work<'_>, unit: &Unit, order: &str) -> Result<Option<Refus
         UnitState::Dispensed | UnitState::Depleted => Some(Refusal::AlreadySold { code, order: sold_to()? }),
         UnitState::Expired => Some(Refusal::Expired { code, expiry: unit.expiry }),
         UnitState::Registered => Some(Refusal::NotReceived { code }),
-        UnitState::Returned | UnitState::Quarantined => Some(Refusal::WrongState { code, from: unit.state, to: UnitState::Reserved }),
+        UnitState::Returned | UnitState::Quarantined | UnitState::Removed => {
+            Some(Refusal::WrongState { code, from: unit.state, to: UnitState::Reserved })
+        }
         _ if unit.expiry < work.today => Some(Refusal::Expired { code, expiry: unit.expiry }),
+        _ if unit.expiry < last_day_wanted(work) => {
+            Some(Refusal::ExpiresSoon { code, expiry: unit.expiry, days: work.options.min_days_left })
+        }
         UnitState::Opened if !work.options.split_sales => Some(Refusal::SplitSalesOff { code }),
         UnitState::Reserved | UnitState::Opened => match held_by()? {
             Some(holder) if holder == order => Some(Refusal::DuplicateInOrder { code }),
@@ -145,9 +171,12 @@ impl Pool {
     /// then from one pack more. What the order holds or has got already counts. All or nothing.
     ///
     /// # Errors
-    /// [`Refusal::InsufficientStock`], [`Refusal::UnknownProduct`], [`Refusal::ImpossibleQuantity`].
+    /// [`Refusal::InsufficientStock`], [`Refusal::UnknownProduct`], [`Refusal::ImpossibleQuantity`]; [`Refusal::OrderChanged`] if something is held
+    /// for it under other lines.
     pub fn reserve(&mut self, order: &Order, act: Act<'_>) -> Result<Vec<Reservation>> {
         self.write(act, |work| {
+            work.lock_order(&order.id)?;
+            keep_record(work, order)?;
             let mut reservations = Vec::new();
             for line in open_lines(work, order)? {
                 take_from_stock(work, &order.id, &line, &mut reservations)?;
@@ -160,9 +189,12 @@ impl Pool {
     /// lines first, opened packs their remainders, and what is left of a remainder is taken from a further pack.
     ///
     /// # Errors
-    /// [`Refusal::UnknownProduct`] or [`Refusal::ImpossibleQuantity`] if the order itself makes no sense; the database's.
+    /// [`Refusal::UnknownProduct`] or [`Refusal::ImpossibleQuantity`] if the order itself makes no sense; [`Refusal::OrderChanged`]; the database's.
     pub fn reserve_codes(&mut self, order: &Order, codes: &[String], act: Act<'_>) -> Result<Vec<CodeOutcome>> {
         self.write(act, |work| {
+            work.lock_order(&order.id)?;
+            keep_record(work, order)?;
+            work.lock_codes(codes)?;
             let mut lines = open_lines(work, order)?;
             let mut results: Vec<Option<std::result::Result<Allotment, Refusal>>> = Vec::with_capacity(codes.len());
             let mut units: Vec<Option<Unit>> = Vec::with_capacity(codes.len());
@@ -193,8 +225,12 @@ impl Pool {
             for ((code, unit), result) in codes.iter().zip(units).zip(results) {
                 let result = match (result, unit) {
                     (Some(result), _) => result,
-                    (None, Some(unit)) if lines.iter().any(|l| l.product == unit.product) => {
+                    (None, Some(unit)) if lines.iter().any(|l| l.product == unit.product && l.takes(&unit)) => {
                         Err(Refusal::Surplus { code: code.clone(), product: unit.product })
+                    }
+                    (None, Some(unit)) if lines.iter().any(|l| l.product == unit.product) => {
+                        let wanted = lines.iter().find(|l| l.product == unit.product).and_then(|l| l.batch).unwrap_or_default().to_owned();
+                        Err(Refusal::WrongBatch { code: code.clone(), batch: unit.batch, order: order.id.clone(), wanted })
                     }
                     (None, Some(unit)) => Err(Refusal::OtherDrug { code: code.clone(), product: unit.product }),
                     (None, None) => Err(Refusal::Unknown { code: code.clone() }),
@@ -211,8 +247,8 @@ impl Pool {
     /// [`Refusal::UnknownProduct`] or [`Refusal::ImpossibleQuantity`] if the order itself makes no sense; the database's.
     pub fn progress(&self, order: &Order) -> Result<Vec<LineProgress>> {
         self.read(|db| {
-            let held = store::reservations_where(db, "order_id = ?1", [&order.id])?;
-            let sold = store::sales_where(db, "order_id = ?1", [&order.id])?;
+            let held = store::reservations_where(db, "order_id = ?1", values![&order.id])?;
+            let sold = store::sales_where(db, "order_id = ?1", values![&order.id])?;
             let sum = |quantities: &mut dyn Iterator<Item = (u32, u32)>, line: u32| -> u64 {
                 quantities.filter(|(l, _)| *l == line).map(|(_, quantity)| u64::from(quantity)).sum()
             };
@@ -226,17 +262,52 @@ impl Pool {
         })
     }
 
-    /// Sells everything that is reserved for an order.
+    /// Sells everything that is reserved for an order, in a pool that uploads nothing or needs no settlement.
     ///
     /// # Errors
-    /// [`Refusal::NothingReserved`]; [`Refusal::ReservationExpired`] or [`Refusal::Expired`] if that is true of any unit: nothing is sold then.
+    /// As [`Pool::dispense_settled`]; [`Refusal::NoSettlement`] where one is needed.
     pub fn dispense(&mut self, order: &str, act: Act<'_>) -> Result<Vec<SoldUnit>> {
+        self.sell_order(order, None, None, act)
+    }
+
+    /// Sells everything that is reserved for an order, and puts each sale into the outbox with its settlement.
+    ///
+    /// `order` is the order as its source has it now: one that was changed since it was reserved is refused.
+    ///
+    /// # Errors
+    /// [`Refusal::NothingReserved`], [`Refusal::OrderChanged`]; [`Refusal::ReservationExpired`] or [`Refusal::Expired`] if that is true of any unit: nothing is
+    /// sold then.
+    pub fn dispense_settled(
+        &mut self,
+        order: &Order,
+        settlement: &Settlement,
+        personal: Option<&Personal>,
+        act: Act<'_>,
+    ) -> Result<Vec<SoldUnit>> {
+        self.sell_order(&order.id, Some(order), Some((settlement, personal)), act)
+    }
+
+    fn sell_order(
+        &mut self,
+        id: &str,
+        order: Option<&Order>,
+        settlement: Option<(&Settlement, Option<&Personal>)>,
+        act: Act<'_>,
+    ) -> Result<Vec<SoldUnit>> {
         self.write(act, |work| {
-            let held = store::reservations_where(work.db, "order_id = ?1", [order])?;
+            work.lock_order(id)?;
+            let held = store::reservations_where(work.db, "order_id = ?1", values![id])?;
             if held.is_empty() {
-                return Err(Refusal::NothingReserved { order: order.into() }.into());
+                return Err(Refusal::NothingReserved { order: id.into() }.into());
             }
-            held.iter().map(|reservation| sell(work, reservation)).collect()
+            if let Some(order) = order {
+                keep_record(work, order)?;
+            }
+            if work.institution.is_some() && work.options.settlement_needed && settlement.is_none() {
+                return Err(Refusal::NoSettlement { order: id.into() }.into());
+            }
+            work.lock_units(held.iter().map(|r| r.key.as_str()))?;
+            held.iter().map(|reservation| sell(work, reservation, settlement)).collect()
         })
     }
 
@@ -246,10 +317,12 @@ impl Pool {
     /// [`Refusal::NothingReserved`].
     pub fn release(&mut self, order: &str, act: Act<'_>) -> Result<Vec<Reservation>> {
         self.write(act, |work| {
-            let held = store::reservations_where(work.db, "order_id = ?1", [order])?;
+            work.lock_order(order)?;
+            let held = store::reservations_where(work.db, "order_id = ?1", values![order])?;
             if held.is_empty() {
                 return Err(Refusal::NothingReserved { order: order.into() }.into());
             }
+            work.lock_units(held.iter().map(|r| r.key.as_str()))?;
             for reservation in &held {
                 work.let_go(reservation, EventKind::Release)?;
             }
@@ -263,9 +336,15 @@ impl Pool {
     /// The database's.
     pub fn expire_reservations(&mut self, act: Act<'_>) -> Result<Vec<Reservation>> {
         self.write(act, |work| {
-            let late = store::reservations_where(work.db, "expires_at <= ?1", [store::nanoseconds(work.act.at)])?;
-            for reservation in &late {
-                work.let_go(reservation, EventKind::ReservationExpired)?;
+            let now = work.act.at;
+            // What another program has in its hands is being sold, released or swept already.
+            let condition = "key IN (SELECT key FROM reservation WHERE expires_at <= ?1) ORDER BY key";
+            let mut late = Vec::new();
+            for unit in store::units_where(work.db, condition, Lock::Skip, values![now])? {
+                for reservation in store::reservations_where(work.db, "key = ?1 AND expires_at <= ?2", values![&unit.key, now])? {
+                    work.let_go(&reservation, EventKind::ReservationExpired)?;
+                    late.push(reservation);
+                }
             }
             Ok(late)
         })
@@ -282,7 +361,9 @@ fn allot(
 ) -> Result<Option<Allotment>> {
     let opened = unit.state == UnitState::Opened;
     let fits = |line: &&mut OpenLine<'_>| {
-        line.product == unit.product && if opened || closed_may_be_split { line.need.rest > 0 } else { line.need.packs > 0 }
+        line.product == unit.product
+            && line.takes(unit)
+            && if opened || closed_may_be_split { line.need.rest > 0 } else { line.need.packs > 0 }
     };
     let Some(line) = lines.iter_mut().find(fits) else { return Ok(None) };
     let quantity = if opened || closed_may_be_split { line.need.rest.min(work.free(unit)?) } else { unit.quantity };
@@ -292,44 +373,82 @@ fn allot(
     Ok(Some(Allotment { line: line.index, product: unit.product.clone(), quantity, whole, event_id: reservation.event_id }))
 }
 
-/// First expired, first out, for one line.
-fn take_from_stock(work: &mut Work<'_>, order: &str, line: &OpenLine<'_>, reservations: &mut Vec<Reservation>) -> Result<()> {
-    let today = work.today.to_string();
-    let closed = "product_id = ?1 AND level = 'smallest_pack' AND state = 'available' AND expiry >= ?2 ORDER BY expiry, key LIMIT ?3";
-    let packs = store::units_where(work.db, closed, params![line.product, today, line.need.packs])?;
-    let short = |found: u64| {
-        let wanted = u64::from(line.need.packs) * u64::from(line.pack_quantity) + u64::from(line.need.rest);
-        Err(Refusal::InsufficientStock { product: line.product.into(), wanted, found }.into())
-    };
-    let mut found = packs.len() as u64 * u64::from(line.pack_quantity);
-    if packs.len() < line.need.packs as usize {
-        return short(found);
-    }
-    for mut unit in packs {
-        let quantity = unit.quantity;
-        reservations.push(work.hold(&mut unit, order, line.index, quantity)?);
-    }
-    let mut rest = line.need.rest;
-    let mut opened = Vec::new();
-    if rest > 0 && work.options.split_sales {
-        let condition = "product_id = ?1 AND level = 'smallest_pack' AND state = 'opened' AND expiry >= ?2 ORDER BY expiry, key";
-        opened = store::units_where(work.db, condition, params![line.product, today])?;
-    }
-    if rest > 0 {
-        opened.extend(store::units_where(work.db, closed, params![line.product, today, 1])?);
-    }
-    for mut unit in opened {
-        let quantity = rest.min(work.free(&unit)?);
-        if quantity > 0 {
-            reservations.push(work.hold(&mut unit, order, line.index, quantity)?);
-            rest -= quantity;
-            found += u64::from(quantity);
-        }
-    }
-    if rest > 0 { short(found) } else { Ok(()) }
+/// The last day of use that a unit needs at least, to be sold today.
+fn last_day_wanted(work: &Work<'_>) -> Date {
+    work.today.plus_days(work.options.min_days_left.into()).unwrap_or(work.today)
 }
 
-fn sell(work: &mut Work<'_>, reservation: &Reservation) -> Result<SoldUnit> {
+impl OpenLine<'_> {
+    /// Whether the line's batch, if it names one, is the unit's.
+    fn takes(&self, unit: &Unit) -> bool {
+        self.batch.is_none_or(|batch| batch == unit.batch)
+    }
+}
+
+/// First expired, first out, for one line.
+fn take_from_stock(work: &mut Work<'_>, order: &str, line: &OpenLine<'_>, reservations: &mut Vec<Reservation>) -> Result<()> {
+    // What other windows have in their hands is passed over. Only where that leaves too little, they are waited for: they may put it back.
+    let mut chosen = choose(work, line, Lock::Skip)?;
+    if chosen.found < chosen.wanted {
+        chosen = choose(work, line, Lock::Wait)?;
+    }
+    if chosen.found < chosen.wanted {
+        return Err(Refusal::InsufficientStock { product: line.product.into(), wanted: chosen.wanted, found: chosen.found }.into());
+    }
+    for (mut unit, quantity) in chosen.units {
+        reservations.push(work.hold(&mut unit, order, line.index, quantity)?);
+    }
+    Ok(())
+}
+
+/// Units for a line, with the pieces to be taken of each.
+struct Choice {
+    units: Vec<(Unit, u32)>,
+    wanted: u64,
+    found: u64,
+}
+
+fn choose(work: &Work<'_>, line: &OpenLine<'_>, lock: Lock) -> Result<Choice> {
+    let wanted = u64::from(line.need.packs) * u64::from(line.pack_quantity) + u64::from(line.need.rest);
+    let day = last_day_wanted(work).to_string();
+    let query = |state: &str, lock: Lock, limit: u32| {
+        let mut condition = format!("product_id = ?1 AND level = 'smallest_pack' AND state = '{state}' AND expiry >= ?2");
+        let mut values: Vec<Value<'_>> = vec![line.product.into(), (&day).into(), limit.into()];
+        if let Some(batch) = line.batch {
+            condition.push_str(" AND batch = ?4");
+            values.push(batch.into());
+        }
+        store::units_where(work.db, &format!("{condition} ORDER BY expiry, key LIMIT ?3"), lock, &values)
+    };
+    // One more than the whole packs, in case the remainder needs it.
+    let closed_wanted = line.need.packs + u32::from(line.need.rest > 0);
+    let mut closed = if closed_wanted > 0 { query("available", lock, closed_wanted)? } else { Vec::new() };
+    let spare = if closed.len() > line.need.packs as usize { closed.pop() } else { None };
+    let mut units: Vec<(Unit, u32)> =
+        closed.into_iter().map(|unit| (unit.quantity, unit)).map(|(quantity, unit)| (unit, quantity)).collect();
+    let mut rest = line.need.rest;
+    if rest > 0 && work.options.split_sales {
+        for candidate in query("opened", Lock::No, u32::MAX)? {
+            // Held one by one, so that other windows find the others free.
+            let Some(unit) = store::unit(work.db, &candidate.key, lock)?.filter(|unit| unit.state == UnitState::Opened) else { continue };
+            let quantity = rest.min(work.free(&unit)?);
+            if quantity > 0 {
+                units.push((unit, quantity));
+                rest -= quantity;
+            }
+            if rest == 0 {
+                break;
+            }
+        }
+    }
+    if let Some(unit) = spare.filter(|_| rest > 0) {
+        units.push((unit, rest));
+    }
+    let found = units.iter().map(|(_, quantity)| u64::from(*quantity)).sum();
+    Ok(Choice { units, wanted, found })
+}
+
+fn sell(work: &mut Work<'_>, reservation: &Reservation, settlement: Option<(&Settlement, Option<&Personal>)>) -> Result<SoldUnit> {
     let mut unit = work.held_unit(reservation)?;
     let order = reservation.order.as_str();
     if reservation.expires_at <= work.act.at {
@@ -340,7 +459,7 @@ fn sell(work: &mut Work<'_>, reservation: &Reservation) -> Result<SoldUnit> {
     }
     let quantity = reservation.quantity;
     let whole = quantity == unit.quantity;
-    let remaining = unit.remaining.checked_sub(quantity).ok_or_else(|| super::PoolError::Damaged {
+    let remaining = unit.remaining.checked_sub(quantity).ok_or_else(|| PoolError::Damaged {
         what: format!("{quantity} pieces of unit {} are reserved where {} are left", unit.key, unit.remaining),
     })?;
     let to = match remaining {
@@ -351,7 +470,16 @@ fn sell(work: &mut Work<'_>, reservation: &Reservation) -> Result<SoldUnit> {
     let event = Event { kind: EventKind::Dispense, quantity, order: Some(order), original: Some(&reservation.event_id) };
     let event_id = work.change(&mut unit, to, remaining, &event)?;
     store::delete_reservation(work.db, reservation)?;
-    let sale = store::Sale { event_id: event_id.clone(), order: order.into(), line: reservation.line, quantity, whole };
-    store::insert_sale(work.db, &sale, &unit.key)?;
-    Ok(SoldUnit { code: unit.code, product: unit.product, batch: unit.batch, line: reservation.line, quantity, whole, remaining, event_id })
+    let (line, key) = (reservation.line, unit.key.clone());
+    store::insert_sale(work.db, &store::Sale { event_id: event_id.clone(), order: order.into(), line, key, quantity, whole })?;
+    let told = Told {
+        order: Some(order),
+        original: None,
+        settlement: settlement.map(|(settlement, _)| settlement.clone()),
+        personal: settlement.and_then(|(_, personal)| personal),
+        delivery: None,
+        split: !whole,
+    };
+    work.tell(UploadKind::Sale, &event_id, &[&unit], quantity.into(), &told)?;
+    Ok(SoldUnit { code: unit.code, product: unit.product, batch: unit.batch, line, quantity, whole, remaining, event_id })
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::params;
 use serde::Serialize;
 
+use super::db::{Lock, values};
+use super::outbox::{Delivery, Told, UploadKind};
 use super::register::Registrar;
 use super::work::{Event, Work};
 use super::{Act, EventKind, NewUnit, Pool, PoolError, Refusal, Reservation, Result, Unit, UnitState, store};
@@ -72,18 +73,18 @@ impl Pool {
         // Products are master data, not events: the ledger is about units.
         self.write(Act::new("", "", hardware_hal::Timestamp(0)), |work| {
             for product in &merged {
-                work.db.execute("DELETE FROM product_prefix WHERE product_id = ?1", [&product.id])?;
+                work.db.execute("DELETE FROM product_prefix WHERE product_id = ?1", values![&product.id])?;
             }
             for product in &merged {
                 let record = serde_json::to_string(product).map_err(|e| PoolError::Damaged { what: e.to_string() })?;
                 work.db.execute(
                     "INSERT INTO product (id, record, pack_quantity) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET record = ?2",
-                    params![product.id, record, product.pack_quantity],
+                    values![&product.id, &record, product.pack_quantity],
                 )?;
                 for p in &product.code_prefixes {
                     work.db.execute(
                         "INSERT INTO product_prefix (prefix, product_id, level) VALUES (?1, ?2, ?3)",
-                        params![p.prefix.as_str(), product.id, p.level.as_str()],
+                        values![p.prefix.as_str(), &product.id, p.level.as_str()],
                     )?;
                 }
             }
@@ -112,16 +113,30 @@ impl Pool {
     /// # Errors
     /// The first code that a rule refuses; nothing is received then.
     pub fn receive(&mut self, selection: Selection<'_>, act: Act<'_>) -> Result<u64> {
+        self.receive_units(selection, None, act)
+    }
+
+    /// The same, and tells the platform what its delivery note says.
+    ///
+    /// # Errors
+    /// As [`Pool::receive`].
+    pub fn receive_delivery(&mut self, selection: Selection<'_>, delivery: &Delivery, act: Act<'_>) -> Result<u64> {
+        self.receive_units(selection, Some(delivery), act)
+    }
+
+    fn receive_units(&mut self, selection: Selection<'_>, delivery: Option<&Delivery>, act: Act<'_>) -> Result<u64> {
         self.write(act, |work| {
-            let mut received = 0;
+            let mut received = Vec::new();
             let mut receive = |work: &mut Work<'_>, mut unit: Unit| {
-                received += 1;
                 let remaining = unit.remaining;
                 let event = Event::plain(EventKind::Receive, &unit);
-                work.change(&mut unit, UnitState::Available, remaining, &event)
+                let event_id = work.change(&mut unit, UnitState::Available, remaining, &event)?;
+                received.push((event_id, unit));
+                Ok::<_, PoolError>(())
             };
             match selection {
                 Selection::Codes(codes) => {
+                    work.lock_codes(codes)?;
                     for code in codes {
                         let unit = work.find(code)?;
                         let root = unit.key.clone();
@@ -130,24 +145,27 @@ impl Pool {
                             WITH RECURSIVE packed(k) AS (SELECT key FROM unit WHERE parent = ?1
                                                          UNION SELECT unit.key FROM unit JOIN packed ON unit.parent = packed.k)
                             SELECT k FROM packed) ORDER BY key";
-                        for unit in store::units_where(work.db, inside, [&root])? {
+                        for unit in store::units_where(work.db, inside, Lock::Wait, values![&root])? {
                             receive(work, unit)?;
                         }
                     }
                 }
                 Selection::Batch { product, batch } => {
                     let condition = "state = 'registered' AND product_id = ?1 AND batch = ?2 ORDER BY key";
-                    for unit in store::units_where(work.db, condition, [product, batch])? {
+                    for unit in store::units_where(work.db, condition, Lock::Wait, values![product, batch])? {
                         receive(work, unit)?;
                     }
                 }
                 Selection::AllRegistered => {
-                    for unit in store::units_where(work.db, "state = 'registered' ORDER BY key", [])? {
+                    for unit in store::units_where(work.db, "state = 'registered' ORDER BY key", Lock::Wait, &[])? {
                         receive(work, unit)?;
                     }
                 }
             }
-            Ok(received)
+            if delivery.is_some() {
+                work.tell_groups(UploadKind::Purchase, &received, delivery)?;
+            }
+            Ok(received.len() as u64)
         })
     }
 
@@ -158,10 +176,50 @@ impl Pool {
     pub fn quarantine(&mut self, codes: &[String], act: Act<'_>) -> Result<Vec<Reservation>> {
         self.write(act, |work| {
             let mut released = Vec::new();
+            work.lock_codes(codes)?;
             for code in codes {
                 let unit = work.find(code)?;
-                withdraw(work, unit, UnitState::Quarantined, EventKind::Quarantine, &mut released)?;
+                let kind = if unit.state == UnitState::Removed { EventKind::Found } else { EventKind::Quarantine };
+                withdraw(work, unit, UnitState::Quarantined, kind, &mut released)?;
             }
+            Ok(released)
+        })
+    }
+
+    /// Sends units back to the supplier under a delivery note: they are gone for good. What orders hold of them is released; the reservations are
+    /// returned.
+    ///
+    /// # Errors
+    /// The first code that a rule refuses; nothing is changed then.
+    pub fn return_to_supplier(&mut self, codes: &[String], delivery: &Delivery, act: Act<'_>) -> Result<Vec<Reservation>> {
+        self.remove(codes, EventKind::SupplierReturn, (UploadKind::SupplierReturn, Some(delivery)), act)
+    }
+
+    /// Writes units off, because they were destroyed or are missing: they are gone for good. What orders hold of them is released; the reservations
+    /// are returned.
+    ///
+    /// # Errors
+    /// The first code that a rule refuses; nothing is changed then.
+    pub fn write_off(&mut self, codes: &[String], act: Act<'_>) -> Result<Vec<Reservation>> {
+        self.remove(codes, EventKind::WriteOff, (UploadKind::StockChange, None), act)
+    }
+
+    fn remove(
+        &mut self,
+        codes: &[String],
+        kind: EventKind,
+        told: (UploadKind, Option<&Delivery>),
+        act: Act<'_>,
+    ) -> Result<Vec<Reservation>> {
+        self.write(act, |work| {
+            let mut released = Vec::new();
+            let mut removed = Vec::new();
+            work.lock_codes(codes)?;
+            for code in codes {
+                let unit = work.find(code)?;
+                removed.push(withdraw(work, unit, UnitState::Removed, kind, &mut released)?);
+            }
+            work.tell_groups(told.0, &removed, told.1)?;
             Ok(released)
         })
     }
@@ -172,6 +230,7 @@ impl Pool {
     /// The first code that a rule refuses; nothing is changed then.
     pub fn restock(&mut self, codes: &[String], act: Act<'_>) -> Result<()> {
         self.write(act, |work| {
+            work.lock_codes(codes)?;
             for code in codes {
                 let mut unit = work.find(code)?;
                 if !matches!(unit.state, UnitState::Returned | UnitState::Quarantined) {
@@ -193,10 +252,13 @@ impl Pool {
     pub fn recall_batch(&mut self, product: &str, batch: &str, act: Act<'_>) -> Result<RecallReport> {
         self.write(act, |work| {
             let mut report = RecallReport::default();
-            for unit in store::units_where(work.db, "product_id = ?1 AND batch = ?2 ORDER BY key", [product, batch])? {
-                let sales = store::sales_where(work.db, "key = ?1", [&unit.key])?;
+            for unit in store::units_where(work.db, "product_id = ?1 AND batch = ?2 ORDER BY key", Lock::Wait, values![product, batch])? {
+                let sales = store::sales_where(work.db, "key = ?1", values![&unit.key])?;
                 report.sold.extend(sales.into_iter().map(|sale| (unit.code.clone(), sale.order)));
-                if !matches!(unit.state, UnitState::Dispensed | UnitState::Depleted | UnitState::Expired | UnitState::Recalled) {
+                if !matches!(
+                    unit.state,
+                    UnitState::Dispensed | UnitState::Depleted | UnitState::Expired | UnitState::Recalled | UnitState::Removed
+                ) {
                     report.recalled.push(unit.code.clone());
                     withdraw(work, unit, UnitState::Recalled, EventKind::Recall, &mut report.released)?;
                 }
@@ -214,7 +276,7 @@ impl Pool {
             let (mut codes, mut released) = (Vec::new(), Vec::new());
             let condition =
                 "expiry < ?1 AND state IN ('registered', 'available', 'reserved', 'opened', 'returned', 'quarantined') ORDER BY key";
-            for unit in store::units_where(work.db, condition, [work.today.to_string()])? {
+            for unit in store::units_where(work.db, condition, Lock::Wait, values![&work.today.to_string()])? {
                 codes.push(unit.code.clone());
                 withdraw(work, unit, UnitState::Expired, EventKind::Expire, &mut released)?;
             }
@@ -230,7 +292,7 @@ impl Pool {
     pub fn return_sale(&mut self, order: &str, code: &str, act: Act<'_>) -> Result<String> {
         self.write(act, |work| {
             let mut unit = work.find(code)?;
-            let sales = store::sales_where(work.db, "order_id = ?1 AND key = ?2", [order, &unit.key])?;
+            let sales = store::sales_where(work.db, "order_id = ?1 AND key = ?2", values![order, &unit.key])?;
             let Some(sale) = sales.first() else {
                 return Err(Refusal::NoSaleToReturn { order: order.into(), code: code.into() }.into());
             };
@@ -238,19 +300,29 @@ impl Pool {
             let event = Event { kind: EventKind::Return, quantity: sale.quantity, order: Some(order), original: Some(&sale.event_id) };
             let event_id = work.change(&mut unit, to, remaining, &event)?;
             store::mark_returned(work.db, &sale.event_id, &event_id)?;
+            let settlement = work.settlement_of(&sale.event_id)?;
+            let told =
+                Told { order: Some(order), original: Some(&sale.event_id), settlement, personal: None, delivery: None, split: !sale.whole };
+            work.tell(UploadKind::SaleReturn, &event_id, &[&unit], sale.quantity.into(), &told)?;
             Ok(event_id)
         })
     }
 }
 
-/// Takes a unit out of stock, and out of the hands of the orders that hold it.
-fn withdraw(work: &mut Work<'_>, mut unit: Unit, to: UnitState, kind: EventKind, released: &mut Vec<Reservation>) -> Result<()> {
-    for reservation in store::reservations_where(work.db, "key = ?1", [&unit.key])? {
+/// Takes a unit out of stock, and out of the hands of the orders that hold it. Returns the event with the unit.
+pub(super) fn withdraw(
+    work: &mut Work<'_>,
+    mut unit: Unit,
+    to: UnitState,
+    kind: EventKind,
+    released: &mut Vec<Reservation>,
+) -> Result<(String, Unit)> {
+    for reservation in store::reservations_where(work.db, "key = ?1", values![&unit.key])? {
         unit = work.let_go(&reservation, EventKind::Release)?;
         released.push(reservation);
     }
     let remaining = unit.remaining;
     let event = Event::plain(kind, &unit);
-    work.change(&mut unit, to, remaining, &event)?;
-    Ok(())
+    let event_id = work.change(&mut unit, to, remaining, &event)?;
+    Ok((event_id, unit))
 }

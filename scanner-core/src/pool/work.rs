@@ -1,8 +1,8 @@
 //! One transaction: every change of a unit goes through here, together with its entry in the ledger.
 
-use rusqlite::Connection;
-
-use super::{Act, EventKind, IdSource, LedgerEntry, PoolError, PoolOptions, Refusal, Reservation, Unit, UnitState, store};
+use super::db::{Database, Lock, values};
+use super::outbox::Institution;
+use super::{Act, EventKind, IdSource, LedgerEntry, PoolError, PoolOptions, Refusal, Reservation, Result, Unit, UnitState, store};
 use crate::codes::unit_key;
 use crate::date::Date;
 
@@ -22,30 +22,63 @@ impl Event<'_> {
 }
 
 /// A transaction under way.
+///
+/// Where several programs change a pool at once, these rules keep them apart: whoever changes a unit, what is held of it or its sales, holds the
+/// unit's row; whoever adds to an order holds the order's name; names are taken before rows, and rows in the order of their keys.
 pub(super) struct Work<'w> {
-    pub db: &'w Connection,
+    pub db: &'w dyn Database,
     pub ids: &'w mut dyn IdSource,
     pub options: &'w PoolOptions,
+    pub institution: Option<&'w Institution>,
     pub act: Act<'w>,
     /// The day at the pharmacy.
     pub today: Date,
-    sequence: u64,
+    sequence: Option<u64>,
 }
 
 impl<'w> Work<'w> {
-    pub fn begin(db: &'w Connection, ids: &'w mut dyn IdSource, options: &'w PoolOptions, act: Act<'w>) -> Result<Self, PoolError> {
+    pub fn begin(
+        db: &'w dyn Database,
+        ids: &'w mut dyn IdSource,
+        options: &'w PoolOptions,
+        institution: Option<&'w Institution>,
+        act: Act<'w>,
+    ) -> Self {
         let today = Date::of_timestamp(act.at, options.utc_offset_minutes);
-        Ok(Self { db, ids, options, act, today, sequence: store::last_sequence(db)? })
+        Self { db, ids, options, institution, act, today, sequence: None }
     }
 
-    /// The unit that carries a text.
-    pub fn find(&self, code: &str) -> Result<Unit, PoolError> {
+    /// Keeps an order to ourselves.
+    pub fn lock_order(&self, order: &str) -> Result<()> {
+        self.db.lock_name(&format!("order {order}"))
+    }
+
+    /// Keeps several units to ourselves, in an order that cannot lock up with another program's.
+    pub fn lock_units<'k>(&self, keys: impl IntoIterator<Item = &'k str>) -> Result<()> {
+        if !self.db.locks_rows() {
+            return Ok(());
+        }
+        let keys: std::collections::BTreeSet<&str> = keys.into_iter().collect();
+        keys.into_iter().try_for_each(|key| store::unit(self.db, key, Lock::Wait).map(drop))
+    }
+
+    /// The same by the texts that the units carry.
+    pub fn lock_codes(&self, codes: &[String]) -> Result<()> {
+        if !self.db.locks_rows() {
+            return Ok(());
+        }
+        let keys: Vec<String> = codes.iter().filter_map(|code| unit_key(code)).collect();
+        self.lock_units(keys.iter().map(String::as_str))
+    }
+
+    /// The unit that carries a text, held until the end.
+    pub fn find(&self, code: &str) -> Result<Unit> {
         let key = unit_key(code).ok_or_else(|| Refusal::NotAUnitCode { code: code.into() })?;
-        Ok(store::unit(self.db, &key)?.ok_or_else(|| Refusal::Unknown { code: code.into() })?)
+        Ok(store::unit(self.db, &key, Lock::Wait)?.ok_or_else(|| Refusal::Unknown { code: code.into() })?)
     }
 
     /// Puts a unit into the pool; its state must be [`UnitState::Registered`]. `false` if it is there already, which changes nothing.
-    pub fn insert(&mut self, unit: &Unit) -> Result<bool, PoolError> {
+    pub fn insert(&mut self, unit: &Unit) -> Result<bool> {
         let inserted = store::insert_unit(self.db, unit)?;
         if inserted {
             self.append(unit, None, &Event::plain(EventKind::Register, unit))?;
@@ -54,7 +87,7 @@ impl<'w> Work<'w> {
     }
 
     /// Takes a unit to another state and another number of pieces. Returns the event's id.
-    pub fn change(&mut self, unit: &mut Unit, to: UnitState, remaining: u32, event: &Event<'_>) -> Result<String, PoolError> {
+    pub fn change(&mut self, unit: &mut Unit, to: UnitState, remaining: u32, event: &Event<'_>) -> Result<String> {
         let from = unit.state;
         // Pieces of a split pack that come back leave it as it is.
         let stays = event.kind == EventKind::Return && from == to;
@@ -63,15 +96,17 @@ impl<'w> Work<'w> {
         }
         unit.state = to;
         unit.remaining = remaining;
-        store::update_unit(self.db, &unit.key, to, remaining)?;
+        unit.revision += 1;
+        store::update_unit(self.db, unit)?;
         self.append(unit, Some(from), event)
     }
 
-    fn append(&mut self, unit: &Unit, from: Option<UnitState>, event: &Event<'_>) -> Result<String, PoolError> {
-        self.sequence += 1;
+    fn append(&mut self, unit: &Unit, from: Option<UnitState>, event: &Event<'_>) -> Result<String> {
+        let sequence = self.db.next_sequence(self.sequence)?;
+        self.sequence = Some(sequence);
         let entry = LedgerEntry {
-            sequence: self.sequence,
-            event_id: self.ids.event_id(self.sequence)?,
+            sequence,
+            event_id: self.ids.event_id(sequence)?,
             original_event_id: event.original.map(str::to_owned),
             at: self.act.at,
             actor: self.act.actor.to_owned(),
@@ -83,13 +118,14 @@ impl<'w> Work<'w> {
             order: event.order.map(str::to_owned),
             quantity: event.quantity,
             remaining: unit.remaining,
+            revision: unit.revision,
         };
         store::append(self.db, &entry)?;
         Ok(entry.event_id)
     }
 
     /// Holds pieces of an available or opened unit for an order.
-    pub fn hold(&mut self, unit: &mut Unit, order: &str, line: u32, quantity: u32) -> Result<Reservation, PoolError> {
+    pub fn hold(&mut self, unit: &mut Unit, order: &str, line: u32, quantity: u32) -> Result<Reservation> {
         let to = if unit.state == UnitState::Opened { UnitState::Opened } else { UnitState::Reserved };
         let event = Event { kind: EventKind::Reserve, quantity, order: Some(order), original: None };
         let event_id = self.change(unit, to, unit.remaining, &event)?;
@@ -100,7 +136,7 @@ impl<'w> Work<'w> {
     }
 
     /// Lets go of what a reservation holds.
-    pub fn let_go(&mut self, reservation: &Reservation, kind: EventKind) -> Result<Unit, PoolError> {
+    pub fn let_go(&mut self, reservation: &Reservation, kind: EventKind) -> Result<Unit> {
         let mut unit = self.held_unit(reservation)?;
         store::delete_reservation(self.db, reservation)?;
         let to = if unit.state == UnitState::Opened { UnitState::Opened } else { UnitState::Available };
@@ -111,14 +147,14 @@ impl<'w> Work<'w> {
     }
 
     /// The unit of a reservation.
-    pub fn held_unit(&self, reservation: &Reservation) -> Result<Unit, PoolError> {
-        store::unit(self.db, &reservation.key)?
+    pub fn held_unit(&self, reservation: &Reservation) -> Result<Unit> {
+        store::unit(self.db, &reservation.key, Lock::Wait)?
             .ok_or_else(|| PoolError::Damaged { what: format!("a reservation of unit {} without the unit", reservation.key) })
     }
 
     /// Pieces of a unit that no order holds.
-    pub fn free(&self, unit: &Unit) -> Result<u32, PoolError> {
-        let held: u32 = store::reservations_where(self.db, "key = ?1", [&unit.key])?.iter().map(|r| r.quantity).sum();
+    pub fn free(&self, unit: &Unit) -> Result<u32> {
+        let held: u32 = store::reservations_where(self.db, "key = ?1", values![&unit.key])?.iter().map(|r| r.quantity).sum();
         unit.remaining
             .checked_sub(held)
             .ok_or_else(|| PoolError::Damaged { what: format!("more of unit {} is reserved than there is", unit.key) })

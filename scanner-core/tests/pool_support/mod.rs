@@ -1,10 +1,12 @@
 //! What pool tests share: products A (10 pieces), B (30) and C (5), and codes for them.
 #![allow(dead_code)] // Each test binary uses its part.
 
+pub mod server;
+
 use hardware_hal::Timestamp;
 use scanner_core::codes::{CodePrefix, Gtin, PackLevel, gtin_check_digit};
 use scanner_core::date::Date;
-use scanner_core::pool::{Act, NewUnit, Order, OrderLine, OrderUnit, Pool, SeededIds, Selection, UnitState};
+use scanner_core::pool::{Act, Institution, NewUnit, Order, OrderLine, Pool, PoolOptions, SeededIds, Selection, Settlement, UnitState};
 use scanner_core::product::{LevelPrefix, Names, Product};
 
 /// 2026-10-01T10:00:00 in China.
@@ -51,7 +53,7 @@ pub fn product(id: &str, pack_quantity: u32) -> Product {
         pack_quantity,
         unit: "tablet".into(),
         size_mm: None,
-        med_list_codg: None,
+        med_list_codg: Some(format!("X{id}")),
     }
 }
 
@@ -64,15 +66,42 @@ pub fn order<const N: usize>(id: &str, lines: [OrderLine; N]) -> Order {
 }
 
 pub fn packs(product: &str, quantity: u32) -> OrderLine {
-    OrderLine { product: product.into(), quantity, unit: OrderUnit::Packs }
+    OrderLine::packs(product, quantity)
 }
 
 pub fn pieces(product: &str, quantity: u32) -> OrderLine {
-    OrderLine { product: product.into(), quantity, unit: OrderUnit::Pieces }
+    OrderLine::pieces(product, quantity)
 }
 
 pub fn codes<const N: usize>(codes: [&str; N]) -> Vec<String> {
     codes.map(str::to_owned).into()
+}
+
+/// Whether this binary runs the tests that it shares with others on PostgreSQL.
+pub const ON_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"pool_postgres");
+
+/// A new pool: in memory, or in a database of its own on the tests' server.
+pub fn fresh(options: PoolOptions, seed: u64) -> Pool {
+    let ids = Box::new(SeededIds::new(seed));
+    if ON_POSTGRES { Pool::connect(&server::new_database(), options, ids).unwrap() } else { Pool::in_memory_with(options, ids).unwrap() }
+}
+
+pub fn institution() -> Institution {
+    Institution { code: "H12345678901".into(), name: "Test Hospital".into(), region: "110000".into() }
+}
+
+pub fn settlement() -> Settlement {
+    Settlement {
+        prsc_dr_name: "Dr Li".into(),
+        phar_name: "Ph Wang".into(),
+        phar_prac_cert_no: "C-1".into(),
+        hi_feesetl_type: "1".into(),
+        mdtrt_sn: "V-1".into(),
+        psn_cert_type: "01".into(),
+        rx_flag: "1".into(),
+        rx_circ_flag: "0".into(),
+        ..Settlement::default()
+    }
 }
 
 /// A pool with the three products.
@@ -83,7 +112,7 @@ pub struct Fixture {
 
 impl Fixture {
     pub fn new() -> Self {
-        Self::with(Pool::in_memory_with(Default::default(), Box::new(SeededIds::new(1))).unwrap())
+        Self::with(fresh(PoolOptions::default(), 1))
     }
 
     pub fn with(mut pool: Pool) -> Self {
@@ -100,7 +129,7 @@ impl Fixture {
                     product: product.into(),
                     batch: format!("{product}-{expiry}"),
                     expiry: day(expiry),
-                    made: None,
+                    made: Some(day("2025-01-15")),
                     level: PackLevel::SmallestPack,
                     parent: parent.map(str::to_owned),
                 }

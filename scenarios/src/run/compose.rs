@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hardware_hal::{Clock, Frame, LightSetting, RecordingWriter, Rig, RigDescription, SimulatedClock, Timestamp};
 use reports::{Hashes, RunRecord, StageTime, WallTimes};
 use scanner_core::date::Date;
-use scanner_core::pool::{Order, OrderLine, OrderUnit, Pool};
+use scanner_core::pool::{Order, OrderLine, Pool};
 use scanner_core::station::{CycleEnd, CycleReport, Recogniser, Settlement, Station, StationError, StationOptions};
 use scanner_core::vision::{FrameReading, Scanner, StageFolder};
 use sim::error::SimError;
@@ -176,7 +176,7 @@ fn midnight(day: &str) -> Timestamp {
 /// The order: lines as given, or one package each, drawn from the load; lines beyond the load ask for what may not be there.
 fn order(scenario: &Scenario, drawn: &Drawn, seed: u64) -> Order {
     let asked = &scenario.body.order;
-    let line = |product: &str| OrderLine { product: product.to_owned(), quantity: 1, unit: OrderUnit::Packs };
+    let line = |product: &str| OrderLine::packs(product, 1);
     let lines = match asked.lines_from_load {
         None => asked.lines.clone(),
         Some(count) => {

@@ -1,11 +1,7 @@
 //! Random sequences of operations against a small model: no unit is sold twice, nothing falls below zero, and the tables are what the ledger says.
-#![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
-
-mod pool_support;
-
 use std::collections::BTreeMap;
 
-use pool_support::{Fixture, act, order, packs, pieces};
+use crate::pool_support::{Fixture, act, order, packs, pieces};
 use proptest::prelude::*;
 use scanner_core::pool::{EventKind, Order, PoolError, Refusal, Reservation, UnitState};
 
@@ -225,7 +221,7 @@ fn run(ops: &[Op]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(if crate::pool_support::ON_POSTGRES { 20 } else { 300 }))]
 
     #[test]
     fn any_sequence_keeps_the_books(ops in prop::collection::vec(op(), 1..40)) {

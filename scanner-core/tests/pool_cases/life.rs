@@ -1,11 +1,7 @@
 //! What the pool does with units from registration to return, and which rule refuses what.
-#![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
-
-mod pool_support;
-
-use pool_support::{Fixture, act, codes, day, order, pack, packs, pieces, product};
+use crate::pool_support::{Fixture, act, codes, day, order, pack, packs, pieces, product};
 use scanner_core::codes::PackLevel;
-use scanner_core::pool::{EventKind, NewUnit, Pool, PoolError, PoolOptions, Refusal, SeededIds, Selection, UnitState};
+use scanner_core::pool::{EventKind, NewUnit, Pool, PoolError, PoolOptions, Refusal, Selection, UnitState};
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, PoolError>) -> Refusal {
     match result.unwrap_err() {
@@ -186,7 +182,7 @@ fn an_opened_pack_does_not_serve_whole_packs() {
 #[test]
 fn split_sales_can_be_switched_off() {
     let options = PoolOptions { split_sales: false, ..PoolOptions::default() };
-    let mut f = Fixture::with(Pool::in_memory_with(options, Box::new(SeededIds::new(1))).unwrap());
+    let mut f = Fixture::with(crate::pool_support::fresh(options, 1));
     let a = f.stock("A", 1, "2028-01-31");
     f.pool.reserve_codes(&order("o0", [pieces("A", 4)]), &a, act(10)).unwrap();
     f.pool.dispense("o0", act(11)).unwrap();
@@ -232,7 +228,7 @@ fn what_expires_while_it_is_held_is_not_sold() {
     let mut f = Fixture::new();
     let a = f.stock("A", 1, "2026-10-01"); // The day itself is still good, in China's time.
     f.pool.reserve(&order("o1", [packs("A", 1)]), act(0)).unwrap();
-    let midnight = pool_support::SECONDS_TO_MIDNIGHT;
+    let midnight = crate::pool_support::SECONDS_TO_MIDNIGHT;
     f.pool.dispense("o1", act(midnight)).expect_err("it expired, and so did the reservation");
     f.pool.expire_reservations(act(midnight)).unwrap();
     assert_eq!(f.pool.expire_units(act(midnight - 1)).unwrap().0, Vec::<String>::new());

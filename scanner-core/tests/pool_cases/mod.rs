@@ -1,0 +1,6 @@
+//! What every store holds to.
+
+pub mod life;
+pub mod model;
+pub mod upload;
+pub mod windows;
