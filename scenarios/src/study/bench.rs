@@ -67,6 +67,22 @@ impl Bench<'_> {
         100.0 * (base + added) / base
     }
 
+    /// [`expected_ratio`](Self::expected_ratio) of the MV arm with a share of the cycle's time, and with every package read where `read` says so.
+    fn ideal_ratio(&self, model: &ScanModel<'_>, time: f64, read: bool) -> f64 {
+        let mut cycles = self.cycles.clone();
+        for cycle in &mut cycles.cycles {
+            cycle.mechanical_s *= time;
+            for work in [&mut cycle.recorded_s, &mut cycle.measured_s] {
+                work.iter_mut().for_each(|seconds| *seconds *= time);
+            }
+            if read {
+                // What is read nowhere is taken to be read at the last stop.
+                cycle.read.last_mut().into_iter().for_each(|last| *last = cycle.packages);
+            }
+        }
+        self.expected_ratio(&ScanModel { cycles: &cycles, values: model.values.clone(), ..*model }, Method::Mv)
+    }
+
     fn replicate(&self, number: u64) -> Replication {
         let streams = Streams::new(self.body.seed);
         let values = Values::draw(&self.body.assumptions, &mut streams.stream("assumptions", &[number]));
@@ -273,6 +289,19 @@ fn needed(bench: &Bench<'_>, centre: f64, reported: f64) -> StudyTable {
         };
         rows.push(vec![words(name), words(format!("{} ({}–{}) {}", a.likely, a.low, a.high, a.unit)), cell]);
     }
+    rows.push(vec![
+        Text::new("all of them together", "全部假设同时变化"),
+        Text::new("from likely (0 %) to the ends that suit MV (100 %)", "由可能值（0 %）至对机器视觉有利的端点（100 %）"),
+        together(bench, reported),
+    ]);
+    for (name, seconds, read) in [
+        (Text::new("every package read by the station", "工作站读出每一盒"), 1.0, true),
+        (Text::new("a cycle that takes no time", "采集周期不耗时"), 0.0, false),
+        (Text::new("both", "两者同时"), 0.0, true),
+    ] {
+        let ratio = bench.ideal_ratio(&bench.model(likely.clone()), seconds, read);
+        rows.push(vec![name, words("–"), Text::new(format!("makes it {ratio:.1} %"), format!("则为 {ratio:.1} %"))]);
+    }
     StudyTable {
         title: Text::new("What would have to be true", "需要何种假设成立"),
         lead: Text::new(
@@ -284,6 +313,32 @@ fn needed(bench: &Bench<'_>, centre: f64, reported: f64) -> StudyTable {
         header: vec![Text::new("assumption", "假设"), Text::new("likely (range)", "可能值（区间）"), Text::new("needed", "所需值")],
         rows,
     }
+}
+
+/// How far all assumptions together have to go towards the ends that suit the MV arm for the expected ratio to be the reported one.
+fn together(bench: &Bench<'_>, reported: f64) -> Text {
+    let swings = swings(bench);
+    let at = |share: f64| {
+        let values = swings.iter().fold(Values::likely(&bench.body.assumptions), |values, swing| {
+            let name = swing.name.en.as_str();
+            let Some(a) = bench.body.assumptions.get(name) else { return values };
+            let end = if swing.at_low < swing.at_high { a.low } else { a.high };
+            values.with(name, a.likely + share * (end - a.likely))
+        });
+        bench.expected_ratio(&bench.model(values), Method::Mv)
+    };
+    if at(0.0) <= reported {
+        return Text::new("already below it", "已低于该值");
+    }
+    if at(1.0) > reported {
+        return Text::new(format!("not enough: {:.1} % at the ends", at(1.0)), format!("仍不足：端点处为 {:.1} %", at(1.0)));
+    }
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..50 {
+        let mid = 0.5 * (low + high);
+        if at(mid) > reported { low = mid } else { high = mid }
+    }
+    words(format!("{:.0} %", 100.0 * high))
 }
 
 /// What scanning adds by the number of packages.

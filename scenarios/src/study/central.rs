@@ -1,8 +1,8 @@
 //! A central pharmacy before and after a code pool: orders of wards, urgent ones first, errors and what catches them.
 //!
 //! With the pool, a scanned pick is held against the order by the real pool ([`scanner_core::pool::Pool`], in memory): it refuses a package of another
-//! drug, and every sale leaves a code. Because that costs far more than the rest of the simulation, only the first replications carry a pool; the
-//! others decide as it did, which a test holds against it.
+//! drug, and every sale leaves a code. Because that costs far more than the rest of the simulation, only the first days of the first replication
+//! carry a pool; the others decide as it did, which a test holds against it.
 
 use std::collections::VecDeque;
 
@@ -52,8 +52,8 @@ pub struct Central {
     pub products: u32,
     /// Pieces in a pack.
     pub pack_quantity: u32,
-    /// How many of the replications carry the real pool.
-    pub replications_with_pool: u64,
+    /// For how many days of the first replication the real pool decides; it costs far more than the rest.
+    pub days_with_pool: u32,
     /// What the arm `after` switches on.
     pub mechanisms: Mechanisms,
 }
@@ -268,7 +268,15 @@ impl Inputs<'_> {
                         let at = Timestamp(((day as f64 * 86_400.0 + now) * 1e9) as u64 + 1_767_225_600_000_000_000);
                         let mut service_s = 0.0;
                         for _ in 0..count {
-                            service_s += self.line(mechanisms, &v, wrong_share, &mut own, stock.as_mut(), at, &mut period)?;
+                            service_s += self.line(
+                                mechanisms,
+                                &v,
+                                wrong_share,
+                                &mut own,
+                                stock.as_mut().filter(|_| day < u64::from(central.days_with_pool)),
+                                at,
+                                &mut period,
+                            )?;
                         }
                         jobs.push(Job { arrived: now, urgent, service_s });
                         staff.request(now, usize::from(!urgent), jobs.len() - 1)
@@ -363,7 +371,7 @@ pub fn run(study: &Study, quick: bool) -> Result<Findings> {
     let simulate = |mechanisms: Mechanisms| {
         let runs = replicate(
             effort,
-            |number| inputs.period(mechanisms, number, number < central.replications_with_pool),
+            |number| inputs.period(mechanisms, number, number == 0),
             |of| of.as_ref().map(|of| vec![of.errors as f64, of.urgent_s]).unwrap_or_default(),
         );
         let closed = runs.closed || quick;
@@ -389,10 +397,10 @@ pub fn run(study: &Study, quick: bool) -> Result<Findings> {
         }
     }
     findings.replications = Text::new(
-        format!("{} periods of {} days, the first {} with the real pool", after.len(), central.days, central.replications_with_pool),
-        format!("{} 个周期，每个 {} 天，前 {} 个使用真实码池", after.len(), central.days, central.replications_with_pool),
+        format!("{} periods of {} days, the first {} days with the real pool", after.len(), central.days, central.days_with_pool),
+        format!("{} 个周期，每个 {} 天，前 {} 天使用真实码池", after.len(), central.days, central.days_with_pool),
     );
-    findings.tables.push(each_mechanism(&inputs, central, &measures, if quick { 10 } else { 40 })?);
+    findings.tables.push(each_mechanism(&inputs, central, &measures, if quick { 4 } else { 20 })?);
     findings.charts.push(chart(&findings, body));
     Ok(findings)
 }
@@ -470,7 +478,7 @@ mod tests {
 
     fn inputs(study: &Study, days: u32) -> (Central, f64) {
         let mut central = study.body.central.clone().unwrap();
-        central.days = days;
+        (central.days, central.days_with_pool) = (days, days);
         (central, study.body.calibrating("before.errors_per_day").unwrap())
     }
 

@@ -105,8 +105,11 @@ impl ScanModel<'_> {
             Method::None | Method::Pool => 0.0,
             Method::Handheld => self.handheld_fixed_s + f64::from(packages) * self.handheld_package_s(),
             Method::Mv => {
-                let (cycle, unread) = self.cycles.expected(product, packages, self.compute, self.stop_early);
-                self.station_s(packages, cycle) + unread * self.handheld_package_s()
+                let load = |packages| {
+                    let (cycle, unread) = self.cycles.expected(product, packages, self.compute, self.stop_early);
+                    self.station_s(packages, cycle) + unread * self.handheld_package_s()
+                };
+                self.loads(packages).map(load).sum()
             }
         }
     }
@@ -121,13 +124,24 @@ impl ScanModel<'_> {
                 Captured { seconds, by_hand: packages }
             }
             Method::Mv => {
-                let cycle = self.cycles.draw(product, packages, self.compute, self.stop_early, stream);
-                let human = self.station_s(packages, 0.0);
-                let waiting = self.station_s(packages, cycle.seconds) - human;
-                let seconds = self.varied(human, stream) + waiting + self.by_hand(cycle.unread, stream);
-                Captured { seconds, by_hand: cycle.unread }
+                let mut captured = Captured::default();
+                for load in self.loads(packages) {
+                    let cycle = self.cycles.draw(product, load, self.compute, self.stop_early, stream);
+                    let human = self.station_s(load, 0.0);
+                    let waiting = self.station_s(load, cycle.seconds) - human;
+                    captured.seconds += self.varied(human, stream) + waiting + self.by_hand(cycle.unread, stream);
+                    captured.by_hand += cycle.unread;
+                }
+                captured
             }
         }
+    }
+
+    /// What the plate takes at once: no more than the largest load that there are cycles of; further packages need a further cycle.
+    fn loads(&self, packages: u32) -> impl Iterator<Item = u32> + use<> {
+        let most = self.cycles.loads().last().copied().unwrap_or(packages).max(1);
+        let full = std::iter::repeat_n(most, (packages / most) as usize);
+        full.chain((!packages.is_multiple_of(most)).then_some(packages % most))
     }
 
     /// The pharmacist's time at the station around a cycle of `cycle_s`. Of placing and lifting, `handling_overlap` replaces what is done without a
