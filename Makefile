@@ -10,7 +10,7 @@ export TRACETWIN_SHARED ?= $(abspath $(CURDIR)/../shared)
 TRACETWIN = $(CARGO_TARGET_DIR)/debug/tracetwin
 OUT ?= out
 
-.PHONY: help setup build demo test baseline bench bench-pool bless lint
+.PHONY: help setup build demo test baseline bench bench-pool bench-des validate-des cycles study bless lint
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,7 @@ build: setup ## the command and all tests
 demo: build ## twenty packages dropped, photographed, read, reconciled; ends with a table and a report
 	$(TRACETWIN) run scenarios/demo.toml --out $(OUT)/demo
 	@echo "The report with the pictures: $(OUT)/demo/report.html"
+	$(TRACETWIN) study scenarios/studies/outpatient-table1.toml --quick --out $(OUT)/table1 || test $$? -eq 1
 
 test: build ## the whole fast suite, then the recognition regression over the frozen corpus
 	$(CARGO) test --locked --workspace
@@ -39,6 +40,29 @@ bench: build ## criterion benches; the capture bench prints its ratio to Bevy's 
 
 bench-pool: setup ## throughput, p50/p99 and ratios of the pool on SQLite and PostgreSQL; no Bevy
 	$(CARGO) bench --locked --profile dev -p scanner-core --bench pool
+
+# Of these neither builds the twin. The ratio to SimPy needs it in the Python of TRACETWIN_PYTHON (default python3): pip install simpy.
+bench-des: ## speed of the event kernel beside SimPy's, and of a simulated day
+	$(CARGO) bench --locked --profile dev -p scenarios --no-default-features --bench des
+
+validate-des: ## heavy: a thousand seeds of each queue against theory
+	$(CARGO) test --locked -p scenarios --no-default-features --test queueing -- --ignored --nocapture
+
+CYCLES = scenarios/studies/cycles
+DRUGS = bfgf minocycline amoxicillin tinidazole
+LOADS = 2 5 10
+
+cycles: build ## heavy (about half an hour): run the studies' capture cycles and gather them into their table
+	for seed in $$(seq 10); do for drug in $(DRUGS); do \
+	  $(TRACETWIN) run $(CYCLES)/cycle-$$drug.toml --seed $$seed --out $(OUT)/cycles/$$drug-$$seed > /dev/null; done; done
+	for seed in $$(seq 5); do for load in $(LOADS); do \
+	  $(TRACETWIN) run $(CYCLES)/cycle-$$load.toml --seed $$seed --out $(OUT)/cycles/$$load-$$seed > /dev/null; done; done
+	$(TRACETWIN) cycles $(OUT)/cycles/* --scenario $(CYCLES)/cycle-*.toml --out $(CYCLES)/close-view.cycles.toml
+
+study: ## the three studies, without the twin (a figure that is not replicated is said, and does not fail this target)
+	$(CARGO) build --locked -p scenarios --no-default-features
+	for study in outpatient-table1 outpatient-day central-pharmacy; do \
+	  $(TRACETWIN) study scenarios/studies/$$study.toml --out $(OUT)/$$study || test $$? -eq 1; done
 
 bless: build ## accept what the reader reads now as the baseline (give the reason in the commit)
 	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --bless

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::ReportError;
 use crate::records::RunRecord;
+use crate::study::StudyRecord;
 use crate::{csv, html, junit, markdown, parquet, summary};
 
 /// Writes `bytes` to `path`: into a temporary file beside it, which then takes its name.
@@ -62,6 +63,27 @@ pub fn write_all(run: &RunRecord, dir: &Path) -> Result<Vec<PathBuf>, ReportErro
     if !run.thresholds.is_empty() {
         write("junit.xml", &|_| Ok(junit::document(&junit::suites(run)).into_bytes()))?;
     }
+    Ok(paths)
+}
+
+/// Writes a study into the folder `dir`, which is made if it is not there: `report.html`, `study.json`, `summary.md`, `manifest.json`. Returns the
+/// files' paths, `report.html` first.
+///
+/// # Errors
+/// [`ReportError`] naming the file; the others before it are written then.
+pub fn write_study(study: &StudyRecord, dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    fs::create_dir_all(dir).map_err(|source| ReportError::io(dir, source))?;
+    let mut paths = Vec::new();
+    let mut write = |name: &str, make: &dyn Fn(&Path) -> Result<Vec<u8>, ReportError>| {
+        let path = dir.join(name);
+        write_atomically(&path, &make(&path)?)?;
+        paths.push(path);
+        Ok::<_, ReportError>(())
+    };
+    write("report.html", &|_| Ok(html::study(study).into_bytes()))?;
+    write("study.json", &|path| json(path, study))?;
+    write("summary.md", &|_| Ok(crate::study::markdown(study).into_bytes()))?;
+    write("manifest.json", &|path| json(path, &study.manifest))?;
     Ok(paths)
 }
 

@@ -1,9 +1,17 @@
-//! Bounds of a proportion, means and quantiles.
+//! Bounds of a proportion, means and quantiles; distribution functions; tests with their effect sizes.
 //!
-//! A bound is one-sided: "lower 95 %" is what the true share exceeds with 95 % confidence.
+//! A bound is one-sided: "lower 95 %" is what the true share exceeds with 95 % confidence. An interval is two-sided.
+
+mod distributions;
+mod intervals;
+mod tests;
+
+pub use distributions::{chi_square_upper_tail, incomplete_gamma, normal_cdf, student_t_cdf, student_t_quantile};
+pub use intervals::{Interval, bootstrap, equivalence, poisson_rate_ratio, ratio_of_means};
+pub use tests::{Effect, TestResult, chi_square, fisher_exact, paired_t, welch_t, wilcoxon_signed_rank};
 
 /// ln Γ(x) for x > 0, by Lanczos' approximation with g = 7 and nine terms (Godfrey's coefficients); about 14 digits.
-fn ln_gamma(x: f64) -> f64 {
+pub(crate) fn ln_gamma(x: f64) -> f64 {
     const G: f64 = 7.0;
     const FIRST: f64 = 0.999_999_999_999_809_9;
     const TERMS: [f64; 8] = [
@@ -94,6 +102,13 @@ pub fn clopper_pearson_upper(hits: u64, trials: u64, confidence: f64) -> f64 {
 /// Mean; nothing of nothing.
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Standard deviation of a sample (n − 1); nothing of fewer than two.
+pub fn standard_deviation(values: &[f64]) -> Option<f64> {
+    let mean = mean(values)?;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
 }
 
 /// Median; nothing of nothing.

@@ -61,6 +61,20 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Simulate a study and hold it against what a paper reports: one verdict per figure.
+    Study(crate::study::StudyArguments),
+    /// Gather folders of `run` into a table of capture cycles, which studies draw from.
+    Cycles {
+        /// Folders that `run --out` filled.
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<PathBuf>,
+        /// The scenarios that were run.
+        #[arg(long = "scenario", required = true, num_args = 1.., value_name = "FILE")]
+        scenarios: Vec<PathBuf>,
+        /// Where the table goes.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Read a frozen corpus again and hold the codes against those of the baseline.
     Regress {
         /// The baseline file.
@@ -112,6 +126,8 @@ pub fn execute(cli: Cli) -> Result<()> {
             output::line(&serde_json::to_string_pretty(&schema).unwrap_or_default())
         }
         Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
+        Command::Study(arguments) => crate::study::command(&arguments),
+        Command::Cycles { runs, scenarios, out } => crate::study::cycles::command(&runs, &scenarios, &out),
         Command::Regress { baseline, bless, junit } => regress::command(&baseline, bless, junit.as_deref()),
     }
 }

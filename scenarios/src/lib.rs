@@ -12,3 +12,5 @@ pub mod scan;
 pub mod scenario;
 #[cfg(feature = "twin")]
 pub mod score;
+pub mod study;
+pub mod workflow;

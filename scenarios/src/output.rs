@@ -3,6 +3,9 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use hardware_hal::{Clock, SystemClock};
+use scanner_core::date::Date;
+
 use crate::error::{Failure, Result};
 
 /// Writes a line of results.
@@ -23,6 +26,13 @@ pub fn line(text: &str) -> Result<()> {
 pub fn note(text: &str) {
     // Nobody is left to tell if standard error is gone.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// The wall clock's time, RFC 3339, for manifests: no result depends on it.
+pub fn now() -> String {
+    let now = SystemClock::new().now();
+    let of_day = now.0 / 1_000_000_000 % 86_400;
+    format!("{}T{:02}:{:02}:{:02}Z", Date::of_timestamp(now, 0), of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
 /// Progress of long work on standard error: one line that is rewritten on a terminal, a line every few seconds elsewhere.

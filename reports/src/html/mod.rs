@@ -4,7 +4,10 @@
 
 mod charts;
 mod frames;
+mod study;
 mod tables;
+
+pub use study::page as study;
 
 use crate::Band;
 use crate::escape::xml;
@@ -26,7 +29,6 @@ fn both(en: &str, zh: &str) -> String {
 pub fn report(run: &RunRecord) -> String {
     let summary = crate::summary(run);
     let recognition = Recognition::of(run);
-    let title = format!("{}, seed {}", xml(&run.scenario), summary.seed);
     let mut body = vec![cards(&summary, &recognition)];
     body.extend(run.notes.iter().map(|note| format!("<p class=\"note\">{}</p>\n", xml(note))));
     body.push(tables::thresholds(run));
@@ -47,6 +49,12 @@ pub fn report(run: &RunRecord) -> String {
     body.push(charts::timing(run, &summary));
     body.push(tables::frames(run));
     body.push(tables::manifest(run));
+    let title = format!("{}, seed {}", xml(&run.scenario), summary.seed);
+    shell(&title, &xml(&run.scenario), &subtitle(run, &summary), &run.manifest.version, &body.concat())
+}
+
+/// The page around `body`; all but `version` is HTML.
+fn shell(title: &str, heading: &str, subtitle: &str, version: &str, body: &str) -> String {
     format!(
         r#"<!DOCTYPE html>
 <html lang="en" data-lang="en">
@@ -59,7 +67,7 @@ pub fn report(run: &RunRecord) -> String {
 {style}</style>
 </head>
 <body>
-<header><div><div><h1>{scenario}</h1><p>{subtitle}</p></div>
+<header><div><div><h1>{heading}</h1><p>{subtitle}</p></div>
 <div class="switch"><button type="button" value="en" aria-pressed="true">English</button><button type="button" value="zh-CN" aria-pressed="false">简体中文</button></div></div></header>
 <main>
 {body}</main>
@@ -72,10 +80,7 @@ pub fn report(run: &RunRecord) -> String {
 "#,
         style = include_str!("style.css"),
         script = include_str!("script.js"),
-        scenario = xml(&run.scenario),
-        subtitle = subtitle(run, &summary),
-        version = xml(&run.manifest.version),
-        body = body.concat(),
+        version = xml(version),
     )
 }
 

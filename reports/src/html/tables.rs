@@ -6,7 +6,7 @@ use super::{both, section};
 use crate::bands::Recall;
 use crate::escape::xml;
 use crate::format::{dash, lower, recall, seconds};
-use crate::records::{LineState, MisreadKind, PackageState, PrintRole, RunRecord};
+use crate::records::{Hashes, LineState, Manifest, MisreadKind, PackageState, PrintRole, RunRecord};
 use crate::summary::Summary;
 
 /// A column: English, Chinese, whether it holds figures.
@@ -266,7 +266,11 @@ pub(super) fn frames(run: &RunRecord) -> String {
 }
 
 pub(super) fn manifest(run: &RunRecord) -> String {
-    let manifest = &run.manifest;
+    manifest_of(&run.manifest, Some(&run.hashes))
+}
+
+/// A manifest, with the hashes of the results where there are any.
+pub(super) fn manifest_of(manifest: &Manifest, hashes: Option<&Hashes>) -> String {
     let none = || both("none", "无");
     let mut rows = vec![
         (both("arguments", "命令参数"), code(&manifest.arguments.join(" "))),
@@ -281,11 +285,15 @@ pub(super) fn manifest(run: &RunRecord) -> String {
         (both("system", "系统"), xml(&format!("{} {}", manifest.os, manifest.arch))),
         (both("schema version", "记录格式版本"), manifest.schema_version.to_string()),
         (both("configuration, SHA-256", "配置 SHA-256"), code(&manifest.config_sha256)),
-        (both("physics hash", "物理哈希"), code(&run.hashes.physics)),
-        (both("frames hash", "图像帧哈希"), code(&run.hashes.frames)),
-        (both("codes hash", "识读结果哈希"), code(&run.hashes.codes)),
-        (both("ledger hash", "台账哈希"), code(&run.hashes.ledger)),
     ]);
+    if let Some(hashes) = hashes {
+        rows.extend([
+            (both("physics hash", "物理哈希"), code(&hashes.physics)),
+            (both("frames hash", "图像帧哈希"), code(&hashes.frames)),
+            (both("codes hash", "识读结果哈希"), code(&hashes.codes)),
+            (both("ledger hash", "台账哈希"), code(&hashes.ledger)),
+        ]);
+    }
     let list: String = rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>\n")).collect();
     section(("Manifest", "运行清单"), ("What is needed to do this run again.", "重现本次运行所需的信息。"), &format!("<dl>\n{list}</dl>\n"))
 }

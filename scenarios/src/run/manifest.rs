@@ -1,8 +1,6 @@
 //! What is needed to do a run again.
 
-use hardware_hal::{Clock, SystemClock};
 use reports::{Manifest, ToolVersion};
-use scanner_core::date::Date;
 
 use crate::scenario::Scenario;
 
@@ -25,15 +23,9 @@ pub fn manifest(scenario: &Scenario, seed: u64, adapter: String) -> Manifest {
         // Nothing in a run is decided by it yet.
         onnx_runtime: None,
         config_sha256: scenario.sha256(),
-        started_at: now(),
+        started_at: crate::output::now(),
         arguments: std::env::args().skip(1).collect(),
     }
-}
-
-fn now() -> String {
-    let now = SystemClock::new().now();
-    let of_day = now.0 / 1_000_000_000 % 86_400;
-    format!("{}T{:02}:{:02}:{:02}Z", Date::of_timestamp(now, 0), of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
 /// The version of a package in a lock file.

@@ -14,6 +14,8 @@ pub enum Format {
     Rig,
     /// A package catalogue in a file of its own.
     Catalogue,
+    /// A study.
+    Study,
 }
 
 /// A part of a scenario: inline, or in a file of its own.
@@ -53,5 +55,6 @@ pub fn schema(format: Format) -> Schema {
         Format::Scenario => schema_for!(Whole),
         Format::Rig => schema_for!(Rig),
         Format::Catalogue => schema_for!(Catalogue),
+        Format::Study => schema_for!(crate::study::Body),
     }
 }
