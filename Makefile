@@ -32,11 +32,12 @@ test: build ## the whole fast suite, then the recognition regression over the fr
 	@mkdir -p $(OUT)
 	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --junit $(OUT)/regress.xml
 
-baseline: build ## heavy (about 20 minutes): recall per band over many seeds of the demo and the closer view
-	$(TRACETWIN) recall scenarios/demo.toml scenarios/closer.toml --seeds 6
+baseline: build ## heavy (about an hour): recall per band over many seeds of the demo and the closer view
+	$(TRACETWIN) recall scenarios/demo.toml --seeds 12
+	$(TRACETWIN) recall scenarios/closer.toml --seeds 30
 
 bench: build ## criterion benches; the capture bench prints its ratio to Bevy's StandardMaterial
-	$(CARGO) bench --locked --profile dev -p sim -p scanner-core
+	$(CARGO) bench --locked --profile dev --workspace --bench capture --bench vision
 
 bench-pool: setup ## throughput, p50/p99 and ratios of the pool on SQLite and PostgreSQL; no Bevy
 	$(CARGO) bench --locked --profile dev -p scanner-core --bench pool

@@ -25,7 +25,7 @@ fn tally(name: &str) -> Option<(usize, usize, Vec<String>)> {
     let (mut read, mut wrong) = (0, Vec::new());
     let pictures = photos(name)?;
     for (path, expected) in &pictures {
-        let result = scanner.scan_image(&image::open(path).unwrap());
+        let result = scanner.scan_image(&image::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
         let wanted = expected.as_deref().map(str::trim_end);
         // FNC1 is part of a symbol's text here, but not of the expected texts.
         let texts: Vec<String> = result.readings.iter().map(|r| r.text.replace('\u{1d}', "")).collect();

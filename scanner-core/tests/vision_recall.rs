@@ -1,5 +1,7 @@
 //! How many codes are read at how many pixels per module, on frames of this crate's own test renderer.
 
+#![allow(clippy::unwrap_used)] // A test that cannot make its picture has failed.
+
 mod support;
 
 use scanner_core::codes::{Role, Symbology};

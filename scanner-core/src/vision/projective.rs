@@ -25,6 +25,7 @@ pub fn homography(from: &Corners, to: &Corners) -> Option<[f64; 9]> {
 }
 
 /// Solves a small linear system by Gauss–Jordan elimination with pivoting; `None` if it is singular.
+#[allow(clippy::needless_range_loop)] // Matrices are clearer by their indices.
 pub fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> Option<[f64; N]> {
     for c in 0..N {
         let p = (c..N).max_by(|x, y| a[*x][c].abs().total_cmp(&a[*y][c].abs()))?;

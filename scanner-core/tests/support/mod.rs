@@ -1,6 +1,7 @@
 //! A renderer of its own for the vision tests: printed cartons, area-sampled, blurred, noisy. It shares no code with what it tests.
 
 #![allow(dead_code)] // Each test file uses its part of it.
+#![allow(clippy::unwrap_used, clippy::too_many_arguments)] // A test that cannot draw its picture has failed.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

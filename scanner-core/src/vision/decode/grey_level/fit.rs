@@ -143,6 +143,7 @@ pub(super) struct Residual {
 }
 
 /// One Gauss–Newton step of geometry and light together, on the pixels themselves. Returns the mean squared residual before the step.
+#[allow(clippy::needless_range_loop)] // Matrices are clearer by their indices.
 pub(super) fn refine(pixels: &Pixels, warp: &mut Warp, light: &mut Light, template: &[f32]) -> f32 {
     const N: usize = 9;
     let mut a = [[0.0f64; N]; N];
