@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 use crate::scenario::schema::Format;
-use crate::{doctor, output, regress, scan};
+use crate::{doctor, hub, output, pool, regress, scan};
 
 /// The twin of a drug-package scanning station, and the station's reader.
 ///
@@ -46,6 +46,11 @@ pub enum Command {
         #[arg(value_enum, default_value_t = Format::Scenario)]
         format: Format,
     },
+    /// Be the insurance platform, for the loopback: strict, with books of its own, and with faults on request.
+    Hub(hub::HubArguments),
+    /// Look at a code pool, send what it has to tell, export it.
+    #[command(subcommand)]
+    Pool(pool::PoolCommand),
     /// Run scenarios with many seeds and print recall per px-per-module band and misreads.
     Recall {
         /// Scenario files.
@@ -125,6 +130,8 @@ pub fn execute(cli: Cli) -> Result<()> {
             let schema = crate::scenario::schema::schema(format);
             output::line(&serde_json::to_string_pretty(&schema).unwrap_or_default())
         }
+        Command::Hub(arguments) => hub::command(&arguments),
+        Command::Pool(command) => pool::command(&command),
         Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
         Command::Study(arguments) => crate::study::command(&arguments),
         Command::Cycles { runs, scenarios, out } => crate::study::cycles::command(&runs, &scenarios, &out),

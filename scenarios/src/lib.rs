@@ -3,9 +3,11 @@
 pub mod cli;
 pub mod doctor;
 pub mod error;
+pub mod hub;
 pub mod onnx;
 pub mod output;
 pub mod picture;
+pub mod pool;
 pub mod regress;
 pub mod run;
 pub mod scan;
