@@ -101,6 +101,16 @@ impl Plane {
         a + (b - a) * fy
     }
 
+    /// Change of the grey value per pixel to the right and down, by Scharr's kernel. The pixel must not be at the border.
+    #[inline]
+    pub fn gradient(&self, x: usize, y: usize) -> [f32; 2] {
+        let (up, mid, down) = (self.row(y - 1), self.row(y), self.row(y + 1));
+        [
+            (3.0 * (up[x + 1] - up[x - 1] + down[x + 1] - down[x - 1]) + 10.0 * (mid[x + 1] - mid[x - 1])) / 32.0,
+            (3.0 * (down[x - 1] - up[x - 1] + down[x + 1] - up[x + 1]) + 10.0 * (down[x] - up[x])) / 32.0,
+        ]
+    }
+
     /// Half the size, each pixel the mean of four; an odd last row or column is dropped. Pixel (x, y) of the result lies at (2x + ½, 2y + ½).
     pub fn halved(&self) -> Self {
         let (width, height) = (self.width / 2, self.height / 2);

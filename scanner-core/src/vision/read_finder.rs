@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, Found, MatrixRule, read_finder};
+use super::geometry::{area, on_full_picture};
 use super::{Evidence, Plane, Reading};
 use crate::codes::{self, Symbology};
 
@@ -13,16 +14,14 @@ pub fn read_finders(pyramid: &[Plane], finders: &[(usize, Finder)], rule: &Matri
 }
 
 fn reading(found: &Found, level: usize) -> Reading {
-    let scale = 2f64.powi(level as i32);
-    let corners = found.corners.map(|c| c.map(|v| (v + 0.5) * scale - 0.5));
-    let area = (0..4).map(|i| corners[i][0] * corners[(i + 1) % 4][1] - corners[(i + 1) % 4][0] * corners[i][1]).sum::<f64>().abs() / 2.0;
+    let corners = found.corners.map(|c| on_full_picture(c, level));
     let [corrected, checks] = found.corrected.map(|n| n as f64);
     Reading {
         text: found.text.clone(),
         symbology: Symbology::DataMatrix,
         role: codes::role(&found.text, Symbology::DataMatrix),
         corners,
-        px_per_module: area.sqrt() / found.modules,
+        px_per_module: area(&corners).sqrt() / found.modules,
         // The check symbols that were not needed, out of ten.
         evidence: Evidence { agreeing: 1, decoded: 1, tried: 1, margin: 10.0 * (1.0 - corrected / checks) },
     }

@@ -1,6 +1,7 @@
 //! A located strip, from grey values to an accepted text, where binarised rows gave none.
 
 use super::decode::grey_level::{GreyLevelRule, read_code128};
+use super::geometry::{on_full_picture, shorter_side};
 use super::locate::LinearBox;
 use super::{Evidence, Plane, Reading};
 use crate::codes::{self, Symbology};
@@ -29,14 +30,12 @@ pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &Grey
         return None;
     }
     let text = found.text()?.text;
-    let scale = 2f64.powi(level as i32);
-    let corners = found.corners.map(|c| c.map(|x| (x + 0.5) * scale - 0.5));
-    let length = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]);
+    let corners = found.corners.map(|c| on_full_picture(c, level));
     Some(Reading {
         role: codes::role(&text, Symbology::Code128),
         text,
         symbology: Symbology::Code128,
-        px_per_module: length(corners[0], corners[1]).min(length(corners[3], corners[2])) / MODULES,
+        px_per_module: shorter_side(&corners) / MODULES,
         corners,
         // One look at all pixels at once; its margin is a likelihood ratio, capped to what a full count of looks could say.
         evidence: Evidence { agreeing: 1, decoded: 1, tried: 1, margin: f64::from(found.margin / rule.margin).min(10.0) },

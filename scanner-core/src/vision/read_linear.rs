@@ -8,6 +8,7 @@ use super::binarise::{BinaryRow, Sharpening, binarise, restore};
 use super::decode::grey_level::GreyLevelRule;
 use super::decode::{Ballot, LinearText, Look, VoteRule, decode_row};
 use super::fit::{SymbolFit, fit_symbol};
+use super::geometry::shorter_side;
 use super::locate::{LinearBox, LinearCandidate};
 use super::outline::refine_edges;
 use super::read_grey::read_grey;
@@ -114,28 +115,23 @@ pub fn read_linear(
     let first = binarise(&rough, profiles[0].1.start, ends, window, 0.5).bars;
     let module = place.length() / (first.max(1) as f64 * 11.0 / 3.0);
     let sharpenings: &[Sharpening] = if module < SMALL_MODULE { &FOR_SMALL } else { &FOR_LARGE };
-    // Upper against lower half, before anything is decoded.
-    if first >= LEAST_BARS {
-        let [upper, lower] = [1, 2].map(|i: usize| {
-            let p = &profiles[i].1;
-            binarise(&restore(p, &sharpenings[0], along), p.start, ends, window, 0.5)
-        });
-        if agreement(&upper, &lower, place.ends) < TEXT {
-            return Outcome::Nothing;
-        }
-    }
     for (index, sharpening) in sharpenings.iter().enumerate() {
         if first < LEAST_BARS || Instant::now() > deadline {
             break;
         }
-        let looks: Vec<BinaryRow> =
-            profiles.iter().map(|(_, p)| binarise(&restore(p, sharpening, along), p.start, ends, window, 0.5)).collect();
+        let look = |(_, p): &(Subset, Profile)| binarise(&restore(p, sharpening, along), p.start, ends, window, 0.5);
+        // Upper against lower half; text ends here, before anything is decoded.
+        let (upper, lower) = (look(&profiles[1]), look(&profiles[2]));
+        let alike = agreement(&upper, &lower, place.ends);
+        if index == 0 && alike < TEXT {
+            return Outcome::Nothing;
+        }
+        let looks = [look(&profiles[0]), upper, lower, look(&profiles[3]), look(&profiles[4])];
         bars = looks.iter().map(|r| r.bars).fold(bars, usize::max);
         for ((subset, _), row) in profiles.iter().zip(&looks) {
             ballot.add(Look { subset: *subset, sharpening: index as u8 }, decode_row(row));
         }
-        // Upper against lower half.
-        halves = agreement(&looks[1], &looks[2], place.ends).max(halves);
+        halves = alike.max(halves);
         if sink.is_some() {
             rows.extend(profiles.iter().zip(looks).map(|((_, p), row)| (restore(p, sharpening, along), row)));
         }
@@ -209,9 +205,7 @@ fn outline(place: &LinearBox, level: usize, text: &LinearText, fit: &SymbolFit) 
         let [a, b, c, d] = full.corners(stop, start);
         [c, d, a, b]
     };
-    let length = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]);
-    let shorter = length(corners[0], corners[1]).min(length(corners[3], corners[2]));
-    (corners, shorter * fit.smallest_module() / text.symbol.modules() as f64)
+    (corners, shorter_side(&corners) * fit.smallest_module() / text.symbol.modules() as f64)
 }
 
 /// The restored profiles and their binarised rows, one below the other.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::decode::{decode_crop, with_deadline};
+use super::geometry::{area, on_full_picture};
 use super::locate::MatrixCandidate;
 use super::rectify::upright_crop;
-use super::{Corners, Evidence, Plane, Reading};
+use super::{Evidence, Plane, Reading};
 use crate::codes::{self, Symbology};
 
 /// Room around a candidate, px of its level.
@@ -17,10 +18,8 @@ fn dominant_angle(plane: &Plane, min: [f64; 2], max: [f64; 2]) -> f64 {
     let (x1, y1) = ((max[0] as usize).min(plane.width().saturating_sub(1)), (max[1] as usize).min(plane.height().saturating_sub(1)));
     let (mut c4, mut s4) = (0f64, 0f64);
     for y in y0..y1 {
-        let (up, mid, down) = (plane.row(y - 1), plane.row(y), plane.row(y + 1));
         for x in x0..x1 {
-            let gx = f64::from(3.0 * (up[x + 1] - up[x - 1] + down[x + 1] - down[x - 1]) + 10.0 * (mid[x + 1] - mid[x - 1]));
-            let gy = f64::from(3.0 * (down[x - 1] - up[x - 1] + down[x + 1] - up[x + 1]) + 10.0 * (down[x] - up[x]));
+            let [gx, gy] = plane.gradient(x, y).map(f64::from);
             // (gx + i·gy)⁴ ÷ |g|²: energy with the angle times four.
             let (re, im, e) = (gx * gx - gy * gy, 2.0 * gx * gy, gx * gx + gy * gy);
             if e > 0.0 {
@@ -104,15 +103,14 @@ pub fn read_matrix(
     if decoded > agreeing {
         return None;
     }
-    let corners: Corners = best.corners.map(|c| maps[*index].to_source(c).map(|v| (v + 0.5) * s - 0.5));
-    let area = (0..4).map(|i| corners[i][0] * corners[(i + 1) % 4][1] - corners[(i + 1) % 4][0] * corners[i][1]).sum::<f64>().abs() / 2.0;
+    let corners = best.corners.map(|c| on_full_picture(maps[*index].to_source(c), level));
     let evidence = Evidence { agreeing, decoded, tried: maps.len() as u32, margin: f64::from(agreeing) };
     Some(Reading {
         text: best.text.clone(),
         symbology: best.symbology,
         role: codes::role(&best.text, best.symbology),
         corners,
-        px_per_module: area.sqrt() / best.modules,
+        px_per_module: area(&corners).sqrt() / best.modules,
         evidence,
     })
 }

@@ -197,10 +197,10 @@ impl Strip {
             }
             (self.place.lean, self.place.spread) = (best.1, best.2);
             let explained = self.explained(best.0, share);
-            if share >= 1.0 || explained < HOPELESS {
-                if explained < HOPELESS {
-                    return explained;
-                }
+            if explained < HOPELESS {
+                return explained;
+            }
+            if share >= 1.0 {
                 break;
             }
             share = (share * 2.0).min(1.0);

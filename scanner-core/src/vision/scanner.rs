@@ -7,6 +7,7 @@ use image::DynamicImage;
 use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, MatrixRule};
+use super::geometry::{area, on_full_picture};
 use super::locate::{self, LinearCandidate, LocateOptions};
 use super::read_finder::read_finders;
 use super::read_linear::{LinearRule, Outcome, read_linear};
@@ -146,7 +147,7 @@ impl Scanner {
         if self.options.matrix.contains(&Symbology::DataMatrix) {
             // Bars have corners, too.
             let outside = |f: &&(usize, Finder)| {
-                let corner = f.1.corner.map(|v| (v + 0.5) * 2f64.powi(f.0 as i32) - 0.5);
+                let corner = on_full_picture(f.1.corner, f.0);
                 !result.readings.iter().any(|r| contains(&r.corners, corner, 1.0))
             };
             let open: Vec<(usize, Finder)> = candidates.finders.iter().filter(outside).copied().collect();
@@ -157,20 +158,14 @@ impl Scanner {
         watch.lap("data matrix");
 
         if !self.options.matrix.is_empty() {
-            let places: Vec<_> = candidates
-                .matrix
-                .iter()
-                .filter(|m| {
-                    let centre = [(m.min[0] + m.max[0]) / 2.0, (m.min[1] + m.max[1]) / 2.0];
-                    !result.readings.iter().any(|r| contains(&r.corners, centre, 1.0))
-                })
-                .collect();
+            let places: Vec<_> =
+                candidates.matrix.iter().filter(|m| !result.readings.iter().any(|r| contains(&r.corners, m.centre(), 1.0))).collect();
             let found: Vec<Option<Reading>> = places
                 .into_par_iter()
                 .map(|m| {
                     let left = frame_deadline.checked_duration_since(Instant::now())?;
-                    let centre = [(m.min[0] + m.max[0]) / 2.0, (m.min[1] + m.max[1]) / 2.0];
-                    let white = light.white(centre[0], centre[1]);
+                    let [x, y] = m.centre();
+                    let white = light.white(x, y);
                     read_matrix(&pyramid, m, white, &self.options.matrix, left.min(self.options.candidate_limit))
                 })
                 .collect();
@@ -216,10 +211,6 @@ fn insert(readings: &mut Vec<Reading>, reading: Reading) {
         Some(known) => *known = reading,
         None => readings.push(reading),
     }
-}
-
-fn area(c: &Corners) -> f64 {
-    (0..4).map(|i| c[i][0] * c[(i + 1) % 4][1] - c[(i + 1) % 4][0] * c[i][1]).sum::<f64>().abs() / 2.0
 }
 
 fn middle(c: &Corners) -> [f64; 2] {

@@ -7,11 +7,8 @@ use rxing::oned::{Code128Reader, EAN13Reader, OneDReader};
 use rxing::{DecodeHints, RXingResult};
 
 use super::LinearSymbol;
-use crate::codes::Symbology;
+use crate::codes::{GS, Symbology};
 use crate::vision::binarise::BinaryRow;
-
-/// FNC1 in texts.
-const GS: char = '\u{1d}';
 
 /// Code 128's symbol value of FNC1.
 const FNC1_VALUE: u8 = 102;

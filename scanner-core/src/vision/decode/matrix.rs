@@ -4,11 +4,10 @@ use std::collections::HashSet;
 
 use rxing::{BarcodeFormat, DecodeHints, RXingResultMetadataType, RXingResultMetadataValue};
 
-use crate::codes::Symbology;
+use super::data_matrix::SIZES;
+use crate::codes::{GS, Symbology};
+use crate::vision::geometry::distance;
 use crate::vision::{Corners, Plane};
-
-/// FNC1 in texts.
-const GS: char = '\u{1d}';
 
 /// A matrix code found in a crop.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,16 +42,22 @@ pub fn decode_crop(crop: &Plane, white: f32, symbology: Symbology) -> Option<Mat
         RXingResultMetadataValue::SymbologyIdentifier(s) => s.as_str(),
         _ => "",
     });
-    let text = result.getText();
-    let leading_fnc1 = matches!(identifier, Some("]d2" | "]Q3"));
-    let text = if leading_fnc1 && !text.starts_with(GS) { format!("{GS}{text}") } else { text.to_owned() };
+    let text = with_leading_fnc1(result.getText(), matches!(identifier, Some("]d2" | "]Q3")))?;
     // The reader's pixel centres lie at half-integers.
     let points: Vec<[f64; 2]> = result.getPoints().iter().map(|p| [f64::from(p.x) - 0.5, f64::from(p.y) - 0.5]).collect();
     let (corners, modules) = match symbology {
         Symbology::QrCode => qr_geometry(crop, white, &points)?,
         _ => data_matrix_geometry(result.getRawBytes().len(), &points)?,
     };
-    (!text.is_empty()).then_some(MatrixText { text, symbology, corners, modules })
+    Some(MatrixText { text, symbology, corners, modules })
+}
+
+/// A reader's text with FNC1 in front as GS, if the symbol began with FNC1; the reader leaves it out. `None` for a symbol that says nothing.
+pub(super) fn with_leading_fnc1(text: &str, leading_fnc1: bool) -> Option<String> {
+    if text.is_empty() {
+        return None;
+    }
+    Some(if leading_fnc1 && !text.starts_with(GS) { format!("{GS}{text}") } else { text.to_owned() })
 }
 
 /// Clockwise (in a picture whose y points down), starting where it starts.
@@ -64,48 +69,19 @@ fn clockwise(mut c: Corners) -> Corners {
     c
 }
 
-/// Data codewords and (rows, columns) of ECC 200's sizes (ISO/IEC 16022, table 7).
-const DATA_MATRIX_SIZES: [(usize, u16, u16); 30] = [
-    (3, 10, 10),
-    (5, 12, 12),
-    (8, 14, 14),
-    (12, 16, 16),
-    (18, 18, 18),
-    (22, 20, 20),
-    (30, 22, 22),
-    (36, 24, 24),
-    (44, 26, 26),
-    (62, 32, 32),
-    (86, 36, 36),
-    (114, 40, 40),
-    (144, 44, 44),
-    (174, 48, 48),
-    (204, 52, 52),
-    (280, 64, 64),
-    (368, 72, 72),
-    (456, 80, 80),
-    (576, 88, 88),
-    (696, 96, 96),
-    (816, 104, 104),
-    (1050, 120, 120),
-    (1304, 132, 132),
-    (1558, 144, 144),
-    (5, 8, 18),
-    (10, 8, 32),
-    (16, 12, 26),
-    (22, 12, 36),
-    (32, 16, 36),
-    (49, 16, 48),
-];
+/// Data codewords and modules per side of ECC 200's sizes beyond [`SIZES`] (ISO/IEC 16022, table 7); all are square.
+const LARGER_SIZES: [(usize, usize); 11] =
+    [(174, 48), (204, 52), (280, 64), (368, 72), (456, 80), (576, 88), (696, 96), (816, 104), (1050, 120), (1304, 132), (1558, 144)];
 
 /// The reader's four points are top-left, bottom-left, bottom-right, top-right of the symbol as printed; the finder's corner is bottom-left.
 fn data_matrix_geometry(codewords: usize, points: &[[f64; 2]]) -> Option<(Corners, f64)> {
     let [tl, bl, br, tr]: [[f64; 2]; 4] = points.get(..4)?.try_into().ok()?;
-    let length = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]);
-    let oblong = length(bl, br) > 1.5 * length(bl, tl) || length(bl, tl) > 1.5 * length(bl, br);
-    let size = DATA_MATRIX_SIZES.iter().find(|(n, r, c)| *n == codewords && (r != c) == oblong);
+    let (across, down) = (distance(bl, br), distance(bl, tl));
+    let oblong = across > 1.5 * down || down > 1.5 * across;
+    let mut sizes = SIZES.iter().map(|s| (s.data, s.rows, s.cols)).chain(LARGER_SIZES.map(|(data, side)| (data, side, side)));
+    let size = sizes.find(|(n, r, c)| *n == codewords && (r != c) == oblong);
     // Rectangular extensions are not in the table: a module holds about 0.11 codewords of data there.
-    let modules = size.map_or_else(|| (codewords as f64 / 0.11).sqrt(), |(_, r, c)| (f64::from(*r) * f64::from(*c)).sqrt());
+    let modules = size.map_or_else(|| (codewords as f64 / 0.11).sqrt(), |(_, r, c)| (r as f64 * c as f64).sqrt());
     Some((clockwise([bl, tl, tr, br]), modules))
 }
 

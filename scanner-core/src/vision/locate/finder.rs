@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::{CELL, CellGrid};
 use crate::vision::Plane;
 use crate::vision::decode::data_matrix::Finder;
+use crate::vision::geometry::{distance, meeting};
 
 /// Shortest leg, px.
 const SHORTEST: f64 = 13.0;
@@ -21,6 +22,10 @@ const LEAST_SLOPE: f32 = 0.05;
 const STRAIGHT: f32 = 0.94;
 /// Largest root mean square distance of an edge's pixels from its line, px.
 const WOBBLE: f64 = 0.75;
+/// Two edges whose ends are further apart than this make no corner, px.
+const NEAR: f64 = 8.0;
+/// Two edges whose ends are further apart than this do not continue each other, px.
+const REACH: f64 = 6.0;
 /// Finders whose three points are that close are one, px.
 const SAME: f64 = 1.5;
 /// Most finders per level.
@@ -41,34 +46,46 @@ impl Edge {
     }
 }
 
-fn distance(p: [f64; 2], q: [f64; 2]) -> f64 {
-    (p[0] - q[0]).hypot(p[1] - q[1])
+/// Ends of edges by where they are.
+struct Ends {
+    side: f64,
+    at: HashMap<(i32, i32), Vec<(usize, usize)>>,
+}
+
+impl Ends {
+    /// Of `edges`, in squares of `side` px.
+    fn new(edges: &[Edge], side: f64) -> Self {
+        let mut ends = Self { side, at: HashMap::new() };
+        for (i, edge) in edges.iter().enumerate() {
+            for (k, end) in edge.ends.iter().enumerate() {
+                ends.at.entry(ends.square(*end)).or_default().push((i, k));
+            }
+        }
+        ends
+    }
+
+    fn square(&self, p: [f64; 2]) -> (i32, i32) {
+        ((p[0] / self.side).floor() as i32, (p[1] / self.side).floor() as i32)
+    }
+
+    /// (edge, which of its ends) in the square of a point and the eight around it.
+    fn near(&self, p: [f64; 2]) -> impl Iterator<Item = (usize, usize)> {
+        let (x, y) = self.square(p);
+        (-1..=1).flat_map(move |dy| (-1..=1).map(move |dx| (x + dx, y + dy))).filter_map(|square| self.at.get(&square)).flatten().copied()
+    }
 }
 
 /// The finders that may be on a plane with the cells `grid`; `white` gives the local white level. Strongest first.
 pub fn finders(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: impl Fn(f64, f64) -> f32 + Sync) -> Vec<Finder> {
     let edges = merged(straight_edges(plane, grid, candidate, white));
     let mut found: Vec<(f64, Finder)> = Vec::new();
-    // Edges by where they end.
-    const NEAR: f64 = 8.0;
-    let key = |p: [f64; 2]| ((p[0] / NEAR).floor() as i32, (p[1] / NEAR).floor() as i32);
-    let mut at: HashMap<(i32, i32), Vec<(usize, usize)>> = HashMap::new();
+    let ends = Ends::new(&edges, NEAR);
     for (i, edge) in edges.iter().enumerate() {
         for (k, end) in edge.ends.iter().enumerate() {
-            at.entry(key(*end)).or_default().push((i, k));
-        }
-    }
-    for (i, edge) in edges.iter().enumerate() {
-        for (k, end) in edge.ends.iter().enumerate() {
-            let (cx, cy) = key(*end);
-            for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
-                for &(j, l) in at.get(&(cx + dx, cy + dy)).map_or(&[][..], Vec::as_slice) {
-                    if j > i
-                        && let Some(finder) = corner(edge, k, &edges[j], l)
-                    {
-                        let strength = edge.length().min(edges[j].length()) * edge.slope.min(edges[j].slope);
-                        found.push((strength, finder));
-                    }
+            for (j, l) in ends.near(*end).filter(|(j, _)| *j > i) {
+                if let Some(finder) = corner(edge, k, &edges[j], l) {
+                    let strength = edge.length().min(edges[j].length()) * edge.slope.min(edges[j].slope);
+                    found.push((strength, finder));
                 }
             }
         }
@@ -106,10 +123,8 @@ fn corner(a: &Edge, k: usize, b: &Edge, l: usize) -> Option<Finder> {
     if cross.abs() < 0.42 {
         return None;
     }
-    // Where their lines meet.
     let (p, q) = (a.ends[k], b.ends[l]);
-    let t = ((q[0] - p[0]) * db[1] - (q[1] - p[1]) * db[0]) / cross;
-    let corner = [p[0] + t * da[0], p[1] + t * da[1]];
+    let corner = meeting(p, far_a, q, far_b)?;
     if distance(corner, p).max(distance(corner, q)) > near {
         return None;
     }
@@ -129,20 +144,13 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
     if w < 3 || h < 3 || grid.cols == 0 {
         return Vec::new();
     }
-    // Per row of cells, so that memory stays in proportion to what may be a code: (x, y, unit gradient, length).
+    /// A pixel on an edge, with the unit vector of its gradient and its length.
     struct Point {
         x: u32,
         y: u32,
         g: [f32; 2],
         slope: f32,
     }
-    let gradient = |x: usize, y: usize| -> [f32; 2] {
-        let (a, b, c) = (plane.row(y - 1), plane.row(y), plane.row(y + 1));
-        [
-            (3.0 * (a[x + 1] - a[x - 1] + c[x + 1] - c[x - 1]) + 10.0 * (b[x + 1] - b[x - 1])) / 32.0,
-            (3.0 * (c[x - 1] - a[x - 1] + c[x + 1] - a[x + 1]) + 10.0 * (c[x] - a[x])) / 32.0,
-        ]
-    };
     let points: Vec<Point> = (0..grid.rows)
         .into_par_iter()
         .flat_map_iter(|r| {
@@ -151,7 +159,7 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
                 let least = LEAST_SLOPE * white((c * CELL + CELL / 2) as f64, (r * CELL + CELL / 2) as f64).max(1e-3);
                 for y in (r * CELL).max(2)..((r + 1) * CELL).min(h - 2) {
                     for x in (c * CELL).max(2)..((c + 1) * CELL).min(w - 2) {
-                        let g = gradient(x, y);
+                        let g = plane.gradient(x, y);
                         let n = g[0].hypot(g[1]);
                         if n < least {
                             continue;
@@ -167,7 +175,7 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
                             (1, -1)
                         };
                         let length = |k: isize| {
-                            let g = gradient((x as isize + k * sx) as usize, (y as isize + k * sy) as usize);
+                            let g = plane.gradient((x as isize + k * sx) as usize, (y as isize + k * sy) as usize);
                             g[0].hypot(g[1])
                         };
                         if length(-1) <= n && length(1) < n {
@@ -217,8 +225,8 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
     edges
 }
 
-/// The straight line through an edge's pixels; `None` where they bend. Each pixel is first moved to where its gradient peaks only on average: a line
-/// through dozens of them is good to a tenth of a pixel.
+/// The straight line through an edge's pixels; `None` where they bend. A pixel is off by up to half of itself; the line through dozens of them is good to
+/// a tenth.
 fn line(points: impl Iterator<Item = ([f64; 2], f32)> + Clone, sum: [f32; 2]) -> Option<Edge> {
     let (mut n, mut m) = (0.0, [0.0; 2]);
     let mut slope = 0.0;
@@ -247,47 +255,38 @@ fn line(points: impl Iterator<Item = ([f64; 2], f32)> + Clone, sum: [f32; 2]) ->
     }
     let norm = f64::from(sum[0].hypot(sum[1])).max(1e-9);
     let normal = [-d[1], d[0]];
-    let sign = if normal[0] * f64::from(sum[0]) + normal[1] * f64::from(sum[1]) > 0.0 { 1.0 } else { -1.0 };
+    let upwards = normal[0] * f64::from(sum[0]) + normal[1] * f64::from(sum[1]);
     // The gradients must be square to the line, not just alike.
-    if (normal[0] * f64::from(sum[0]) + normal[1] * f64::from(sum[1])).abs() < 0.95 * norm {
+    if upwards.abs() < 0.95 * norm {
         return None;
     }
+    let sign = if upwards > 0.0 { 1.0 } else { -1.0 };
     Some(Edge { ends: [lo, hi].map(|t| [m[0] + t * d[0], m[1] + t * d[1]]), light: [normal[0] * sign, normal[1] * sign], slope: slope / n })
 }
 
 /// Edges that continue each other made one; short ones and very long ones left out. What is made one stays there in parts, too.
 fn merged(edges: Vec<Edge>) -> Vec<Edge> {
-    const REACH: f64 = 6.0;
-    let key = |p: [f64; 2]| ((p[0] / REACH).floor() as i32, (p[1] / REACH).floor() as i32);
-    let mut at: HashMap<(i32, i32), Vec<usize>> = HashMap::new();
-    for (i, edge) in edges.iter().enumerate() {
-        for end in edge.ends {
-            at.entry(key(end)).or_default().push(i);
-        }
-    }
+    let ends = Ends::new(&edges, REACH);
     let mut all = edges.clone();
     for (i, a) in edges.iter().enumerate() {
         for (k, end) in a.ends.iter().enumerate() {
-            let (cx, cy) = key(*end);
-            for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
-                for &j in at.get(&(cx + dx, cy + dy)).map_or(&[][..], Vec::as_slice) {
-                    let b = &edges[j];
-                    if j <= i || a.light[0] * b.light[0] + a.light[1] * b.light[1] < 0.99 {
-                        continue;
-                    }
-                    let l = usize::from(distance(b.ends[1], *end) < distance(b.ends[0], *end));
-                    let far = b.ends[1 - l];
-                    let gap = distance(b.ends[l], *end);
-                    let off = ((far[0] - end[0]) * a.light[0] + (far[1] - end[1]) * a.light[1]).abs();
-                    let beyond = distance(far, a.ends[1 - k]) > a.length().max(b.length());
-                    if gap < REACH && off < 1.0 + 0.03 * b.length() && beyond {
-                        let (la, lb) = (a.length(), b.length());
-                        all.push(Edge {
-                            ends: [a.ends[1 - k], far],
-                            light: if la > lb { a.light } else { b.light },
-                            slope: (a.slope * la + b.slope * lb) / (la + lb),
-                        });
-                    }
+            for (j, _) in ends.near(*end).filter(|(j, _)| *j > i) {
+                let b = &edges[j];
+                if a.light[0] * b.light[0] + a.light[1] * b.light[1] < 0.99 {
+                    continue;
+                }
+                let l = usize::from(distance(b.ends[1], *end) < distance(b.ends[0], *end));
+                let far = b.ends[1 - l];
+                let gap = distance(b.ends[l], *end);
+                let off = ((far[0] - end[0]) * a.light[0] + (far[1] - end[1]) * a.light[1]).abs();
+                let (la, lb) = (a.length(), b.length());
+                let beyond = distance(far, a.ends[1 - k]) > la.max(lb);
+                if gap < REACH && off < 1.0 + 0.03 * lb && beyond {
+                    all.push(Edge {
+                        ends: [a.ends[1 - k], far],
+                        light: if la > lb { a.light } else { b.light },
+                        slope: (a.slope * la + b.slope * lb) / (la + lb),
+                    });
                 }
             }
         }

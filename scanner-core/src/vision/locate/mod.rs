@@ -12,6 +12,7 @@ mod refine;
 use rayon::prelude::*;
 
 use super::decode::data_matrix::Finder;
+use super::geometry::on_full_picture;
 use super::{Corners, Illumination, Plane};
 
 pub use cells::{CELL, Cell, CellGrid};
@@ -133,6 +134,11 @@ pub struct MatrixCandidate {
 }
 
 impl MatrixCandidate {
+    /// Its middle on the full picture.
+    pub fn centre(&self) -> [f64; 2] {
+        [(self.min[0] + self.max[0]) / 2.0, (self.min[1] + self.max[1]) / 2.0]
+    }
+
     /// Common area ÷ joint area.
     fn overlap(&self, other: &Self) -> f64 {
         let side = |k: usize| (self.max[k].min(other.max[k]) - self.min[k].max(other.min[k])).max(0.0);
@@ -168,8 +174,8 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         found.extend(finders(plane, &grid, &busy_cells(&grid), |x, y| light.white(x * scale, y * scale)).into_iter().map(|f| (level, f)));
         for (score, mut m) in matrix_groups(&grid) {
             m.level = level;
-            m.min = m.min.map(|v| (v + 0.5) * scale - 0.5);
-            m.max = m.max.map(|v| (v + 0.5) * scale - 0.5);
+            m.min = on_full_picture(m.min, level);
+            m.max = on_full_picture(m.max, level);
             matrix.push((score, m));
         }
     }

@@ -123,7 +123,7 @@ pub fn refine(plane: &Plane, group: &Group, white: f32) -> Vec<LinearBox> {
     let along = [(n[0] - lean * t[0]) / norm, (n[1] - lean * t[1]) / norm];
     let slope = (group.slope + lean) / (1.0 - lean * group.slope);
     let patch = Patch::sample(plane, group.centre, along, slope, a, b);
-    split(&patch, slope, white)
+    split(&patch, white)
         .into_iter()
         .map(|piece| {
             // The frame's origin into the piece's middle, so that a change of lean does not move the ends.
@@ -151,7 +151,7 @@ struct Piece {
 }
 
 /// Pieces of the patch in which rows a few pixels apart show the same edges.
-fn split(patch: &Patch, slope: f64, white: f32) -> Vec<Piece> {
+fn split(patch: &Patch, white: f32) -> Vec<Piece> {
     let lag = ((3.0 / patch.pitch).round() as usize).max(1);
     if patch.rows <= lag + 2 || patch.cols < 6 * STEP {
         return Vec::new();
@@ -209,14 +209,14 @@ fn split(patch: &Patch, slope: f64, white: f32) -> Vec<Piece> {
                 }
             }
         }
-        pieces.extend(outline(&members, cols, patch, lag, slope));
+        pieces.extend(outline(&members, cols, patch, lag));
     }
     pieces
 }
 
 /// Straight edges around a piece, cut where quiet zones run through it.
-fn outline(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64) -> Vec<Piece> {
-    let Some(piece) = edges_around(members, cols, patch, lag, slope) else { return Vec::new() };
+fn outline(members: &[usize], cols: usize, patch: &Patch, lag: usize) -> Vec<Piece> {
+    let Some(piece) = edges_around(members, cols, patch, lag) else { return Vec::new() };
     let mut shapes = vec![piece];
     // Edges that are far from parallel: print or a shadow clings to one of them. The code then lies along the other.
     let height = |a: f64| piece.bottom[0] - piece.top[0] + (piece.bottom[1] - piece.top[1]) * a;
@@ -302,7 +302,7 @@ fn runs_of_edges(slopes: &[f32]) -> Vec<(usize, usize)> {
 }
 
 /// Straight edges around a piece.
-fn edges_around(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope: f64) -> Option<Piece> {
+fn edges_around(members: &[usize], cols: usize, patch: &Patch, lag: usize) -> Option<Piece> {
     let mut first = vec![usize::MAX; cols];
     let mut last = vec![0usize; cols];
     for &i in members {
@@ -328,9 +328,9 @@ fn edges_around(members: &[usize], cols: usize, patch: &Patch, lag: usize, slope
     let edge = |of: &[usize], nudge: f64| -> Option<[f64; 2]> {
         let ((c0, r0), (c1, r1)) = (median(left, of)?, median(right, of)?);
         let (a0, a1) = (a_of(c0), a_of(c1));
-        let b = |r: f64, a: f64| patch.origin[1] + r * patch.pitch + nudge + slope * a;
+        let b = |r: f64, a: f64| patch.origin[1] + r * patch.pitch + nudge + patch.slope * a;
         let (b0, b1) = (b(r0, a0), b(r1, a1));
-        let m = if a1 - a0 > 1.0 { (b1 - b0) / (a1 - a0) } else { slope };
+        let m = if a1 - a0 > 1.0 { (b1 - b0) / (a1 - a0) } else { patch.slope };
         Some([b0 - m * a0, m])
     };
     // The smoothing over three rows lets the mask reach one row too far.

@@ -1,7 +1,7 @@
 //! From a finder to the grid of modules: which size, and where its four corners are.
 
 use super::size::{SIZES, Size};
-use crate::vision::projective::{homography, map};
+use crate::vision::geometry::{distance, homography, map, meeting};
 use crate::vision::{Corners, Plane};
 
 /// A finder's two solid legs as seen: the outer corner of the symbol and the legs' far ends, px.
@@ -41,21 +41,17 @@ const BEST: usize = 3;
 pub fn fit(plane: &Plane, finder: &Finder) -> Vec<Grid> {
     let sub = |p: [f64; 2], q: [f64; 2]| [p[0] - q[0], p[1] - q[1]];
     let (right, up) = (sub(finder.right, finder.corner), sub(finder.up, finder.corner));
-    // Per number of modules along the side: its best line.
-    let top = side(plane, finder.corner, up, right, SIZES.map(|s| [s.cols, s.rows]));
-    if top.iter().all(Option::is_none) {
-        return Vec::new();
-    }
-    let far = side(plane, finder.corner, right, up, SIZES.map(|s| [s.rows, s.cols]));
     let mut starts: Vec<(f32, Size, Corners)> = Vec::new();
-    for (i, &size) in SIZES.iter().enumerate() {
-        let (Some(t), Some(f)) = (top[i], far[i]) else { continue };
+    for size in SIZES {
+        let Some(top) = side(plane, finder.corner, up, right, size.cols, size.rows) else { continue };
+        let Some(far) = side(plane, finder.corner, right, up, size.rows, size.cols) else { continue };
         // The sides' middles run half a module inside; the corner is where the outer edges meet.
-        let Some(meet) = meeting(t.from, t.to, f.from, f.to) else { continue };
-        let (u, r) = ([up[0] / size.rows as f64, up[1] / size.rows as f64], [right[0] / size.cols as f64, right[1] / size.cols as f64]);
-        let half = |p: [f64; 2], a: [f64; 2], b: [f64; 2]| [p[0] + 0.5 * (a[0] + b[0]), p[1] + 0.5 * (a[1] + b[1])];
-        let corners = [finder.corner, half(t.from, u, [0.0; 2]), half(meet, u, r), half(f.from, r, [0.0; 2])];
-        starts.push((t.score + f.score, size, corners));
+        let Some(meet) = meeting(top.from, top.to, far.from, far.to) else { continue };
+        let outwards = |p: [f64; 2], leg: [f64; 2], modules: usize| [0, 1].map(|k| p[k] + 0.5 * (leg[k] / modules as f64));
+        let top_left = outwards(top.from, up, size.rows);
+        let top_right = outwards(outwards(meet, up, size.rows), right, size.cols);
+        let bottom_right = outwards(far.from, right, size.cols);
+        starts.push((top.score + far.score, size, [finder.corner, top_left, top_right, bottom_right]));
     }
     starts.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut grids: Vec<Grid> = starts.into_iter().take(BEST).filter_map(|(_, size, corners)| refine(plane, size, corners)).collect();
@@ -77,56 +73,46 @@ struct Side {
     to: [f64; 2],
 }
 
-/// The side opposite to the leg `along`, at the far end of the leg `across`. `counts` are (modules along, modules across) to try.
-fn side<const N: usize>(plane: &Plane, corner: [f64; 2], across: [f64; 2], along: [f64; 2], counts: [[usize; 2]; N]) -> [Option<Side>; N] {
-    let mut best: [Option<Side>; N] = [None; N];
-    let (length, depth) = (along[0].hypot(along[1]), across[0].hypot(across[1]));
-    let mut profile: Vec<f32> = Vec::new();
-    for (i, &[n, m]) in counts.iter().enumerate() {
-        if counts[..i].contains(&[n, m]) {
-            best[i] = counts[..i].iter().position(|c| *c == [n, m]).and_then(|j| best[j]);
-            continue;
-        }
-        let (module, step) = (length / n as f64, depth / m as f64);
-        if module < 0.9 || step < 0.5 {
-            continue;
-        }
-        // One module beyond both ends, for ends that are off.
-        let count = ((n + 4) as f64 * FINE) as usize;
-        let mut search = |near: f64, far: f64, best: &mut Option<Side>| {
-            let at = |t: f64| {
-                let inward = 1.0 - (0.5 - near - (far - near) * t) / m as f64;
-                [0, 1].map(|k| corner[k] + across[k] * inward + along[k] * t)
-            };
-            profile.clear();
-            profile.extend((0..count).map(|j| {
-                let [x, y] = at((j as f64 / FINE - 2.0) / n as f64);
-                plane.sample(x, y)
-            }));
-            for start in [-0.5, 0.0, 0.5] {
-                for end in OFF {
-                    let score = alternation(&profile, n, start, (n as f64 + end - start) / n as f64);
-                    if best.is_none_or(|b| score > b.score) {
-                        *best = Some(Side { score, from: at(start / n as f64), to: at((n as f64 + end) / n as f64) });
-                    }
+/// The side of n modules opposite to the leg `along`, at the far end of the leg `across` of m modules. `None` where nothing alternates like it.
+fn side(plane: &Plane, corner: [f64; 2], across: [f64; 2], along: [f64; 2], n: usize, m: usize) -> Option<Side> {
+    let (module, step) = (along[0].hypot(along[1]) / n as f64, across[0].hypot(across[1]) / m as f64);
+    if module < 0.9 || step < 0.5 {
+        return None;
+    }
+    // Two modules beyond both ends, for ends that are off.
+    let count = ((n + 4) as f64 * FINE) as usize;
+    let mut profile: Vec<f32> = Vec::with_capacity(count);
+    let mut best: Option<Side> = None;
+    let mut search = |near: f64, far: f64| {
+        let at = |t: f64| {
+            let inward = 1.0 - (0.5 - near - (far - near) * t) / m as f64;
+            [0, 1].map(|k| corner[k] + across[k] * inward + along[k] * t)
+        };
+        profile.clear();
+        profile.extend((0..count).map(|j| {
+            let [x, y] = at((j as f64 / FINE - 2.0) / n as f64);
+            plane.sample(x, y)
+        }));
+        for start in [-0.5, 0.0, 0.5] {
+            for end in OFF {
+                let score = alternation(&profile, n, start, (n as f64 + end - start) / n as f64);
+                if best.is_none_or(|b| score > b.score) {
+                    best = Some(Side { score, from: at(start / n as f64), to: at((n as f64 + end) / n as f64) });
                 }
             }
-        };
-        let mut found = None;
-        for parallel in OFF {
-            search(parallel, parallel, &mut found);
         }
-        if found.is_none_or(|side| side.score < PROMISING * least_side(n)) {
-            continue;
-        }
-        for near in OFF {
-            for far in OFF.into_iter().filter(|far| *far != near) {
-                search(near, far, &mut found);
-            }
-        }
-        best[i] = found.filter(|side| side.score >= least_side(n));
+        best.map_or(f32::MIN, |b| b.score)
+    };
+    let parallel = OFF.map(|off| search(off, off)).into_iter().fold(f32::MIN, f32::max);
+    if parallel < PROMISING * least_side(n) {
+        return None;
     }
-    best
+    for near in OFF {
+        for far in OFF.into_iter().filter(|far| *far != near) {
+            search(near, far);
+        }
+    }
+    best.filter(|side| side.score >= least_side(n))
 }
 
 /// Correlation of a profile with dark, light, dark …: n modules from `start` on, each `pitch` long.
@@ -144,21 +130,20 @@ fn alternation(profile: &[f32], n: usize, start: f64, pitch: f64) -> f32 {
     if variance <= 1e-9 { 0.0 } else { st / (variance * n).sqrt() }
 }
 
-/// Where the line through p and q meets that through r and s.
-fn meeting(p: [f64; 2], q: [f64; 2], r: [f64; 2], s: [f64; 2]) -> Option<[f64; 2]> {
-    let (a, b) = ([q[0] - p[0], q[1] - p[1]], [s[0] - r[0], s[1] - r[1]]);
-    let det = a[0] * b[1] - a[1] * b[0];
-    if det.abs() < 1e-9 {
-        return None;
-    }
-    let t = ((r[0] - p[0]) * b[1] - (r[1] - p[1]) * b[0]) / det;
-    Some([p[0] + t * a[0], p[1] + t * a[1]])
+/// Outer corners in modules (column, row from the top left; whole numbers are edges), in the order of [`Grid::corners`].
+fn in_modules(size: &Size) -> Corners {
+    let (w, h) = (size.cols as f64, size.rows as f64);
+    [[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]]
 }
 
-/// The map from modules (column, row from the top left; whole numbers are edges) to pixels.
+/// The map from modules to pixels.
 pub fn picture_from_modules(size: &Size, corners: &Corners) -> Option<[f64; 9]> {
-    let (w, h) = (size.cols as f64, size.rows as f64);
-    homography(&[[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]], corners)
+    homography(&in_modules(size), corners)
+}
+
+/// The map from pixels to modules.
+pub fn modules_from_picture(size: &Size, corners: &Corners) -> Option<[f64; 9]> {
+    homography(corners, &in_modules(size))
 }
 
 /// Correlations (fixed, timing) of a grid with the picture.
@@ -205,10 +190,7 @@ fn agreement(plane: &Plane, size: &Size, corners: &Corners) -> Option<[f64; 2]> 
 fn refine(plane: &Plane, size: Size, mut corners: Corners) -> Option<Grid> {
     let score = |c: &Corners| agreement(plane, &size, c).map(|[fixed, timing]| fixed + timing);
     let mut best = score(&corners)?;
-    let module = {
-        let d = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]);
-        (d(corners[0], corners[3]) / size.cols as f64).min(d(corners[0], corners[1]) / size.rows as f64)
-    };
+    let module = (distance(corners[0], corners[3]) / size.cols as f64).min(distance(corners[0], corners[1]) / size.rows as f64);
     let mut step = 0.5 * module;
     while step > 0.05 * module {
         let mut moved = false;

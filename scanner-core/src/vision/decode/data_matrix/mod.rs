@@ -8,7 +8,9 @@ mod reed_solomon;
 mod size;
 
 pub use grid::Finder;
+pub use size::SIZES;
 
+use super::matrix::with_leading_fnc1;
 use crate::vision::{Corners, Plane};
 use grid::Grid;
 use modules::Seen;
@@ -42,14 +44,10 @@ pub struct Found {
     pub corners: Corners,
     /// Modules per side; the geometric mean where it is oblong.
     pub modules: f64,
-    /// Share of the picture's variance that the symbol explains.
-    pub explained: f64,
     /// Codewords that were wrong or erased, and check symbols.
     pub corrected: [usize; 2],
 }
 
-/// FNC1 in texts.
-const GS: char = '\u{1d}';
 /// The optics' blur that is tried, px.
 const BLURS: [f64; 3] = [0.5, 0.75, 0.3];
 
@@ -83,8 +81,7 @@ fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
                 continue;
             }
             let dark = draw(grid, &placement, &fixed);
-            let explained = seen.explained(&dark)?;
-            if explained < rule.explained {
+            if seen.explained(&dark)? < rule.explained {
                 break;
             }
             let text = text(&fixed[..size.data])?;
@@ -92,7 +89,6 @@ fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
                 text,
                 corners: grid.corners,
                 modules: ((size.rows * size.cols) as f64).sqrt(),
-                explained,
                 corrected: [errors + erased, size.ecc],
             });
         }
@@ -115,21 +111,16 @@ fn draw(grid: &Grid, placement: &[Option<(usize, u8)>], word: &[u8]) -> Vec<bool
 
 fn text(data: &[u8]) -> Option<String> {
     let decoded = rxing::datamatrix::decoder::decoded_bit_stream_parser::decode(data, false).ok()?;
-    let text = decoded.getText();
     // Codeword 232 is FNC1 (ISO/IEC 16022, 5.2.4.6).
-    let gs1 = data.first() == Some(&232);
-    if text.is_empty() {
-        return None;
-    }
-    Some(if gs1 && !text.starts_with(GS) { format!("{GS}{text}") } else { text.to_owned() })
+    with_leading_fnc1(decoded.getText(), data.first() == Some(&232))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::grid::picture_from_modules;
+    use super::grid::modules_from_picture;
     use super::size::{SIZES, Size};
     use super::*;
-    use crate::vision::projective::map;
+    use crate::vision::geometry::{distance, map};
     use proptest::prelude::*;
 
     /// A symbol's modules (dark true, row by row) from its data codewords.
@@ -159,13 +150,7 @@ mod tests {
 
     /// A picture of a symbol with its outer corners at `corners`: 8 × 8 samples a pixel, light 0.8, dark 0.15, blurred, with noise.
     fn picture(size: &Size, dark: &[bool], corners: &Corners, side: usize, noise: f32) -> Plane {
-        let inverse = {
-            let h = picture_from_modules(size, corners).unwrap();
-            let at = |x: f64, y: f64| map(&h, x, y);
-            let (w, h) = (size.cols as f64, size.rows as f64);
-            let from = [at(0.0, h), at(0.0, 0.0), at(w, 0.0), at(w, h)];
-            crate::vision::projective::homography(&from, &[[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]]).unwrap()
-        };
+        let inverse = modules_from_picture(size, corners).unwrap();
         let value = |x: f64, y: f64| {
             let [u, v] = map(&inverse, x, y);
             let inside = u >= 0.0 && v >= 0.0 && u < size.cols as f64 && v < size.rows as f64;
@@ -221,7 +206,7 @@ mod tests {
             prop_assert_eq!(found.as_ref().map(|f| f.text.as_str()), Some(text.as_str()));
             let found = found.unwrap();
             for (seen, truth) in found.corners.iter().zip(&at) {
-                prop_assert!((seen[0] - truth[0]).hypot(seen[1] - truth[1]) < 0.6 * module, "{:?} {:?}", found.corners, at);
+                prop_assert!(distance(*seen, *truth) < 0.6 * module, "{:?} {:?}", found.corners, at);
             }
         }
 

@@ -3,10 +3,10 @@
 //! Below two pixels per module every pixel sees several modules. All modules are estimated at once: pixel = dark + contrast · Σ weight · module, with
 //! weights from the optics' and the pixel's blur, modules between 0 and 1, fixed ones known, and levels that may change linearly over the symbol.
 
-use super::grid::{Grid, picture_from_modules};
+use super::grid::{Grid, modules_from_picture, picture_from_modules};
 use super::size::Size;
 use crate::vision::Plane;
-use crate::vision::projective::{map, solve};
+use crate::vision::geometry::{map, solve};
 
 /// How firmly a module that the picture says nothing about is held at ½.
 const PULL: f32 = 0.02;
@@ -33,7 +33,7 @@ impl Seen {
         let size = grid.size;
         let picture = picture_from_modules(&size, &grid.corners)?;
         let (w, h) = (size.cols as f64, size.rows as f64);
-        let inverse = invert(&picture)?;
+        let inverse = modules_from_picture(&size, &grid.corners)?;
         let around = [[-1.0, -1.0], [w + 1.0, -1.0], [w + 1.0, h + 1.0], [-1.0, h + 1.0]].map(|[x, y]| map(&picture, x, y));
         let bound = |k: usize| {
             let lo = around.iter().map(|p| p[k]).fold(f64::MAX, f64::min);
@@ -114,7 +114,7 @@ impl Seen {
         solve(a, b)
     }
 
-    /// Grey values of all modules inside (row by row), 0 dark to 1 light; and the levels.
+    /// Grey values of all modules inside (row by row), 0 dark to 1 light.
     pub fn modules(&self) -> Option<Vec<f32>> {
         let (mut modules, fixed) = self.known();
         // By module: the pixels that see it.
@@ -180,19 +180,4 @@ impl Seen {
         }
         Some(1.0 - left / all.max(1e-12))
     }
-}
-
-fn invert(m: &[f64; 9]) -> Option<[f64; 9]> {
-    let c = [
-        m[4] * m[8] - m[5] * m[7],
-        m[2] * m[7] - m[1] * m[8],
-        m[1] * m[5] - m[2] * m[4],
-        m[5] * m[6] - m[3] * m[8],
-        m[0] * m[8] - m[2] * m[6],
-        m[2] * m[3] - m[0] * m[5],
-        m[3] * m[7] - m[4] * m[6],
-        m[1] * m[6] - m[0] * m[7],
-        m[0] * m[4] - m[1] * m[3],
-    ];
-    (c[8].abs() > 1e-12).then(|| c.map(|v| v / c[8]))
 }

@@ -19,7 +19,7 @@ const fn size(rows: usize, cols: usize, regions: [usize; 2], data: usize, ecc: u
     Size { rows, cols, regions, data, ecc }
 }
 
-/// Every size of a single Reed–Solomon block: larger ones print no drug package.
+/// Sizes of a single Reed–Solomon block up to 44 × 44: larger ones print no drug package.
 pub const SIZES: [Size; 19] = [
     size(10, 10, [1, 1], 3, 5),
     size(12, 12, [1, 1], 5, 7),

@@ -3,7 +3,7 @@
 use super::lattice::{BEGINNINGS, CLASSES, ENDINGS, PositionCost};
 use super::model::{BINS, CHARACTER, EdgeResponse, QUIET, VALUES, modules};
 use super::pixels::{Pixels, Profile, Warp};
-use crate::vision::projective::solve;
+use crate::vision::geometry::solve;
 
 /// Bins of one character.
 const SPAN: usize = CHARACTER * BINS;

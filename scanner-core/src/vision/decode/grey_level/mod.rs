@@ -112,6 +112,33 @@ pub fn read_code128(plane: &Plane, corners: &Corners, characters: usize) -> Opti
         .max_by(|p, q| p.explained.total_cmp(&q.explained))
 }
 
+/// What the ends of a code look like, blurred.
+struct EndPatterns {
+    /// Start characters, each behind its quiet zone.
+    starts: [(usize, Vec<f32>); 3],
+    /// The stop from its second module on, with its quiet zone.
+    stop: Vec<f32>,
+}
+
+impl EndPatterns {
+    /// Modules of quiet zone that belong to an end's pattern.
+    const LIGHT: usize = 6;
+
+    fn new(edge: &EdgeResponse) -> Self {
+        let starts = [103, 104, 105].map(|value| {
+            let mut t = vec![0.0; (Self::LIGHT + CHARACTER) * BINS];
+            edge.add_bars(&modules(value), Self::LIGHT as f32, &mut t);
+            // The last module is blurred with what follows, and that is not known yet.
+            t.truncate((Self::LIGHT + CHARACTER - 1) * BINS);
+            (value, t)
+        });
+        let mut stop = vec![0.0; (STOP_MODULES + Self::LIGHT) * BINS];
+        edge.add_bars(&stop_modules(), 0.0, &mut stop);
+        // What comes before the stop is not known yet either.
+        Self { starts, stop: stop.split_off(BINS) }
+    }
+}
+
 /// A text with what it was found by.
 struct Refined {
     text: GreyLevelText,
@@ -145,39 +172,32 @@ impl Strip {
 
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
     fn find_ends(&self) -> Vec<(usize, Warp)> {
+        let patterns = EndPatterns::new(&EdgeResponse::new(self.pixels.step, SIGMAS[FIRST_SIGMA]));
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
         for k in -BENDS..=BENDS {
             let bend = k as f32 * BEND_STEP;
-            self.ends_under(&Warp { shear: self.shear, bend, ..Warp::default() }, &mut pairs);
+            self.ends_under(&Warp { shear: self.shear, bend, ..Warp::default() }, &patterns, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         pairs.into_iter().take(STARTS).map(|(_, value, warp)| (value, warp)).collect()
     }
 
     /// Pairs of places that look like a start and a stop under `bent`, each with how well they and the characters' beginnings fit.
-    fn ends_under(&self, bent: &Warp, pairs: &mut Vec<(f32, usize, Warp)>) {
-        /// Quiet zone that belongs to an end's pattern.
-        const LIGHT: usize = 6;
+    fn ends_under(&self, bent: &Warp, patterns: &EndPatterns, pairs: &mut Vec<(f32, usize, Warp)>) {
         let profile = self.pixels.profile(bent);
-        let edge = EdgeResponse::new(self.pixels.step, SIGMAS[FIRST_SIGMA]);
         let scores = |template: &[f32], begin: usize| -> Vec<(f32, f32)> {
             let reach = (REACH * BINS) as isize;
             let score: Vec<f32> = (-reach..=reach).map(|s| -profile.correlation(template, begin as isize + s)).collect();
             peaks(&score).into_iter().map(|i| ((i as isize - reach) as f32 / BINS as f32, score[i])).collect()
         };
         let mut starts = Vec::new();
-        for value in 103..106 {
-            let mut t = vec![0.0; (LIGHT + CHARACTER) * BINS];
-            edge.add_bars(&modules(value), LIGHT as f32, &mut t);
-            // The last module is blurred with what follows, and that is not known yet.
-            t.truncate((LIGHT + CHARACTER - 1) * BINS);
-            starts.extend(scores(&t, (QUIET - LIGHT) * BINS).into_iter().take(2).map(|(shift, score)| (value, shift, score)));
+        for (value, pattern) in &patterns.starts {
+            let found = scores(pattern, (QUIET - EndPatterns::LIGHT) * BINS);
+            starts.extend(found.into_iter().take(2).map(|(shift, score)| (*value, shift, score)));
         }
         starts.sort_by(|a, b| b.2.total_cmp(&a.2));
         starts.truncate(4);
-        let mut t = vec![0.0; (STOP_MODULES + LIGHT) * BINS];
-        edge.add_bars(&stop_modules(), 0.0, &mut t);
-        let stops = scores(&t[BINS..], (QUIET + CHARACTER * (self.characters + 1)) * BINS + BINS);
+        let stops = scores(&patterns.stop, (QUIET + CHARACTER * (self.characters + 1)) * BINS + BINS);
         for (value, first, score) in &starts {
             for (last, other) in stops.iter().take(3) {
                 if score + other > ENDS {

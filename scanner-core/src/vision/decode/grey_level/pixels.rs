@@ -1,7 +1,7 @@
 //! The pixels of one strip by their place along the code, and the profile that they add up to.
 
 use super::model::{BINS, QUIET};
-use crate::vision::projective::{homography, map};
+use crate::vision::geometry::{homography, map};
 use crate::vision::{Corners, Plane};
 
 /// Share of the bars' height that takes part, each way from the middle: the ends of the bars are left out.
@@ -113,6 +113,13 @@ pub(super) struct Warp {
     pub(super) twist: f32,
 }
 
+impl Warp {
+    pub(super) fn apply(&self, u: f32, w: f32, length: f32) -> f32 {
+        let a = 2.0 * u / length - 1.0;
+        u + self.offset + self.scale * a + self.bend * (a * a - 1.0 / 3.0) + (self.shear + self.twist * a) * w
+    }
+}
+
 /// The quadrilateral through the same middles of both ends, with ends of the same length.
 ///
 /// Which of the two ends is the longer says how the scale changes along the code, if it is known exactly; an error of a pixel in twenty would shift the
@@ -127,13 +134,6 @@ fn even(corners: &Corners) -> Corners {
     let (s, t) = (start.map(|v| v * mean / ls), stop.map(|v| v * mean / lt));
     let (m, n) = (middle(a, d), middle(b, c));
     [[m[0] - s[0], m[1] - s[1]], [n[0] - t[0], n[1] - t[1]], [n[0] + t[0], n[1] + t[1]], [m[0] + s[0], m[1] + s[1]]]
-}
-
-impl Warp {
-    pub(super) fn apply(&self, u: f32, w: f32, length: f32) -> f32 {
-        let a = 2.0 * u / length - 1.0;
-        u + self.offset + self.scale * a + self.bend * (a * a - 1.0 / 3.0) + (self.shear + self.twist * a) * w
-    }
 }
 
 /// Grey values along the code.

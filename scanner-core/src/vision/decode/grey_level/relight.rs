@@ -7,7 +7,7 @@
 use super::fit::Light;
 use super::model::{BINS, QUIET};
 use super::pixels::{Pixels, Warp};
-use crate::vision::projective::solve;
+use crate::vision::geometry::solve;
 
 /// Nodes of the field along the code and across it.
 const ALONG: usize = 16;

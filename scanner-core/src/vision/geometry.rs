@@ -1,6 +1,38 @@
-//! Projective maps of the plane, as nine numbers row by row, the last of them 1.
+//! Points, lines and projective maps of the plane; maps are nine numbers row by row, the last of them 1.
 
 use super::Corners;
+
+/// Distance of two points.
+pub fn distance(p: [f64; 2], q: [f64; 2]) -> f64 {
+    (p[0] - q[0]).hypot(p[1] - q[1])
+}
+
+/// Area inside four corners, whichever way round they run.
+pub fn area(c: &Corners) -> f64 {
+    (0..4).map(|i| c[i][0] * c[(i + 1) % 4][1] - c[(i + 1) % 4][0] * c[i][1]).sum::<f64>().abs() / 2.0
+}
+
+/// The shorter of a linear code's two sides along it.
+pub fn shorter_side(c: &Corners) -> f64 {
+    distance(c[0], c[1]).min(distance(c[3], c[2]))
+}
+
+/// A pixel of level `level` of a pyramid on the full picture.
+pub fn on_full_picture(pixel: [f64; 2], level: usize) -> [f64; 2] {
+    let scale = 2f64.powi(level as i32);
+    pixel.map(|v| (v + 0.5) * scale - 0.5)
+}
+
+/// Where the line through p and q meets that through r and s; `None` where they are parallel.
+pub fn meeting(p: [f64; 2], q: [f64; 2], r: [f64; 2], s: [f64; 2]) -> Option<[f64; 2]> {
+    let (a, b) = ([q[0] - p[0], q[1] - p[1]], [s[0] - r[0], s[1] - r[1]]);
+    let det = a[0] * b[1] - a[1] * b[0];
+    if det.abs() < 1e-9 {
+        return None;
+    }
+    let t = ((r[0] - p[0]) * b[1] - (r[1] - p[1]) * b[0]) / det;
+    Some([p[0] + t * a[0], p[1] + t * a[1]])
+}
 
 /// Where a map takes a point.
 pub fn map(h: &[f64; 9], x: f64, y: f64) -> [f64; 2] {
