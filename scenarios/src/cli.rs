@@ -46,6 +46,12 @@ pub enum Command {
         #[arg(value_enum, default_value_t = Format::Scenario)]
         format: Format,
     },
+    /// Look at a rig before anything is bought.
+    Rig {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: RigCommand,
+    },
     /// Run scenarios with many seeds and print recall per px-per-module band and misreads.
     Recall {
         /// Scenario files.
@@ -72,6 +78,21 @@ pub enum Command {
         /// Also write the outcome as JUnit XML.
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
+    },
+}
+
+/// What `tracetwin rig` can do.
+#[derive(Debug, Subcommand)]
+pub enum RigCommand {
+    /// Print what each camera can see (field of view, px per module, depth of field, motion blur, exposure, data rate), and warn where the layout
+    /// can't work.
+    Check {
+        /// A rig, or a scenario with its rig.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -111,6 +132,7 @@ pub fn execute(cli: Cli) -> Result<()> {
             let schema = crate::scenario::schema::schema(format);
             output::line(&serde_json::to_string_pretty(&schema).unwrap_or_default())
         }
+        Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),
         Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
         Command::Regress { baseline, bless, junit } => regress::command(&baseline, bless, junit.as_deref()),
     }

@@ -7,6 +7,8 @@ pub mod onnx;
 pub mod output;
 pub mod picture;
 pub mod regress;
+#[cfg(feature = "twin")]
+pub mod rig_check;
 pub mod run;
 pub mod scan;
 pub mod scenario;
