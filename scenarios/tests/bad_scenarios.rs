@@ -289,9 +289,9 @@ fn a_datasheet_that_contradicts_itself() {
 fn a_sensor_with_a_figure_missing() {
     let line = SENSOR.replace(", full_well = 10500", "");
     check(RIG, SENSOR, &line, "cameras[0].sensor.full_well", &line, "missing key `full_well`", Some("name a sensor preset"));
-    let line = "sensor = { preset = \"imx250\", blur_sigma_px = 0.3 }";
+    let line = SENSOR.replace(" electrons_at_white = 8500,", "");
     let key = "cameras[0].sensor.electrons_at_white";
-    check(RIG, SENSOR, line, key, line, "missing key `electrons_at_white`", Some("white_luminance_cd_m2"));
+    check(RIG, SENSOR, &line, key, &line, "missing key `electrons_at_white`", Some("white_luminance_cd_m2"));
 }
 
 #[test]
