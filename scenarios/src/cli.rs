@@ -51,6 +51,12 @@ pub enum Command {
     /// Look at a code pool, send what it has to tell, export it.
     #[command(subcommand)]
     Pool(pool::PoolCommand),
+    /// Look at a rig before anything is bought.
+    Rig {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: RigCommand,
+    },
     /// Run scenarios with many seeds and print recall per px-per-module band and misreads.
     Recall {
         /// Scenario files.
@@ -94,6 +100,21 @@ pub enum Command {
     },
 }
 
+/// What `tracetwin rig` can do.
+#[derive(Debug, Subcommand)]
+pub enum RigCommand {
+    /// Print what each camera can see (field of view, px per module, depth of field, motion blur, exposure, data rate), and warn where the layout
+    /// can't work.
+    Check {
+        /// A rig, or a scenario with its rig.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArguments {
@@ -132,6 +153,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         }
         Command::Hub(arguments) => hub::command(&arguments),
         Command::Pool(command) => pool::command(&command),
+        Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),
         Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
         Command::Study(arguments) => crate::study::command(&arguments),
         Command::Cycles { runs, scenarios, out } => crate::study::cycles::command(&runs, &scenarios, &out),

@@ -9,6 +9,8 @@ pub mod output;
 pub mod picture;
 pub mod pool;
 pub mod regress;
+#[cfg(feature = "twin")]
+pub mod rig_check;
 pub mod run;
 pub mod scan;
 pub mod scenario;

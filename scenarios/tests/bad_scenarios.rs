@@ -267,3 +267,74 @@ fn an_inline_rig_is_the_same_rig() {
     assert_eq!(inline, by_reference);
     assert_eq!(inline.sha256(), by_reference.sha256());
 }
+
+const SENSOR: &str = "sensor = { blur_sigma_px = 0.6, electrons_at_white = 8500, full_well = 10500, dark_noise = 2.5, black_level = 0.01 }";
+
+#[test]
+fn a_datasheet_that_contradicts_itself() {
+    for (figure, key, message) in [
+        ("snr_max_db = 44.0", "snr_max_db", "44 dB contradicts a full well of 10500 electrons, which make 40.2 dB"),
+        ("dynamic_range_db = 76.0", "dynamic_range_db", "76 dB contradicts a full well of 10500 and a dark noise of 2.5 electrons"),
+    ] {
+        let line = SENSOR.replace("black_level", &format!("{figure}, black_level"));
+        check(RIG, SENSOR, &line, &format!("cameras[0].sensor.{key}"), &line, message, None);
+    }
+    // What agrees within rounding is no fault.
+    let (_there, scenario) =
+        spoilt("demo.toml", RIG, SENSOR, &SENSOR.replace("black_level", "snr_max_db = 40.3, dynamic_range_db = 71.0, black_level"));
+    Scenario::load(&scenario).expect("a rig");
+}
+
+#[test]
+fn a_sensor_with_a_figure_missing() {
+    let line = SENSOR.replace(", full_well = 10500", "");
+    check(RIG, SENSOR, &line, "cameras[0].sensor.full_well", &line, "missing key `full_well`", Some("name a sensor preset"));
+    let line = SENSOR.replace(" electrons_at_white = 8500,", "");
+    let key = "cameras[0].sensor.electrons_at_white";
+    check(RIG, SENSOR, &line, key, &line, "missing key `electrons_at_white`", Some("white_luminance_cd_m2"));
+}
+
+#[test]
+fn a_sensor_that_does_not_exist_or_is_too_small() {
+    let line = "sensor = { preset = \"imx251\", blur_sigma_px = 0.3, electrons_at_white = 8000 }";
+    check(RIG, SENSOR, line, "cameras[0].sensor.preset", line, "there is no preset `imx251`", Some("did you mean `imx25"));
+    let sensor = line.replace("imx251", "imx250");
+    let error = fault(RIG, SENSOR, &sensor);
+    assert_eq!(error.key(), "cameras[0].size_px", "{error}");
+    assert!(error.message().contains("a frame of 4096 × 3000 px from a sensor of 2464 × 2056 px"), "{error}");
+}
+
+#[test]
+fn a_lens_that_cannot_be() {
+    const LENS: &str = "lens = { focal_mm = 12, pixel_pitch_um = 3.45 }";
+    for (lens, key, message) in [
+        ("lens = { focal_mm = 12, pixel_pitch_um = 3.45, f_number = 8, focus_mm = 15 }", "lens.focus_mm", "cannot be focused at 15.0 mm"),
+        ("lens = { focal_mm = 12, pixel_pitch_um = 3.45, focus_mm = 600 }", "lens.focus_mm", "without `f_number` everything is sharp"),
+        ("lens = { fov_deg = 30, f_number = 8 }", "lens.f_number", "needs the focal length in millimetres"),
+        ("lens = { preset = \"c-mount-12mm\" }", "lens", "needs the sensor's `pixel_pitch_um`"),
+        ("lens = { preset = \"c-mount-12mm\", focal_mm = 12 }", "lens", "described more than once"),
+    ] {
+        check(RIG, LENS, lens, &format!("cameras[1].{key}"), lens, message, None);
+    }
+}
+
+#[test]
+fn a_bottle_that_is_not_round_or_too_narrow_for_its_code() {
+    const MIXED: &str = "catalogues/mixed.toml";
+    let fault = |from: &str, to: &str| {
+        let (there, scenario) = spoilt("datasheet.toml", MIXED, from, to);
+        match Scenario::load(&scenario) {
+            Err(Failure::File(error)) => {
+                assert_eq!(Path::new(error.file()), there.path().join(MIXED));
+                (error.key().to_owned(), error.message().to_owned())
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let size = "size_mm = { width = [39.5, 44.5], height = [73.3, 82.7], depth = [39.5, 44.5] }";
+    let (key, message) = fault(size, &size.replace("depth = [39.5, 44.5]", "depth = [30, 35]"));
+    assert!(key.ends_with("size_mm.depth") && message.contains("a bottle is round"), "{key}: {message}");
+    let narrow = "size_mm = { width = [8, 50], height = [20, 82.7], depth = [8, 50] }";
+    let (key, message) = fault(size, narrow);
+    assert!(key.ends_with("size_mm") && message.contains("fits on no face"), "{key}: {message}");
+}

@@ -50,7 +50,7 @@ fn main() {
     let mut angle = 0.0;
     let mut ours = || {
         angle += 0.01;
-        let shot = Shot { calibration, angle_rad: angle, lamp_shares: SHARES.to_vec() };
+        let shot = Shot::at_rest(calibration, angle, SHARES.to_vec());
         let begun = Instant::now();
         let radiance = renderer.render(shot).expect("a frame");
         let readout = Readout {

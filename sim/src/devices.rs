@@ -10,10 +10,12 @@ use hardware_hal::{
 };
 
 use crate::error::SimError;
+use crate::exposure::{Exposing, Flicker, Travel};
+use crate::optics::LensImage;
 use crate::random::Streams;
-use crate::render::{Pending, Renderer, Shot};
+use crate::render::{Pending, Radiance, Renderer};
 use crate::sensor::Readout;
-use crate::spec::{CameraSpec, PatternSpec, TurntableSpec};
+use crate::spec::{CameraSpec, LensSpec, PatternSpec, SensorDetail, Shutter, TurntableSpec};
 
 /// Samples a second that a camera sends, as over a 5 Gbit/s link.
 const TRANSFER_BYTES_PER_S: f64 = 400e6;
@@ -33,8 +35,9 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// What the devices of a rig share: where the plate stands and what is lit.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    /// The plate's true angle, rad.
-    angle_rad: f64,
+    /// The plate's way, and when it began.
+    travel: Travel,
+    began: Timestamp,
     /// Whether the drive knows it.
     homed: bool,
     /// Index of the pattern that is on.
@@ -51,13 +54,36 @@ pub(crate) struct SharedStage(Arc<Mutex<Stage>>);
 impl SharedStage {
     /// A dark stage whose plate stands at zero, unknown to its drive.
     pub(crate) fn new(lamps: usize) -> Self {
-        let stage = Stage { angle_rad: 0.0, homed: false, pattern: None, lit: None, lamp_shares: vec![0.0; lamps] };
+        let stage = Stage {
+            travel: Travel::rest(0.0),
+            began: Timestamp::default(),
+            homed: false,
+            pattern: None,
+            lit: None,
+            lamp_shares: vec![0.0; lamps],
+        };
         Self(Arc::new(Mutex::new(stage)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Stage> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+impl Stage {
+    /// The plate's true angle, rad.
+    fn angle_rad(&self, now: Timestamp) -> f64 {
+        self.travel.angle(now.since(self.began).as_secs_f64())
+    }
+}
+
+/// What of the twin a camera has to know beside itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Surroundings {
+    /// Radius of the plate, m.
+    pub plate_radius: f64,
+    /// Flicker of the room's lamps.
+    pub flicker: Option<Flicker>,
 }
 
 /// A camera of the twin.
@@ -68,6 +94,9 @@ pub struct VirtualCamera {
     capabilities: CameraCapabilities,
     settings: CameraSettings,
     streams: Streams,
+    /// The lens with its kernels; none where there is nothing to it but a Gaussian, and the sensor is a plain one.
+    lens: Option<LensImage>,
+    surroundings: Surroundings,
     stage: SharedStage,
     renderer: Arc<Renderer>,
     clock: Arc<dyn Clock>,
@@ -79,7 +108,13 @@ pub struct VirtualCamera {
 
 /// An exposure whose frame was not fetched yet.
 struct Triggered {
+    /// What is being rendered.
     frame: Pending,
+    exposing: Exposing,
+    lamp_shares: Vec<f64>,
+    /// What was rendered already, and how many parts that is.
+    sum: Option<Radiance>,
+    parts: usize,
     meta: FrameMeta,
     settings: CameraSettings,
     noise_key: [u8; 32],
@@ -90,12 +125,13 @@ impl VirtualCamera {
         spec: &CameraSpec,
         index: usize,
         streams: Streams,
+        surroundings: Surroundings,
         stage: SharedStage,
         renderer: Arc<Renderer>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let nominal = Duration::from_secs_f64(spec.nominal_exposure_s);
-        let mut formats: Vec<PixelFormat> = BITS.iter().map(|bits| PixelFormat { layout: PixelLayout::Mono, bits: *bits }).collect();
+        let mut formats: Vec<PixelFormat> = BITS.iter().map(|bits| PixelFormat { layout: spec.format.layout, bits: *bits }).collect();
         if !formats.contains(&spec.format) {
             formats.push(spec.format);
         }
@@ -107,12 +143,75 @@ impl VirtualCamera {
             gain_db: (0.0, 24.0),
         };
         let settings = CameraSettings { format: spec.format, exposure: nominal, gain_db: 0.0 };
-        let (spec, index) = (spec.clone(), index as u64);
-        Self { spec, index, capabilities, settings, streams, stage, renderer, clock, sequence: 0, pending: None, repeats: BTreeMap::new() }
+        let plain =
+            spec.lens == LensSpec::default() && spec.sensor.detail == SensorDetail::default() && spec.format.layout == PixelLayout::Mono;
+        let lens = (!plain).then(|| {
+            let eye = spec.calibration.eye().length();
+            let distances = [(eye - surroundings.plate_radius).max(0.25 * eye), eye + 4.0 * surroundings.plate_radius];
+            LensImage::new(&spec.lens, spec.sensor.blur_sigma_px, &spec.calibration.intrinsics, distances)
+        });
+        Self {
+            spec: spec.clone(),
+            index: index as u64,
+            capabilities,
+            settings,
+            streams,
+            lens,
+            surroundings,
+            stage,
+            renderer,
+            clock,
+            sequence: 0,
+            pending: None,
+            repeats: BTreeMap::new(),
+        }
     }
 
     fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         Error::new(self.spec.id.clone(), kind, message)
+    }
+
+    fn needs_depth(&self) -> bool {
+        self.lens.as_ref().is_some_and(LensImage::needs_depth)
+    }
+
+    /// Waits for all parts of an exposure and adds them up; `None` when `late` says so. Only one part at a time is asked for, since each is large.
+    fn rendered(&self, triggered: &mut Triggered, late: impl Fn() -> bool) -> Result<Option<Radiance>> {
+        let exposing = &triggered.exposing;
+        loop {
+            let (gone, spare) = (&mut triggered.frame, Pending::none());
+            let frame = std::mem::replace(gone, spare);
+            match frame.wait_for(PATIENCE) {
+                Err(pending) => {
+                    triggered.frame = pending;
+                    if late() {
+                        return Ok(None);
+                    }
+                    continue;
+                }
+                Ok(done) => {
+                    let done = done.map_err(|e| e.on_device(&self.spec.id))?;
+                    if exposing.parts.len() == 1 {
+                        return Ok(Some(done));
+                    }
+                    let part = triggered.parts;
+                    triggered.parts += 1;
+                    if triggered.parts < exposing.parts.len() {
+                        let depth = self.needs_depth() && triggered.parts == exposing.parts.len() / 2;
+                        let shot = exposing.shot(triggered.parts, self.spec.calibration, &triggered.lamp_shares, depth);
+                        triggered.frame = self.renderer.request(shot);
+                    }
+                    let width = done.width as usize;
+                    let sum = triggered.sum.get_or_insert_with(|| Radiance { pixels: vec![0.0; done.pixels.len()], ..done.clone() });
+                    exposing.add(part, &done.pixels, width, &mut sum.pixels);
+                    // Distances are those of the middle of the exposure.
+                    sum.nearness = done.nearness.or(sum.nearness.take());
+                    if triggered.parts == exposing.parts.len() {
+                        return Ok(triggered.sum.take());
+                    }
+                }
+            }
+        }
     }
 
     /// Time from the end of the exposure until the frame is complete in memory.
@@ -158,12 +257,23 @@ impl Camera for VirtualCamera {
             return Err(self.error(ErrorKind::WrongState, "triggered again before the frame of the last trigger was fetched"));
         }
         let start = self.clock.now();
-        let (shot, place, angle, pattern) = {
+        let (exposing, lamp_shares, place, angle, pattern) = {
             let stage = self.stage.lock();
             let intensity = stage.lit.as_ref().map_or(0.0, |l| l.intensity);
-            let place = [stage.angle_rad.to_bits(), stage.pattern.map_or(0, |p| p as u64 + 1), intensity.to_bits()];
-            let shot = Shot { calibration: self.spec.calibration, angle_rad: stage.angle_rad, lamp_shares: stage.lamp_shares.clone() };
-            (shot, place, stage.homed.then_some(stage.angle_rad), stage.lit.as_ref().map(|l| l.pattern.clone()))
+            let since = [start.since(stage.began), start.since(Timestamp::default())].map(|t| t.as_secs_f64());
+            let exposing = Exposing::new(
+                &self.spec.calibration,
+                self.surroundings.plate_radius,
+                &stage.travel,
+                self.surroundings.flicker,
+                since,
+                self.settings.exposure.as_secs_f64(),
+                self.spec.shutter,
+            );
+            let middle = exposing.middle_rad;
+            let place = [middle.to_bits(), stage.pattern.map_or(0, |p| p as u64 + 1), intensity.to_bits()];
+            let pattern = stage.lit.as_ref().map(|l| l.pattern.clone());
+            (exposing, stage.lamp_shares.clone(), place, stage.homed.then_some(middle), pattern)
         };
         let repeat = self.repeats.entry(place).or_default();
         let noise_key = self.streams.key("sensor noise", &[self.index, place[0], place[1], place[2], *repeat]);
@@ -184,13 +294,15 @@ impl Camera for VirtualCamera {
             complete: true,
         };
         self.sequence += 1;
-        self.pending = Some(Triggered { frame: self.renderer.request(shot), meta, settings: self.settings, noise_key });
+        let frame = self.renderer.request(exposing.shot(0, self.spec.calibration, &lamp_shares, self.needs_depth()));
+        let settings = self.settings;
+        self.pending = Some(Triggered { frame, exposing, lamp_shares, sum: None, parts: 0, meta, settings, noise_key });
         self.clock.sleep(self.settings.exposure);
         Ok(())
     }
 
     fn fetch(&mut self, timeout: Duration) -> Result<Frame> {
-        let Some(triggered) = self.pending.take() else {
+        let Some(mut triggered) = self.pending.take() else {
             return Err(self.error(ErrorKind::WrongState, "there is no trigger whose frame could be fetched"));
         };
         let begun = self.clock.now();
@@ -203,14 +315,7 @@ impl Camera for VirtualCamera {
         self.clock.sleep(left);
         // On a simulated clock rendering takes no time. On a real one it does, and the frame is complete when it is done.
         let deadline: Timestamp = begun.plus(timeout);
-        let mut frame = triggered.frame;
-        let radiance = loop {
-            match frame.wait_for(PATIENCE) {
-                Ok(done) => break done.map_err(|e| e.on_device(&self.spec.id))?,
-                Err(_) if self.clock.now() > deadline => return Err(timed_out()),
-                Err(pending) => frame = pending,
-            }
-        };
+        let radiance = self.rendered(&mut triggered, || self.clock.now() > deadline)?.ok_or_else(timed_out)?;
         let readout = Readout {
             sensor: &self.spec.sensor,
             nominal_exposure_s: self.spec.nominal_exposure_s,
@@ -218,7 +323,14 @@ impl Camera for VirtualCamera {
             gain_db: triggered.settings.gain_db,
             format: triggered.settings.format,
         };
-        let samples = readout.expose(&radiance.pixels, radiance.width as usize, &triggered.noise_key);
+        let width = radiance.width as usize;
+        let samples = match &self.lens {
+            None => readout.expose(&radiance.pixels, width, &triggered.noise_key),
+            Some(lens) => {
+                let image = lens.image(&radiance.pixels, radiance.nearness.as_deref(), width);
+                readout.develop(&image, width, &triggered.noise_key, &self.streams.key("sensor pixels", &[self.index]))
+            }
+        };
         Frame::new(triggered.meta, samples)
     }
 }
@@ -298,19 +410,23 @@ impl VirtualTurntable {
         Self { capabilities, stage, clock }
     }
 
-    /// Turns the plate to `angle_rad`, taking the drive's time.
+    /// Turns the plate to `angle_rad`, taking the drive's time; who looks meanwhile sees it turning.
     fn travel(&self, angle_rad: f64) {
         let c = &self.capabilities;
-        let way = (angle_rad - self.stage.lock().angle_rad).abs();
-        self.clock.sleep(trapezoid_time(way, c.max_speed_rad_s, c.max_acceleration_rad_s2));
-        self.stage.lock().angle_rad = angle_rad;
+        let travel = {
+            let mut stage = self.stage.lock();
+            let now = self.clock.now();
+            let from = stage.angle_rad(now);
+            stage.travel = Travel { from, to: angle_rad, speed: c.max_speed_rad_s, acceleration: c.max_acceleration_rad_s2 };
+            stage.began = now;
+            stage.travel
+        };
+        self.clock.sleep(Duration::try_from_secs_f64(travel.seconds()).unwrap_or(Duration::MAX));
+        // To the bit where it was sent, whatever rounding the way there had.
+        let mut stage = self.stage.lock();
+        stage.travel = Travel::rest(angle_rad);
+        stage.began = self.clock.now();
     }
-}
-
-/// Time to go `way` from rest to rest at `acceleration` with no more than `speed`: a trapezoid of speed over time, a triangle for short ways.
-fn trapezoid_time(way: f64, speed: f64, acceleration: f64) -> Duration {
-    let seconds = if way < speed * speed / acceleration { 2.0 * (way / acceleration).sqrt() } else { way / speed + speed / acceleration };
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 impl Turntable for VirtualTurntable {
@@ -327,7 +443,7 @@ impl Turntable for VirtualTurntable {
 
     fn angle_rad(&self) -> Option<f64> {
         let stage = self.stage.lock();
-        stage.homed.then_some(stage.angle_rad)
+        stage.homed.then(|| stage.angle_rad(self.clock.now()))
     }
 
     fn move_to(&mut self, angle_rad: f64) -> Result<f64> {
@@ -348,8 +464,8 @@ impl Turntable for VirtualTurntable {
 /// Refuses what the devices could not keep to.
 pub(crate) fn check_camera(spec: &CameraSpec) -> std::result::Result<(), SimError> {
     let refuse = |what: String| Err(SimError::Spec(format!("camera `{}`: {what}", spec.id)));
-    if spec.format.layout != PixelLayout::Mono || !(8..=16).contains(&spec.format.bits) {
-        return refuse(format!("the pixel format {:?}; monochrome of 8 to 16 bits can be simulated", spec.format));
+    if spec.format.layout == PixelLayout::Rgb || !(8..=16).contains(&spec.format.bits) {
+        return refuse(format!("the pixel format {:?}; monochrome and Bayer of 8 to 16 bits can be simulated", spec.format));
     }
     let s = &spec.sensor;
     let positive =
@@ -366,19 +482,38 @@ pub(crate) fn check_camera(spec: &CameraSpec) -> std::result::Result<(), SimErro
             return refuse(format!("{what} is {value}; 0 to {most} is possible"));
         }
     }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_move_takes_the_time_of_its_profile() {
-        // Long way: 2 s at full speed and 0.5 s each for speeding up and slowing down cover 2 + 0.5 rad.
-        assert_eq!(trapezoid_time(2.5, 1.0, 2.0), Duration::from_secs_f64(3.0));
-        // Short way: half of it speeding up.
-        assert_eq!(trapezoid_time(0.02, 1.0, 2.0), Duration::from_secs_f64(0.2));
-        assert_eq!(trapezoid_time(0.0, 1.0, 2.0), Duration::ZERO);
+    let d = &s.detail;
+    let shares = [("PRNU", d.prnu, 0.5), ("DSNU", d.dsnu, s.full_well), ("share of hot pixels", d.hot_pixels, 1.0)];
+    let rates = [("dark current", d.dark_current, 1e12), ("current of hot pixels", d.hot_pixel_current, 1e12)];
+    let colours = d.channel_response.map(|share| ("response of a colour channel", share, 10.0));
+    for (what, value, most) in shares.into_iter().chain(rates).chain(colours) {
+        if !(0.0..=most).contains(&value) {
+            return refuse(format!("{what} is {value}; 0 to {most} is possible"));
+        }
     }
+    if d.system_gain.is_some_and(|k| !k.is_finite() || k <= 0.0) {
+        return refuse(format!("the system gain is {:?}; a positive number is needed", d.system_gain));
+    }
+    if let Shutter::Rolling { line_time_s } = spec.shutter
+        && !(line_time_s > 0.0 && line_time_s < 1.0)
+    {
+        return refuse(format!("a line time of {line_time_s} s"));
+    }
+    if let Some(o) = &spec.lens.optics {
+        for (what, value) in
+            [("focal length", o.focal_length), ("f-number", o.f_number), ("pixel pitch", o.pixel_pitch), ("wavelength", o.wavelength)]
+        {
+            if !value.is_finite() || value <= 0.0 {
+                return refuse(format!("the lens's {what} is {value}; a positive number is needed"));
+            }
+        }
+        if !o.focus_distance.is_finite() || o.focus_distance <= 1.5 * o.focal_length {
+            return refuse(format!("a lens of {} m cannot be focused at {} m", o.focal_length, o.focus_distance));
+        }
+    }
+    let v = &spec.lens.vignetting;
+    if !(0.0..=16.0).contains(&v.cosine_power) || v.radial.iter().any(|x| !x.is_finite()) {
+        return refuse(format!("the vignetting {v:?}"));
+    }
+    Ok(())
 }

@@ -24,8 +24,7 @@ impl Placement {
 impl Shape {
     /// Half the edge lengths of the box around it, m.
     pub fn half_extents(&self) -> DVec3 {
-        let Self::Carton { size } = self;
-        DVec3::from_array(*size) / 2.0
+        DVec3::from_array(self.size()) / 2.0
     }
 }
 
@@ -81,6 +80,37 @@ impl PlacedBox {
             depth = depth.min(reach(self, &mine) + reach(other, &theirs) - offset.dot(axis).abs());
         }
         depth
+    }
+}
+
+/// A package's body at a place in some frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlacedBody {
+    /// The box around it.
+    pub around: PlacedBox,
+    /// Whether it is a cylinder about the box's own y axis that fills it.
+    pub round: bool,
+}
+
+impl PlacedBody {
+    /// A package's body.
+    pub fn new(shape: &Shape, pose: Pose) -> Self {
+        Self { around: PlacedBox { pose, half: shape.half_extents() }, round: matches!(shape, Shape::Bottle { .. }) }
+    }
+
+    /// Whether the open segment between two points passes through it.
+    pub fn blocks(&self, from: DVec3, to: DVec3) -> bool {
+        if !self.round {
+            return self.around.blocks(from, to);
+        }
+        let inverse = self.around.pose.inverse();
+        let upright = |p: DVec3| {
+            let p = inverse.transform_point(p);
+            DVec3::new(p.x, p.z, p.y)
+        };
+        let (a, b, half) = (upright(from), upright(to), self.around.half);
+        let inside = meet(slab(a, b, -half.y, half.y), cylinder(a, b, half.x));
+        inside[1].min(1.0) - inside[0].max(0.0) > 1e-9
     }
 }
 
@@ -147,6 +177,19 @@ mod tests {
         assert!(b.blocks(DVec3::ZERO, DVec3::new(2.0, 0.0, 0.0)), "begins inside");
         let turned = PlacedBox { pose: Pose { rotation: DQuat::from_rotation_z(std::f64::consts::FRAC_PI_4), ..b.pose }, ..b };
         assert!(turned.blocks(DVec3::new(-2.0, 0.65, 0.0), DVec3::new(2.0, 0.65, 0.0)), "a corner reaches 0.707");
+    }
+
+    #[test]
+    fn a_cylinder_blocks_where_it_is_and_not_at_its_boxs_corners() {
+        let pose = Pose { rotation: DQuat::from_rotation_x(std::f64::consts::FRAC_PI_2), translation: DVec3::new(0.0, 0.0, 0.5) };
+        // Its axis now points up, from z = 0 to 1.
+        let bottle = PlacedBody::new(&Shape::Bottle { radius: 0.2, height: 1.0 }, pose);
+        let across = |x: f64, z: f64| bottle.blocks(DVec3::new(x, -2.0, z), DVec3::new(x, 2.0, z));
+        assert!(across(0.0, 0.5) && across(0.19, 0.01) && !across(0.21, 0.5) && !across(0.0, 1.01));
+        assert!(bottle.around.blocks(DVec3::new(0.19, 0.19, -1.0), DVec3::new(0.19, 0.19, 2.0)));
+        assert!(!bottle.blocks(DVec3::new(0.19, 0.19, -1.0), DVec3::new(0.19, 0.19, 2.0)), "a corner of the box");
+        assert!(bottle.blocks(DVec3::new(0.1, 0.1, -1.0), DVec3::new(0.1, 0.1, 2.0)), "along the axis");
+        assert!(!bottle.blocks(DVec3::new(0.2, 0.0, 0.5), DVec3::new(2.0, 0.0, 0.5)), "away from its side");
     }
 
     #[test]

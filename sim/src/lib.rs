@@ -3,9 +3,12 @@
 pub mod artwork;
 pub mod devices;
 pub mod error;
+pub mod exposure;
 pub mod geometry;
 pub mod load;
+pub mod optics;
 pub mod physics;
+pub mod presets;
 pub mod random;
 pub mod render;
 pub mod sensor;

@@ -16,11 +16,26 @@ const HUMAN_LINE_ROOM: f64 = 3e-3;
 /// Room kept between a symbol's clear space and the face's edges or another symbol's, m.
 const MARGIN: f64 = 0.5e-3;
 
+/// The form of a kind's packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// A folding carton.
+    #[default]
+    Carton,
+    /// A round bottle: as wide as deep, its label all around.
+    Bottle,
+}
+
+/// How far around a bottle a code may go with its quiet zones, rad: a camera sees half of the bottle, its last quarter at a slant.
+const WIDEST_ARC: f64 = 1.8;
+
 /// A catalogue entry: what packages of a product look like. Ranges are `[low, high]`, drawn uniformly; equal bounds fix a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PackageKind {
     /// The product's name; printed on the package.
     pub name: String,
+    /// Its form.
+    pub form: Form,
     /// Edge lengths along x (width of the front), y (height of the front), z (depth), m.
     pub edges: [[f64; 2]; 3],
     /// Mass per volume, kg/m³ (filled cartons: 200 to 500).
@@ -60,6 +75,7 @@ impl PackageKind {
     pub fn carton(name: impl Into<String>, size: [f64; 3]) -> Self {
         Self {
             name: name.into(),
+            form: Form::Carton,
             edges: size.map(|edge| [edge, edge]),
             density: [250.0, 450.0],
             face_weights: [1.0, 2.0, 2.0, 2.0, 1.5, 1.5],
@@ -236,7 +252,15 @@ impl Draft<'_> {
         let kind = self.kind;
         let mut body = streams.stream("package body", &[self.package as u64]);
         let size = kind.edges.map(|edge| body.within(edge));
-        let mass = size.iter().product::<f64>() * body.within(kind.density);
+        let shape = match kind.form {
+            Form::Carton => Shape::Carton { size },
+            Form::Bottle => Shape::Bottle { radius: size[0] / 2.0, height: size[1] },
+        };
+        let volume = match shape {
+            Shape::Carton { size } => size.iter().product::<f64>(),
+            Shape::Bottle { radius, height } => std::f64::consts::PI * radius * radius * height,
+        };
+        let mass = volume * body.within(kind.density);
         let gloss = body.within(kind.gloss);
         // One product, one artwork.
         let mut look = streams.stream("kind artwork", &[self.index as u64]);
@@ -267,7 +291,7 @@ impl Draft<'_> {
             SymbolKind::DataMatrix => [kind.module, kind.module],
             _ => [kind.x_dimension, kind.bar_height],
         };
-        let placed = self.stand(size, trace, sizes, kind.face_weights, &[], &mut random)?;
+        let placed = self.stand(shape, trace, sizes, self.weights(), &[], &mut random)?;
         let mut symbols = match placed {
             Ok(placed) => vec![placed],
             Err(needed) => {
@@ -280,22 +304,30 @@ impl Draft<'_> {
             let decoy = SymbolSpec { kind: SymbolKind::Ean13, text: ask(SymbolKind::Ean13, false), trace: false, ..symbols[0].clone() };
             let sizes = [kind.decoy_x_dimension, kind.decoy_height];
             // The retail code likes the larger faces, whatever the traceability code does.
-            let weights = Face::ALL.map(|face| face.extent(size).iter().product::<f64>());
-            if let Ok(decoy) = self.stand(size, decoy, sizes, weights, &symbols, &mut random)? {
+            let weights = shape.printed().iter().map(|face| shape.extent(*face).iter().product::<f64>()).collect();
+            if let Ok(decoy) = self.stand(shape, decoy, sizes, weights, &symbols, &mut random)? {
                 symbols.push(decoy);
             }
         }
-        Ok(PackageSpec { name: kind.name.clone(), shape: Shape::Carton { size }, mass, symbols, artwork })
+        Ok(PackageSpec { name: kind.name.clone(), shape, mass, symbols, artwork })
+    }
+
+    /// How likely the traceability code is on each printed face.
+    fn weights(&self) -> Vec<f64> {
+        match self.kind.form {
+            Form::Carton => self.kind.face_weights.to_vec(),
+            Form::Bottle => vec![1.0],
+        }
     }
 
     /// Finds a face, a size, a turn and a place for a symbol beside `others`. The outer error is a text that cannot be encoded; the inner one says
     /// what the symbol needs at its smallest where no face has it.
     fn stand(
         &self,
-        size: [f64; 3],
+        shape: Shape,
         mut spec: SymbolSpec,
         [x_range, height_range]: [[f64; 2]; 2],
-        mut weights: [f64; 6],
+        mut weights: Vec<f64>,
         others: &[SymbolSpec],
         random: &mut Stream,
     ) -> Result<Result<SymbolSpec, [f64; 2]>, LoadError> {
@@ -306,8 +338,8 @@ impl Draft<'_> {
         let at_least = self.needs(&spec)?;
         while let Some(index) = random.weighted(&weights) {
             weights[index] = 0.0;
-            let face = Face::ALL[index];
-            let extent = face.extent(size).map(|e| e - 2.0 * MARGIN);
+            let face = shape.printed()[index];
+            let extent = self.usable(&shape, face);
             for quarter_turns in turns {
                 let room = if quarter_turns % 2 == 0 { extent } else { [extent[1], extent[0]] };
                 if at_least[0] > room[0] || at_least[1] > room[1] {
@@ -320,12 +352,21 @@ impl Draft<'_> {
                 let x = if is_matrix { x.min(x_range[0] * room[1] / at_least[1]) } else { x };
                 let height = if is_matrix { x } else { wanted[1].min(room[1] - grown) };
                 (spec.face, spec.quarter_turns, spec.x_dimension, spec.height) = (face, quarter_turns, x, height);
-                if self.find_place(size, &mut spec, others, random)? {
+                if self.find_place(&shape, &mut spec, others, random)? {
                     return Ok(Ok(spec));
                 }
             }
         }
         Ok(Err(at_least))
+    }
+
+    /// Width and height that a symbol may take up on a face, m.
+    fn usable(&self, shape: &Shape, face: Face) -> [f64; 2] {
+        let extent = shape.extent(face).map(|e| e - 2.0 * MARGIN);
+        match *shape {
+            Shape::Bottle { radius, .. } if face == Face::Around => [extent[0].min(WIDEST_ARC * radius), extent[1]],
+            _ => extent,
+        }
     }
 
     /// Width and height of a symbol's clear space as it reads, m.
@@ -340,8 +381,8 @@ impl Draft<'_> {
     }
 
     /// Draws a centre at which the symbol stands clear of the edges and of other symbols; leaves room for its text line where there is some.
-    fn find_place(&self, size: [f64; 3], spec: &mut SymbolSpec, others: &[SymbolSpec], random: &mut Stream) -> Result<bool, LoadError> {
-        let extent = spec.face.extent(size);
+    fn find_place(&self, shape: &Shape, spec: &mut SymbolSpec, others: &[SymbolSpec], random: &mut Stream) -> Result<bool, LoadError> {
+        let extent = shape.extent(spec.face);
         let mut taken = Vec::new();
         for other in others.iter().filter(|o| o.face == spec.face) {
             taken.push(self.place(other, extent)?.field);
@@ -378,6 +419,25 @@ impl Draft<'_> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    #[test]
+    fn bottles_carry_their_code_around_where_a_camera_can_see_all_of_it() {
+        for diameter in [0.036, 0.05, 0.07] {
+            let mut kind = PackageKind::carton("bottle", [diameter, 0.09, diameter]);
+            kind.form = Form::Bottle;
+            let text = |r: TextRequest<'_>| {
+                if r.symbol == SymbolKind::Ean13 { "6901234567892".into() } else { format!("8123456{:013}", r.package) }
+            };
+            for package in draw_load(&[kind], &[0; 30], text, 5).unwrap() {
+                let Shape::Bottle { radius, height } = package.shape else { panic!("{:?}", package.shape) };
+                assert_eq!((radius, height), (diameter / 2.0, 0.09));
+                let prints = print_faces(&package).unwrap();
+                assert_eq!((prints.len(), prints[0].face), (1, Face::Around));
+                let rect = prints[0].symbols[0].clear_rect();
+                assert!(rect.max[0] - rect.min[0] <= WIDEST_ARC * radius + 1e-9, "{rect:?} around {radius}");
+            }
+        }
+    }
 
     use super::*;
     use crate::artwork::print_faces;

@@ -1,15 +1,16 @@
-//! From radiance to grey values: the linear camera model of EMVA 1288 in a first form.
+//! From radiance to grey values: the linear camera model of EMVA 1288 (Release 3.1, section 2).
 //!
-//! Optics blur, electrons are counted with shot and dark noise, gain and black level make digital numbers of them. Noise is a function of the
-//! stream's key and the pixel's index alone, so frames don't depend on the number of threads.
+//! Optics blur, electrons are counted with shot and dark noise, gain and black level make digital numbers of them; what differs from pixel to pixel
+//! (sensitivity, offset, hot pixels, colour filters) is fixed for a camera. Noise is a function of the stream's key and the pixel's index alone, so
+//! frames don't depend on the number of threads.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use hardware_hal::{PixelFormat, Samples};
+use hardware_hal::{PixelFormat, PixelLayout, Samples};
 use rayon::prelude::*;
 
-use crate::spec::SensorSpec;
+use crate::spec::{SensorDetail, SensorSpec};
 
 /// Rows that one task works on.
 const BAND: usize = 32;
@@ -38,10 +39,15 @@ impl Readout<'_> {
         self.sensor.electrons_at_white * self.exposure.as_secs_f64() / self.nominal_exposure_s
     }
 
-    /// Grey values per electron: full scale less black level at the full well, times gain. EMVA 1288's K.
+    /// Grey values per electron, EMVA 1288's K: the sensor's own where it is given (for 12 bits), else full scale less black level at the full
+    /// well; times gain.
     pub fn grey_per_electron(&self) -> f64 {
         let full = f64::from(self.format.full_scale());
-        full * (1.0 - self.sensor.black_level) / self.sensor.full_well * 10f64.powf(self.gain_db / 20.0)
+        let gain = 10f64.powf(self.gain_db / 20.0);
+        match self.sensor.detail.system_gain {
+            Some(k) => k * full / 4095.0 * gain,
+            None => full * (1.0 - self.sensor.black_level) / self.sensor.full_well * gain,
+        }
     }
 
     /// Mean grey value without light.
@@ -54,8 +60,7 @@ impl Readout<'_> {
     /// Electrons are normal with variance mean + dark noise² (for the counts of a picture the Poisson distribution's own shape), cut off at the full
     /// well; grey values are rounded and cut off at the format's range.
     pub fn expose(&self, radiance: &[f32], width: usize, key: &[u8; 32]) -> Samples {
-        let words: Vec<u32> = key.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
-        let noise = Noise { keys: [words[0], words[1]], table: quantiles() };
+        let noise = Noise::new(key, 0);
         let kernel = gaussian(self.sensor.blur_sigma_px);
         if self.format.bits == 8 {
             let mut out = vec![0u8; radiance.len()];
@@ -66,6 +71,53 @@ impl Readout<'_> {
             self.bands(radiance, width, &kernel, &noise, &mut out, |grey| grey as i32 as u16);
             Samples::U16(out)
         }
+    }
+
+    /// Makes a frame of the light that falls on the sensor: `image`, row by row, blurred and dimmed by the lens already. `noise_key` is the
+    /// exposure's stream, `pixels_key` the one of this sensor's pixels, the same for all its frames.
+    ///
+    /// Electrons are normal with variance mean + dark noise², the mean being light × the pixel's own sensitivity + dark current + the pixel's own
+    /// offset.
+    pub fn develop(&self, image: &[f32], width: usize, noise_key: &[u8; 32], pixels_key: &[u8; 32]) -> Samples {
+        if self.format.bits == 8 {
+            let mut out = vec![0u8; image.len()];
+            self.develop_rows(image, width, [noise_key, pixels_key], &mut out, |grey| grey as i32 as u8);
+            Samples::U8(out)
+        } else {
+            let mut out = vec![0u16; image.len()];
+            self.develop_rows(image, width, [noise_key, pixels_key], &mut out, |grey| grey as i32 as u16);
+            Samples::U16(out)
+        }
+    }
+
+    fn develop_rows<T: Send>(
+        &self,
+        image: &[f32],
+        width: usize,
+        [noise, pixels]: [&[u8; 32]; 2],
+        out: &mut [T],
+        store: impl Fn(f32) -> T + Sync,
+    ) {
+        let noise = Noise::new(noise, 0);
+        let pixels = Pixels::new(&self.sensor.detail, pixels, self.exposure.as_secs_f64());
+        let response = channels(self.format.layout, self.sensor.detail.channel_response);
+        let electrons = self.electrons_per_radiance() as f32;
+        let dark_variance = (self.sensor.dark_noise * self.sensor.dark_noise) as f32;
+        let full_well = self.sensor.full_well as f32;
+        let (gain, black) = (self.grey_per_electron() as f32, self.black() as f32);
+        let full_scale = f32::from(self.format.full_scale());
+        out.par_chunks_mut(width.max(1)).enumerate().for_each(|(y, to)| {
+            let start = (y * width) as u32;
+            for (x, to) in to.iter_mut().enumerate() {
+                let index = start.wrapping_add(x as u32);
+                let (sensitivity, dark, offset) = pixels.of(index);
+                let light = (image[index as usize] * electrons).max(0.0) * response[y % 2][x % 2] * sensitivity;
+                let mean = light + dark;
+                let counted = mean + offset + (mean + dark_variance).sqrt() * noise.normal(index);
+                let grey = counted.min(full_well) * gain + black;
+                *to = store((grey + 0.5).clamp(0.0, full_scale));
+            }
+        });
     }
 
     fn bands<T: Send>(
@@ -121,6 +173,53 @@ impl Readout<'_> {
     }
 }
 
+/// What is a pixel's own, as it shows in one exposure.
+struct Pixels {
+    sensitivity: Option<(f32, Noise)>,
+    offset: Option<(f32, Noise)>,
+    /// Share of hot pixels as a threshold, their mean electrons, and what decides.
+    hot: Option<(u32, f32, Noise)>,
+    dark: f32,
+}
+
+impl Pixels {
+    fn new(detail: &SensorDetail, key: &[u8; 32], exposure_s: f64) -> Self {
+        let if_any = |value: f64, words: usize| (value > 0.0).then(|| (value as f32, Noise::new(key, words)));
+        let hot = (detail.hot_pixels > 0.0).then(|| {
+            let threshold = (detail.hot_pixels.min(1.0) * f64::from(u32::MAX)) as u32;
+            (threshold, (detail.hot_pixel_current * exposure_s) as f32, Noise::new(key, 4))
+        });
+        Self { sensitivity: if_any(detail.prnu, 0), offset: if_any(detail.dsnu, 2), hot, dark: (detail.dark_current * exposure_s) as f32 }
+    }
+
+    /// Sensitivity relative to the mean, electrons without light, and an offset that has no noise of its own.
+    fn of(&self, index: u32) -> (f32, f32, f32) {
+        let sensitivity = self.sensitivity.as_ref().map_or(1.0, |(sigma, noise)| (1.0 + sigma * noise.normal(index)).max(0.0));
+        let offset = self.offset.as_ref().map_or(0.0, |(sigma, noise)| sigma * noise.normal(index));
+        let mut dark = self.dark;
+        if let Some((threshold, mean, noise)) = &self.hot
+            && noise.bits(index) <= *threshold
+        {
+            // Exponential: −ln of an even share of what is left of the hash.
+            let share = (f64::from(mix(noise.bits(index))) + 1.0) / (f64::from(u32::MAX) + 1.0);
+            dark -= mean * libm::log(share) as f32;
+        }
+        (sensitivity, dark, offset)
+    }
+}
+
+/// Response by row and column parity.
+fn channels(layout: PixelLayout, [r, g, b]: [f64; 3]) -> [[f32; 2]; 2] {
+    let response = match layout {
+        PixelLayout::BayerRggb => [[r, g], [g, b]],
+        PixelLayout::BayerGrbg => [[g, r], [b, g]],
+        PixelLayout::BayerGbrg => [[g, b], [r, g]],
+        PixelLayout::BayerBggr => [[b, g], [g, r]],
+        PixelLayout::Mono | PixelLayout::Rgb => [[1.0; 2]; 2],
+    };
+    response.map(|row| row.map(|share| share as f32))
+}
+
 /// Normal noise by pixel index.
 struct Noise {
     keys: [u32; 2],
@@ -128,9 +227,19 @@ struct Noise {
 }
 
 impl Noise {
+    /// From two words of a stream's key, the first of which is `word`.
+    fn new(key: &[u8; 32], word: usize) -> Self {
+        let words = key.as_chunks::<4>().0;
+        Self { keys: [u32::from_le_bytes(words[word]), u32::from_le_bytes(words[word + 1])], table: quantiles() }
+    }
+
+    fn bits(&self, index: u32) -> u32 {
+        mix(mix(index ^ self.keys[0]).wrapping_add(self.keys[1]))
+    }
+
     /// Standard normal deviate of a pixel: two independent quantiles added, from a hash of key and index.
     fn normal(&self, index: u32) -> f32 {
-        let hash = mix(mix(index ^ self.keys[0]).wrapping_add(self.keys[1]));
+        let hash = self.bits(index);
         let (a, b) = (self.table[(hash >> 20) as usize], self.table[((hash >> 4) & 0xFFF) as usize]);
         (a + b) * std::f32::consts::FRAC_1_SQRT_2
     }
@@ -209,7 +318,14 @@ mod tests {
     use super::*;
 
     fn sensor() -> SensorSpec {
-        SensorSpec { blur_sigma_px: 0.0, electrons_at_white: 8000.0, full_well: 10_000.0, dark_noise: 6.0, black_level: 0.02 }
+        SensorSpec {
+            blur_sigma_px: 0.0,
+            electrons_at_white: 8000.0,
+            full_well: 10_000.0,
+            dark_noise: 6.0,
+            black_level: 0.02,
+            detail: Default::default(),
+        }
     }
 
     fn readout(sensor: &SensorSpec, bits: u8) -> Readout<'_> {
@@ -284,7 +400,8 @@ mod tests {
 
     #[test]
     fn blur_keeps_light_and_has_the_asked_width() {
-        let sensor = SensorSpec { blur_sigma_px: 1.2, dark_noise: 0.0, black_level: 0.0, electrons_at_white: 1e9, full_well: 1e9 };
+        let sensor =
+            SensorSpec { blur_sigma_px: 1.2, dark_noise: 0.0, black_level: 0.0, electrons_at_white: 1e9, full_well: 1e9, ..sensor() };
         let (w, h) = (41, 33);
         let mut picture = vec![0.0; w * h];
         picture[16 * w + 20] = 1.0;
@@ -296,6 +413,82 @@ mod tests {
             |axis: fn(usize, usize) -> f64| values.iter().enumerate().map(|(i, v)| v * axis(i % 41, i / 41).powi(2)).sum::<f64>() / sum;
         assert!((variance(|x, _| x as f64 - 20.0) - 1.44).abs() < 0.02);
         assert!((variance(|_, y| y as f64 - 16.0) - 1.44).abs() < 0.02);
+    }
+
+    #[test]
+    fn without_detail_developing_is_exposing_without_blur() {
+        let sensor = sensor();
+        let readout = readout(&sensor, 12);
+        let picture: Vec<f32> = (0..300 * 200).map(|i| (i % 97) as f32 / 97.0).collect();
+        assert_eq!(readout.develop(&picture, 300, &[5; 32], &[9; 32]), readout.expose(&picture, 300, &[5; 32]));
+    }
+
+    #[test]
+    fn what_is_a_pixels_own_stays_and_has_its_spread() {
+        let detail = SensorDetail { prnu: 0.01, dsnu: 4.0, dark_current: 500.0, ..SensorDetail::default() };
+        let sensor = SensorSpec { detail, dark_noise: 1.0, ..sensor() };
+        let readout = readout(&sensor, 12);
+        let n = 400 * 400;
+        // The mean of many frames keeps what is fixed.
+        let mean_of = |level: f32| {
+            let mut sum = vec![0.0; n];
+            const FRAMES: u8 = 24;
+            for i in 0..FRAMES {
+                let frame = greys(&readout.develop(&vec![level; n], 400, &[i; 32], &std::array::from_fn(|i| i as u8 * 37 + 11)));
+                sum.iter_mut().zip(frame).for_each(|(s, g)| *s += g / f64::from(FRAMES));
+            }
+            let k = readout.grey_per_electron();
+            let temporal = (f64::from(level) * readout.electrons_per_radiance() + 5.0 + 1.0 + 1.0 / (12.0 * k * k)) / f64::from(FRAMES);
+            let (mean, variance) = moments(&sum);
+            ((mean - readout.black()) / k, (variance / (k * k) - temporal).max(0.0).sqrt())
+        };
+        let (dark, spread) = mean_of(0.0);
+        assert!((dark - 5.0).abs() < 0.1 && (spread / 4.0 - 1.0).abs() < 0.03, "dark signal {dark}, DSNU {spread}");
+        let (light, spread) = mean_of(0.75);
+        assert!((light - 6005.0).abs() < 2.0, "{light}");
+        let prnu = (spread * spread - 16.0).sqrt() / 6000.0;
+        assert!((prnu / 0.01 - 1.0).abs() < 0.03, "PRNU {prnu}");
+    }
+
+    #[test]
+    fn hot_pixels_are_as_many_and_as_bright_as_said_and_grow_with_the_exposure() {
+        let detail = SensorDetail { hot_pixels: 1e-3, hot_pixel_current: 1e5, ..SensorDetail::default() };
+        let sensor = SensorSpec { detail, full_well: 1e6, ..sensor() };
+        let format = PixelFormat { bits: 16, ..PixelFormat::MONO8 };
+        let n = 1000 * 1000;
+        let hot = |ms: u64| {
+            let readout = Readout { format, exposure: Duration::from_millis(ms), ..readout(&sensor, 12) };
+            let k = readout.grey_per_electron();
+            let frame = greys(&readout.develop(&vec![0.0; n], 1000, &[1; 32], &[9; 32]));
+            let bright: Vec<f64> = frame.iter().map(|g| (g - readout.black()) / k).filter(|e| *e > 60.0).collect();
+            (bright.len() as f64, bright.iter().sum::<f64>() / bright.len() as f64)
+        };
+        let (count, mean) = hot(10);
+        // exp(−60/1000) of a thousand are above the bar; what is above it has the mean of the bar and 1000 more.
+        assert!(
+            (count - 941.8).abs() < 5.0 * 31.0 && (mean - 1060.0).abs() < 5.0 * 1000.0 / 31.0,
+            "{count} hot pixels of {mean} electrons"
+        );
+        assert!((hot(20).1 - 2060.0).abs() < 5.0 * 2000.0 / 31.0);
+    }
+
+    #[test]
+    fn colour_filters_stand_in_their_pattern() {
+        let detail = SensorDetail { channel_response: [0.6, 0.8, 0.4], ..SensorDetail::default() };
+        let sensor = SensorSpec { detail, dark_noise: 0.0, black_level: 0.0, electrons_at_white: 1e8, full_well: 1e8, ..sensor() };
+        for (layout, wanted) in [
+            (PixelLayout::BayerRggb, [0.6, 0.8, 0.8, 0.4]),
+            (PixelLayout::BayerGrbg, [0.8, 0.6, 0.4, 0.8]),
+            (PixelLayout::BayerGbrg, [0.8, 0.4, 0.6, 0.8]),
+            (PixelLayout::BayerBggr, [0.4, 0.8, 0.8, 0.6]),
+            (PixelLayout::Mono, [1.0; 4]),
+        ] {
+            let readout = Readout { format: PixelFormat { layout, bits: 12 }, ..readout(&sensor, 12) };
+            let frame = greys(&readout.develop(&[1.0; 16], 4, &[1; 32], &[9; 32]));
+            for (i, share) in [(0, wanted[0]), (1, wanted[1]), (4, wanted[2]), (5, wanted[3]), (10, wanted[0])] {
+                assert!((frame[i] / 4095.0 - share).abs() < 2e-3, "{layout:?}, pixel {i}: {}", frame[i] / 4095.0);
+            }
+        }
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub struct PatternSpec {
 pub struct CameraSpec {
     /// Id.
     pub id: String,
-    /// Where it is and how it maps; distortion is zero for now.
+    /// Where it is and how it maps, distortion included.
     pub calibration: Calibration,
     /// The format it starts with.
     pub format: PixelFormat,
@@ -85,9 +85,59 @@ pub struct CameraSpec {
     pub nominal_exposure_s: f64,
     /// The sensor.
     pub sensor: SensorSpec,
+    /// What the lens does to the light beside projecting it.
+    pub lens: LensSpec,
+    /// When which row is exposed.
+    pub shutter: Shutter,
 }
 
-/// A first sensor model; the names are EMVA 1288's.
+/// What a lens does beside projecting: the default is an ideal pinhole, sharp at any distance and evenly bright.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LensSpec {
+    /// Aperture and focus. Without them nothing is out of focus and nothing is diffracted; `SensorSpec::blur_sigma_px` holds either way.
+    pub optics: Option<Optics>,
+    /// Loss of light towards the corners.
+    pub vignetting: Vignetting,
+}
+
+/// A thin lens of finite aperture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Optics {
+    /// Focal length, m.
+    pub focal_length: f64,
+    /// Focal length ÷ diameter of the entrance pupil.
+    pub f_number: f64,
+    /// Distance along the optical axis from the centre of projection to the plane that is in focus, m.
+    pub focus_distance: f64,
+    /// Distance between the centres of neighbouring pixels, m.
+    pub pixel_pitch: f64,
+    /// Wavelength that diffraction is reckoned with, m.
+    pub wavelength: f64,
+}
+
+/// Relative illumination over the field: cosⁿ of the angle to the axis, times 1 + a·r² + b·r⁴ + c·r⁶ with r = 1 at the picture's farthest corner.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Vignetting {
+    /// n: 4 for the natural fall-off of a simple lens, 0 for a telecentric image side.
+    pub cosine_power: f64,
+    /// a, b, c.
+    pub radial: [f64; 3],
+}
+
+/// When the rows of a sensor are exposed.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Shutter {
+    /// All at once.
+    #[default]
+    Global,
+    /// One after the other, from the top.
+    Rolling {
+        /// From the start of one row's exposure to the start of the next one's, s.
+        line_time_s: f64,
+    },
+}
+
+/// A linear sensor; the names are EMVA 1288's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SensorSpec {
     /// Standard deviation of the optics' Gaussian point spread, px.
@@ -100,6 +150,41 @@ pub struct SensorSpec {
     pub dark_noise: f64,
     /// Black level as a share of full scale.
     pub black_level: f64,
+    /// What real sensors have beside that.
+    pub detail: SensorDetail,
+}
+
+/// What a real sensor has beside noise and saturation. The default is none of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SensorDetail {
+    /// K: grey values of 12 bits per electron at 0 dB. Where it is not given, the full well is the full scale.
+    pub system_gain: Option<f64>,
+    /// Dark current, electrons per second and pixel.
+    pub dark_current: f64,
+    /// Photo response non-uniformity: standard deviation of the pixels' sensitivity, as a share.
+    pub prnu: f64,
+    /// Dark signal non-uniformity: standard deviation of the pixels' offset, electrons.
+    pub dsnu: f64,
+    /// Share of pixels that are hot.
+    pub hot_pixels: f64,
+    /// Mean dark current of a hot pixel, electrons per second; exponentially distributed.
+    pub hot_pixel_current: f64,
+    /// Response of pixels behind red, green and blue filters to white light, relative to `SensorSpec::electrons_at_white`.
+    pub channel_response: [f64; 3],
+}
+
+impl Default for SensorDetail {
+    fn default() -> Self {
+        Self {
+            system_gain: None,
+            dark_current: 0.0,
+            prnu: 0.0,
+            dsnu: 0.0,
+            hot_pixels: 0.0,
+            hot_pixel_current: 0.0,
+            channel_response: [1.0; 3],
+        }
+    }
 }
 
 /// A package as it is dropped. Cartons first; other shapes join this enum.
@@ -125,6 +210,60 @@ pub enum Shape {
         /// Edge lengths, m.
         size: [f64; 3],
     },
+    /// A round bottle: a cylinder whose axis is y, with its label all around.
+    Bottle {
+        /// Radius, m.
+        radius: f64,
+        /// Height, m.
+        height: f64,
+    },
+}
+
+impl Shape {
+    /// Edge lengths of the box around it, m.
+    pub fn size(&self) -> [f64; 3] {
+        match *self {
+            Self::Carton { size } => size,
+            Self::Bottle { radius, height } => [2.0 * radius, height, 2.0 * radius],
+        }
+    }
+
+    /// The faces that carry print.
+    pub fn printed(&self) -> &'static [Face] {
+        match self {
+            Self::Carton { .. } => &Face::ALL,
+            Self::Bottle { .. } => &[Face::Around],
+        }
+    }
+
+    /// Width (along right) and height (along down) of a face, m; around a bottle the width is its circumference.
+    pub fn extent(&self, face: Face) -> [f64; 2] {
+        match (*self, face) {
+            (Self::Bottle { radius, height }, Face::Around) => [std::f64::consts::TAU * radius, height],
+            _ => face.extent(self.size()),
+        }
+    }
+
+    /// Directions at a point of a face, u metres right of its left edge: (right, down, outward normal), in the package's frame.
+    pub fn axes(&self, face: Face, u: f64) -> (DVec3, DVec3, DVec3) {
+        match (*self, face) {
+            (Self::Bottle { radius, .. }, Face::Around) => {
+                // The middle of the label faces +z; its ends meet at −z.
+                let angle = u / radius - std::f64::consts::PI;
+                let (sin, cos) = (libm::sin(angle), libm::cos(angle));
+                (DVec3::new(cos, 0.0, -sin), DVec3::NEG_Y, DVec3::new(sin, 0.0, cos))
+            }
+            _ => face.axes(),
+        }
+    }
+
+    /// Point in the package's frame of (u, v) metres right and down from a face's top-left corner.
+    pub fn point(&self, face: Face, u: f64, v: f64) -> DVec3 {
+        match (*self, face) {
+            (Self::Bottle { radius, height }, Face::Around) => self.axes(face, u).2 * radius + DVec3::Y * (height / 2.0 - v),
+            _ => face.point(self.size(), u, v),
+        }
+    }
 }
 
 /// Faces of a carton by their outward normal in the package's frame.
@@ -142,16 +281,18 @@ pub enum Face {
     Top,
     /// −y.
     Bottom,
+    /// All around a bottle; cartons don't have it.
+    Around,
 }
 
 impl Face {
-    /// All six, in a fixed order.
+    /// The six of a carton, in a fixed order.
     pub const ALL: [Self; 6] = [Self::Front, Self::Back, Self::Right, Self::Left, Self::Top, Self::Bottom];
 
     /// Directions in the package's frame, as seen from outside with the print upright: (right, down, outward normal).
     pub fn axes(self) -> (DVec3, DVec3, DVec3) {
         let (right, down, normal) = match self {
-            Self::Front => (DVec3::X, DVec3::NEG_Y, DVec3::Z),
+            Self::Front | Self::Around => (DVec3::X, DVec3::NEG_Y, DVec3::Z),
             Self::Back => (DVec3::NEG_X, DVec3::NEG_Y, DVec3::NEG_Z),
             Self::Right => (DVec3::NEG_Z, DVec3::NEG_Y, DVec3::X),
             Self::Left => (DVec3::Z, DVec3::NEG_Y, DVec3::NEG_X),
@@ -164,7 +305,7 @@ impl Face {
     /// Width (along right) and height (along down) of this face on a carton of edge lengths `size`, m.
     pub fn extent(self, size: [f64; 3]) -> [f64; 2] {
         match self {
-            Self::Front | Self::Back => [size[0], size[1]],
+            Self::Front | Self::Back | Self::Around => [size[0], size[1]],
             Self::Right | Self::Left => [size[2], size[1]],
             Self::Top | Self::Bottom => [size[0], size[2]],
         }

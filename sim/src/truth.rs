@@ -4,7 +4,7 @@ use hardware_hal::glam::{DVec2, DVec3};
 use hardware_hal::{Calibration, Pose, rig_from_plate};
 
 use crate::artwork::{ArtworkError, PlacedSymbol, SymbolPattern, print_faces};
-use crate::geometry::{PlacedBox, plate_blocks};
+use crate::geometry::{PlacedBody, plate_blocks};
 use crate::shading;
 use crate::spec::{CameraSpec, Face, LampSpec, PatternSpec, Placement, Shape, SymbolKind, TwinSpec};
 
@@ -68,8 +68,8 @@ const LIFT: f64 = 0.2e-3;
 #[derive(Debug, Clone)]
 pub struct TruthScene<'a> {
     spec: &'a TwinSpec,
-    /// `plate_from_box` of every package.
-    boxes: Vec<PlacedBox>,
+    /// Every package's body, on the plate.
+    bodies: Vec<PlacedBody>,
     /// All symbols, by package and then by index on the package.
     symbols: Vec<SceneSymbol>,
 }
@@ -119,11 +119,11 @@ impl<'a> TruthScene<'a> {
     /// # Errors
     /// [`ArtworkError`] of a print that cannot be made.
     pub fn new(spec: &'a TwinSpec, placements: &[Placement]) -> Result<Self, ArtworkError> {
-        let boxes = spec
+        let bodies = spec
             .packages
             .iter()
             .zip(placements)
-            .map(|(package, placement)| PlacedBox { pose: placement.plate_from_package(), half: package.shape.half_extents() })
+            .map(|(package, placement)| PlacedBody::new(&package.shape, placement.plate_from_package()))
             .collect();
         let mut symbols = Vec::new();
         for (index, package) in spec.packages.iter().enumerate().take(placements.len()) {
@@ -139,15 +139,16 @@ impl<'a> TruthScene<'a> {
             }
         }
         symbols.sort_by_key(|s| (s.package, s.placed.index));
-        Ok(Self { spec, boxes, symbols })
+        Ok(Self { spec, bodies, symbols })
     }
 
     /// What is true of every symbol in one frame, by package and then by symbol; symbols behind the camera's plane are left out, hidden ones are
     /// there with `visible_fraction` 0.
     pub fn frame(&self, view: &View<'_>) -> Vec<CodeTruth> {
         let rig = rig_from_plate(view.turntable_angle);
-        let boxes: Vec<PlacedBox> = self.boxes.iter().map(|b| PlacedBox { pose: rig.then_from(&b.pose), half: b.half }).collect();
-        let scene = Frame { spec: self.spec, view, boxes, eye: view.camera.calibration.eye() };
+        let mut bodies = self.bodies.clone();
+        bodies.iter_mut().for_each(|body| body.around.pose = rig.then_from(&body.around.pose));
+        let scene = Frame { spec: self.spec, view, bodies, eye: view.camera.calibration.eye() };
         self.symbols.iter().filter_map(|symbol| scene.truth(symbol)).collect()
     }
 }
@@ -156,7 +157,7 @@ impl<'a> TruthScene<'a> {
 struct Frame<'a> {
     spec: &'a TwinSpec,
     view: &'a View<'a>,
-    boxes: Vec<PlacedBox>,
+    bodies: Vec<PlacedBody>,
     eye: DVec3,
 }
 
@@ -164,14 +165,23 @@ struct Frame<'a> {
 struct Surface<'a> {
     symbol: &'a SceneSymbol,
     pose: Pose,
-    size: [f64; 3],
-    normal: DVec3,
+    shape: Shape,
 }
 
 impl Surface<'_> {
     fn point(&self, s: f64, t: f64) -> DVec3 {
         let [u, v] = self.symbol.placed.point(s, t);
-        self.pose.transform_point(self.symbol.face.point(self.size, u, v))
+        self.pose.transform_point(self.shape.point(self.symbol.face, u, v))
+    }
+
+    /// Outward normal there: the same all over, but for what goes around something round.
+    fn normal(&self, s: f64, t: f64) -> DVec3 {
+        let [u, _] = self.symbol.placed.point(s, t);
+        self.pose.rotation * self.shape.axes(self.symbol.face, u).2
+    }
+
+    fn normal_at_centre(&self) -> DVec3 {
+        self.normal(self.symbol.placed.width / 2.0, self.symbol.placed.height / 2.0)
     }
 
     fn centre(&self) -> DVec3 {
@@ -182,13 +192,13 @@ impl Surface<'_> {
 impl Frame<'_> {
     fn truth(&self, symbol: &SceneSymbol) -> Option<CodeTruth> {
         let camera = &self.view.camera.calibration;
-        let Shape::Carton { size } = self.spec.packages[symbol.package].shape;
-        let pose = self.boxes[symbol.package].pose;
-        let surface = Surface { symbol, pose, size, normal: pose.rotation * symbol.face.axes().2 };
+        let shape = self.spec.packages[symbol.package].shape;
+        let pose = self.bodies[symbol.package].around.pose;
+        let surface = Surface { symbol, pose, shape };
         let placed = &symbol.placed;
         let mut corners = [[0.0; 2]; 4];
         for (corner, [u, v]) in corners.iter_mut().zip(placed.corners()) {
-            *corner = camera.project(pose.transform_point(symbol.face.point(size, u, v)))?.to_array();
+            *corner = camera.project(pose.transform_point(shape.point(symbol.face, u, v)))?.to_array();
         }
         let (w, h) = (placed.width, placed.height);
         let start = camera.project(surface.point(0.0, h / 2.0))?;
@@ -210,7 +220,7 @@ impl Frame<'_> {
             visible_fraction,
             visible,
             px_per_module,
-            incidence_deg: surface.normal.dot((self.eye - centre).normalize_or_zero()).clamp(-1.0, 1.0).acos().to_degrees(),
+            incidence_deg: surface.normal_at_centre().dot((self.eye - centre).normalize_or_zero()).clamp(-1.0, 1.0).acos().to_degrees(),
             glare_share: self.glare_share(&surface),
             motion_blur_px: self.motion_blur(centre),
             blur_modules: self.view.camera.sensor.blur_sigma_px / px_per_module,
@@ -230,7 +240,7 @@ impl Frame<'_> {
             let in_row = (0..COLUMNS)
                 .filter(|column| {
                     let s = -before + (placed.width + before + after) * (*column as f64 + 0.5) / COLUMNS as f64;
-                    self.sees(surface, surface.point(s, t), &near)
+                    self.sees(surface.point(s, t), surface.normal(s, t), &near)
                 })
                 .count();
             seen += in_row;
@@ -243,7 +253,7 @@ impl Frame<'_> {
         (seen as f64 / (ROWS * COLUMNS) as f64, visible)
     }
 
-    fn sees(&self, surface: &Surface<'_>, point: DVec3, near: &[&PlacedBox]) -> bool {
+    fn sees(&self, point: DVec3, normal: DVec3, near: &[&PlacedBody]) -> bool {
         let [width, height] = self.view.camera.calibration.intrinsics.size_px.map(f64::from);
         // A pixel covers half a unit around its centre.
         let in_frame = self
@@ -252,28 +262,29 @@ impl Frame<'_> {
             .calibration
             .project(point)
             .is_some_and(|p| p.x >= -0.5 && p.y >= -0.5 && p.x < width - 0.5 && p.y < height - 0.5);
-        in_frame && surface.normal.dot(self.eye - point) > 0.0 && self.is_clear(surface, point, self.eye, near)
+        in_frame && normal.dot(self.eye - point) > 0.0 && self.is_clear(point, normal, self.eye, near)
     }
 
     /// Whether nothing stands between a place and a point of the print.
-    fn is_clear(&self, surface: &Surface<'_>, point: DVec3, from: DVec3, near: &[&PlacedBox]) -> bool {
-        let lifted = point + surface.normal * LIFT;
+    fn is_clear(&self, point: DVec3, normal: DVec3, from: DVec3, near: &[&PlacedBody]) -> bool {
+        let lifted = point + normal * LIFT;
         !near.iter().any(|b| b.blocks(from, lifted)) && !plate_blocks(&self.spec.plate, from, point)
     }
 
     /// The packages that could stand between a place and the symbol, its own left out: those whose sphere meets the tube from the one to the other.
-    fn between(&self, surface: &Surface<'_>, from: DVec3) -> Vec<&PlacedBox> {
+    fn between(&self, surface: &Surface<'_>, from: DVec3) -> Vec<&PlacedBody> {
         let placed = &surface.symbol.placed;
         let [before, after, above, below] = placed.quiet;
         let centre = surface.centre();
         let reach = DVec2::new(placed.width / 2.0 + before.max(after), placed.height / 2.0 + above.max(below)).length();
         let ray = centre - from;
-        self.boxes
+        self.bodies
             .iter()
             .enumerate()
             .filter(|(index, b)| {
-                let t = ((b.pose.translation - from).dot(ray) / ray.length_squared()).clamp(0.0, 1.0);
-                *index != surface.symbol.package && b.pose.translation.distance(from + ray * t) <= b.half.length() + reach + LIFT
+                let t = ((b.around.pose.translation - from).dot(ray) / ray.length_squared()).clamp(0.0, 1.0);
+                *index != surface.symbol.package
+                    && b.around.pose.translation.distance(from + ray * t) <= b.around.half.length() + reach + LIFT
             })
             .map(|(_, b)| b)
             .collect()
@@ -282,7 +293,7 @@ impl Frame<'_> {
     /// Share of the symbol's area where the varnish mirrors more light than print of the symbol's mean reflectance scatters.
     fn glare_share(&self, surface: &Surface<'_>) -> f64 {
         let placed = &surface.symbol.placed;
-        if surface.symbol.gloss <= 0.0 || surface.normal.dot(self.eye - surface.centre()) <= 0.0 {
+        if surface.symbol.gloss <= 0.0 || surface.normal_at_centre().dot(self.eye - surface.centre()) <= 0.0 {
             return 0.0;
         }
         let modules = match &placed.pattern {
@@ -291,7 +302,7 @@ impl Frame<'_> {
         };
         let dark = modules.iter().filter(|m| **m).count() as f64 / modules.len().max(1) as f64;
         let albedo = placed.ink * dark + placed.paper * (1.0 - dark);
-        let lamps: Vec<(&LampSpec, f64, Vec<&PlacedBox>)> = self
+        let lamps: Vec<(&LampSpec, f64, Vec<&PlacedBody>)> = self
             .view
             .pattern
             .lamps
@@ -302,13 +313,13 @@ impl Frame<'_> {
         let glares = |cell: &usize| {
             let s = placed.width * ((cell % columns) as f64 + 0.5) / columns as f64;
             let t = placed.height * ((cell / columns) as f64 + 0.5) / rows as f64;
-            let point = surface.point(s, t);
+            let (point, normal) = (surface.point(s, t), surface.normal(s, t));
             let to_eye = (self.eye - point).normalize_or_zero();
             let lit = lamps.iter().map(|(lamp, share, near)| {
-                let reached = self.is_clear(surface, point, lamp.position, near);
+                let reached = self.is_clear(point, normal, lamp.position, near);
                 (*lamp, if reached { *share } else { 0.0 })
             });
-            let shaded = shading::radiance(point, surface.normal, to_eye, albedo, surface.symbol.gloss, lit, self.spec.ambient);
+            let shaded = shading::radiance(point, normal, to_eye, albedo, surface.symbol.gloss, lit, self.spec.ambient);
             shaded.specular > shaded.diffuse
         };
         (0..columns * rows).filter(glares).count() as f64 / (columns * rows) as f64
@@ -410,7 +421,16 @@ mod tests {
             },
             format: PixelFormat { layout: PixelLayout::Mono, bits: 8 },
             nominal_exposure_s: 0.01,
-            sensor: SensorSpec { blur_sigma_px: 0.4, electrons_at_white: 8e3, full_well: 1e4, dark_noise: 5.0, black_level: 0.01 },
+            sensor: SensorSpec {
+                blur_sigma_px: 0.4,
+                electrons_at_white: 8e3,
+                full_well: 1e4,
+                dark_noise: 5.0,
+                black_level: 0.01,
+                detail: Default::default(),
+            },
+            lens: Default::default(),
+            shutter: Default::default(),
         }
     }
 
@@ -531,6 +551,32 @@ mod tests {
         assert_eq!(truth(&spec, 1), 0.0);
         spec.packages[0].artwork.gloss = 0.0;
         assert_eq!(truth(&spec, 0), 0.0);
+    }
+
+    #[test]
+    fn a_code_around_a_bottle_shows_as_far_as_it_faces_the_camera() {
+        let mut spec = scene(SymbolKind::Code128, &[]);
+        // 36.25 mm of code and 41.25 mm with its quiet zones, around a bottle of radius r: ± 20.625 mm ÷ r of arc.
+        let truth = |spec: &mut TwinSpec, radius: f64| {
+            spec.packages[0].shape = Shape::Bottle { radius, height: 0.06 };
+            spec.packages[0].symbols[0].face = Face::Around;
+            spec.packages[0].symbols[0].centre = [std::f64::consts::PI * radius, 0.03];
+            // Lying, the middle of the label up, its top 1 m below the camera.
+            only(spec, &[at(0.0, 0.0, 0.03 - radius)], &above(), 0.0, 1)
+        };
+        let wide = truth(&mut spec, 0.05);
+        assert!(wide.visible && wide.visible_fraction == 1.0 && close(wide.incidence_deg, 0.0), "{wide:?}");
+        // At the code's ends, 18.125 mm of arc out, it leans by 20.77° and lies r·(1 − cos) deeper.
+        let arc = 0.018125f64 / 0.05;
+        let (x, depth) = (0.05 * arc.sin(), 1.0 + 0.05 * (1.0 - arc.cos()));
+        assert!((wide.corners[1][0] - (200.0 + 2000.0 * x / depth)).abs() < 1e-6, "{:?}", wide.corners);
+        // d/ds of 2000·r·sin(s/r) ÷ (1 + r·(1 − cos(s/r))) at that end.
+        let slope = 2000.0 * (arc.cos() * depth - 0.05 * arc.sin() * arc.sin()) / (depth * depth);
+        assert!((wide.px_per_module - 0.25e-3 * slope).abs() < 1e-5, "{wide:?}");
+        // A narrow bottle turns both ends away: what is seen faces the camera, which 1 m away sees almost half of it.
+        let narrow = truth(&mut spec, 0.012);
+        let seen = 0.012 * (0.012f64 / 1.012).acos() / 0.020625;
+        assert!(!narrow.visible && (narrow.visible_fraction - seen).abs() < 0.02, "{} instead of {seen}", narrow.visible_fraction);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hardware_hal::{Camera, Clock, Rig};
 
-use crate::devices::{SharedStage, VirtualCamera, VirtualLightBank, VirtualTurntable, check_camera};
+use crate::devices::{SharedStage, Surroundings, VirtualCamera, VirtualLightBank, VirtualTurntable, check_camera};
 use crate::error::SimError;
 use crate::physics::{Settled, drop_load};
 use crate::random::Streams;
@@ -83,8 +83,10 @@ impl Twin {
     pub fn rig(&self, clock: Arc<dyn Clock>) -> Rig {
         let stage = SharedStage::new(self.spec.lamps.len());
         let streams = Streams::new(self.spec.seed);
+        let surroundings = Surroundings { plate_radius: self.spec.plate.radius, flicker: None };
         let camera = |(index, spec)| {
-            let camera = VirtualCamera::new(spec, index, streams, stage.clone(), Arc::clone(&self.renderer), Arc::clone(&clock));
+            let camera =
+                VirtualCamera::new(spec, index, streams, surroundings, stage.clone(), Arc::clone(&self.renderer), Arc::clone(&clock));
             Box::new(camera) as Box<dyn Camera>
         };
         Rig {
@@ -149,7 +151,7 @@ fn check(spec: &TwinSpec) -> Result<(), SimError> {
     }
     for camera in &spec.cameras {
         check_camera(camera)?;
-        let shot = crate::render::Shot { calibration: camera.calibration, angle_rad: 0.0, lamp_shares: vec![0.0; spec.lamps.len()] };
+        let shot = crate::render::Shot::at_rest(camera.calibration, 0.0, vec![0.0; spec.lamps.len()]);
         shot.check(spec.lamps.len()).map_err(|e| SimError::Spec(format!("camera `{}`: {e}", camera.id)))?;
     }
     for lamp in &spec.lamps {

@@ -2,16 +2,25 @@
 
 use std::time::Duration;
 
-use hardware_hal::{PixelFormat, PixelLayout};
 use scanner_core::codes::{GS, PackLevel};
 use scanner_core::product::Product;
-use sim::load::{PackageKind, TextRequest, draw_load};
+use sim::load::{Form, PackageKind, TextRequest, draw_load};
+use sim::presets::{LensPreset, SensorPreset};
 use sim::random::Streams;
-use sim::spec::{CameraSpec, Face, LampSpec, PackageSpec, PatternSpec, PlateSpec, SensorSpec, SymbolKind, TurntableSpec, TwinSpec};
+use sim::spec::{
+    CameraSpec, Face, LampSpec, LensSpec, Optics, PackageSpec, PatternSpec, PlateSpec, SensorSpec, Shutter, SymbolKind, TurntableSpec,
+    TwinSpec, Vignetting,
+};
 
 use super::goods::{Batch, Serials};
 use crate::error::{Failure, Result};
-use crate::scenario::{FaceName, Kind, Print, Rig, Scenario, metres};
+use crate::scenario::{Camera, FaceName, FormName, Kind, Print, Rig, Scenario, metres};
+
+/// Wavelength that diffraction is reckoned with, m: the middle of a white LED's light.
+const WAVELENGTH: f64 = 525e-9;
+
+/// Mean dark current of hot pixels where only their share is given, electrons per second (assumption).
+const HOT_PIXEL_CURRENT: f64 = 2e4;
 
 /// A load, drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,11 +102,16 @@ fn package_kind(kind: &Kind, print: &Print) -> PackageKind {
             Face::Right => FaceName::Right,
             Face::Top => FaceName::Top,
             Face::Bottom => FaceName::Bottom,
+            Face::Around => return 0.0,
         };
         print.faces.get(&name).copied().unwrap_or(0.0)
     };
     PackageKind {
         name: printed_name(&kind.product),
+        form: match kind.form {
+            FormName::Carton => Form::Carton,
+            FormName::Bottle => Form::Bottle,
+        },
         edges: [mm(kind.size_mm.width), mm(kind.size_mm.height), mm(kind.size_mm.depth)],
         density: kind.density_kg_m3,
         face_weights: Face::ALL.map(weight),
@@ -114,6 +128,67 @@ fn package_kind(kind: &Kind, print: &Print) -> PackageKind {
         band: print.band,
         text: print.text,
         gloss: kind.gloss,
+    }
+}
+
+/// A camera in SI units: figures that the file gives, else those of its presets. Checking has made sure that one of the two is there.
+pub fn camera_spec(rig: &Rig, camera: &Camera) -> CameraSpec {
+    let said = &camera.sensor;
+    let lens_preset = camera.lens.preset.as_deref().and_then(LensPreset::named);
+    let sensor_preset = said.preset.as_deref().and_then(SensorPreset::named);
+    let exposure_s = Duration::from_secs_f64(camera.exposure_s).as_secs_f64();
+    let pitch = camera.pixel_pitch_um().unwrap_or(1.0) * 1e-6;
+
+    let optics = camera.lens.f_number.zip(camera.focal_mm()).map(|(f_number, focal)| Optics {
+        focal_length: focal * 1e-3,
+        f_number,
+        focus_distance: camera.focus_mm() * 1e-3,
+        pixel_pitch: pitch,
+        wavelength: WAVELENGTH,
+    });
+    let own = |preset: &LensPreset| preset.lens(preset.fastest, camera.focus_mm() * 1e-3, pitch).vignetting;
+    let vignetting = match camera.lens.vignetting {
+        Some(given) => Vignetting { cosine_power: given.cosine_power, radial: given.radial },
+        None => lens_preset.map(own).unwrap_or_default(),
+    };
+
+    let blur = said.blur_sigma_px.or(lens_preset.map(|lens| lens.blur / pitch)).unwrap_or(0.0);
+    let follows = || Some(sensor_preset?.electrons_at(rig.white_luminance_cd_m2?, optics.as_ref()?, exposure_s));
+    let electrons = said.electrons_at_white.or_else(follows).unwrap_or(1.0);
+    let base = sensor_preset.map(|preset| preset.sensor(blur, electrons));
+    let given = |said: Option<f64>, preset: fn(&SensorSpec) -> f64| said.or(base.as_ref().map(preset)).unwrap_or(0.0);
+    let mut detail = base.as_ref().map(|sensor| sensor.detail).unwrap_or_default();
+    detail.dark_current = said.dark_current_e_s.unwrap_or(detail.dark_current);
+    detail.prnu = said.prnu.unwrap_or(detail.prnu);
+    detail.dsnu = said.dsnu_e.unwrap_or(detail.dsnu);
+    detail.hot_pixels = said.hot_pixels.unwrap_or(detail.hot_pixels);
+    if detail.hot_pixels > 0.0 && detail.hot_pixel_current == 0.0 {
+        detail.hot_pixel_current = HOT_PIXEL_CURRENT;
+    }
+    if said.full_well.is_some() {
+        // Another full well than the preset's has another gain: full well at full scale.
+        detail.system_gain = None;
+    }
+    let shutter = match said.line_time_us {
+        Some(0.0) => Shutter::Global,
+        Some(line_time) => Shutter::Rolling { line_time_s: line_time * 1e-6 },
+        None => sensor_preset.map(|preset| preset.shutter).unwrap_or_default(),
+    };
+    CameraSpec {
+        id: camera.id.clone(),
+        calibration: camera.calibration(),
+        format: camera.format(),
+        nominal_exposure_s: exposure_s,
+        sensor: SensorSpec {
+            blur_sigma_px: blur,
+            electrons_at_white: electrons,
+            full_well: given(said.full_well, |sensor| sensor.full_well),
+            dark_noise: given(said.dark_noise, |sensor| sensor.dark_noise),
+            black_level: given(said.black_level, |sensor| sensor.black_level),
+            detail,
+        },
+        lens: LensSpec { optics, vignetting },
+        shutter,
     }
 }
 
@@ -154,23 +229,7 @@ pub fn twin_spec(rig: &Rig, packages: Vec<PackageSpec>, seed: u64) -> TwinSpec {
             })
             .collect(),
         ambient: rig.ambient,
-        cameras: rig
-            .cameras
-            .iter()
-            .map(|camera| CameraSpec {
-                id: camera.id.clone(),
-                calibration: camera.calibration(),
-                format: PixelFormat { layout: PixelLayout::Mono, bits: camera.bits },
-                nominal_exposure_s: Duration::from_secs_f64(camera.exposure_s).as_secs_f64(),
-                sensor: SensorSpec {
-                    blur_sigma_px: camera.sensor.blur_sigma_px,
-                    electrons_at_white: camera.sensor.electrons_at_white,
-                    full_well: camera.sensor.full_well,
-                    dark_noise: camera.sensor.dark_noise,
-                    black_level: camera.sensor.black_level,
-                },
-            })
-            .collect(),
+        cameras: rig.cameras.iter().map(|camera| camera_spec(rig, camera)).collect(),
         packages,
     }
 }

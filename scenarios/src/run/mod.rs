@@ -27,9 +27,12 @@ pub use compose::{Options, Outcome, adapter, perform};
 #[cfg(feature = "twin")]
 pub use goods::Goods;
 #[cfg(feature = "twin")]
-pub use load::{Drawn, draw, twin_spec};
+pub use load::{Drawn, camera_spec, draw, twin_spec};
 #[cfg(feature = "twin")]
 pub use recall::command as recall;
+
+#[cfg(feature = "twin")]
+pub use crate::rig_check::command as check_rig;
 
 /// Runs the command.
 ///
@@ -50,6 +53,16 @@ pub fn recall(files: &[std::path::PathBuf], _first_seed: u64, _seeds: u64, _json
     for file in files {
         crate::scenario::Scenario::load(file)?;
     }
+    no_twin()
+}
+
+/// What a rig can see.
+///
+/// # Errors
+/// Always: this build has no twin, and so neither lenses nor sensors. A fault in the rig is said first.
+#[cfg(not(feature = "twin"))]
+pub fn check_rig(file: &std::path::Path, _json: bool) -> crate::error::Result<()> {
+    crate::scenario::Scenario::load_rig(file)?;
     no_twin()
 }
 

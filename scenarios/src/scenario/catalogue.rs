@@ -24,6 +24,9 @@ const CLEAR_MM: f64 = 1.0;
 /// Room kept between a symbol's clear space and the face's edges, mm.
 const MARGIN_MM: f64 = 0.5;
 
+/// How far around a bottle a code may go, rad: as in the twin's `load`.
+const WIDEST_ARC: f64 = 1.8;
+
 /// Modules per side, quiet zones included, of the largest Data Matrix that a GS1 string with trade item, expiry, batch and serial number needs.
 const MATRIX_MODULES: f64 = 34.0;
 
@@ -56,7 +59,10 @@ pub struct Kind {
     pub weight: f64,
     /// What is in it; the pool and studies use the same record.
     pub product: Product,
-    /// Edge lengths of the carton.
+    /// Its form.
+    #[serde(default, skip_serializing_if = "FormName::is_carton")]
+    pub form: FormName,
+    /// Edge lengths of the carton; of a bottle the diameter as width and as depth, and the height.
     pub size_mm: Size,
     /// Mass per volume, kilograms per cubic metre, from and to; filled cartons: 200 to 500.
     pub density_kg_m3: [f64; 2],
@@ -71,6 +77,25 @@ pub struct Kind {
 
 fn one() -> f64 {
     1.0
+}
+
+/// The form of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FormName {
+    /// A folding carton.
+    #[default]
+    Carton,
+    /// A round bottle without a carton, its label all around; `faces` say nothing about it.
+    Bottle,
+}
+
+impl FormName {
+    /// Whether it is a carton, which files need not say.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_carton(&self) -> bool {
+        *self == Self::Carton
+    }
 }
 
 /// Edge lengths of a carton whose print stands upright: each from and to.
@@ -225,6 +250,9 @@ impl Catalogue {
         for (key, range) in [("width", kind.size_mm.width), ("height", kind.size_mm.height), ("depth", kind.size_mm.depth)] {
             size.range(key, range, 5.0, 1000.0)?;
         }
+        if kind.form == FormName::Bottle && kind.size_mm.width != kind.size_mm.depth {
+            return Err(place.fault("size_mm.depth", "a bottle is round: its depth is its width, the diameter"));
+        }
         let ranges = [kind.size_mm.width, kind.size_mm.height, kind.size_mm.depth];
         if let Some(nominal) = kind.product.size_mm
             && let Some(edge) = (0..3).find(|i| !(ranges[*i][0]..=ranges[*i][1]).contains(&nominal[*i]))
@@ -251,11 +279,14 @@ impl Catalogue {
         for (what, [length, across], used) in
             [("Code 128", linear, print.data_matrix_share < 1.0), ("Data Matrix", matrix, print.data_matrix_share > 0.0)]
         {
-            let fits = |face: FaceName| {
-                let [w, h] = face.extent(smallest);
-                (length <= w && across <= h) || (length <= h && across <= w)
+            let fits_on = |[w, h]: [f64; 2]| (length <= w && across <= h) || (length <= h && across <= w);
+            let fits = |face: FaceName| fits_on(face.extent(smallest));
+            // Around a bottle a camera sees no more than an arc at once.
+            let somewhere = match kind.form {
+                FormName::Carton => print.faces.iter().any(|(face, weight)| *weight > 0.0 && fits(*face)),
+                FormName::Bottle => fits_on([(WIDEST_ARC * smallest[0] / 2.0).min(std::f64::consts::PI * smallest[0]) - 1e-3, smallest[1]]),
             };
-            if used && !print.faces.iter().any(|(face, weight)| *weight > 0.0 && fits(*face)) {
+            if used && !somewhere {
                 let message = format!("a {what} of {length:.1} × {across:.1} mm, quiet zones included, fits on no face that may carry it");
                 let advice = "make the carton larger, the X-dimension smaller, or give a larger face a weight in `faces`";
                 return Err(place.fault("size_mm", message).with_help_boxed(advice));

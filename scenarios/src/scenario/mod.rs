@@ -4,6 +4,7 @@
 //! the scenario itself (`[rig]`) or in a file of its own (`rig = { file = "rigs/four-cameras.toml" }`, relative to the scenario's folder), under the
 //! same schema.
 
+mod camera;
 mod catalogue;
 mod document;
 mod file;
@@ -17,10 +18,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub use catalogue::{Catalogue, FaceName, Kind, Print, Size};
+pub use camera::{Camera, Filters, Lens, Sensor, Vignetting};
+pub use catalogue::{Catalogue, FaceName, FormName, Kind, Print, Size};
 pub use document::{Checked, Document, Place, read_text};
 pub use file::{Body, Cycle, Load, Order, Pool, Thresholds};
-pub use rig::{Camera, Lamp, Lens, Pattern, Plate, Rig, Sensor, Turntable, metres};
+pub use rig::{Lamp, Pattern, Plate, Rig, Turntable, metres};
 
 use crate::error::Result;
 
@@ -52,6 +54,18 @@ impl Scenario {
         catalogue.check(&catalogue_place)?;
         body.check(&top, &rig, &catalogue)?;
         Ok(Self { body, rig, catalogue })
+    }
+
+    /// Reads and checks a rig: a file of its own, or the one of a scenario.
+    ///
+    /// # Errors
+    /// The first fault, in whichever file it is.
+    pub fn load_rig(path: &Path) -> Result<Rig> {
+        let top = Document::read(path)?.top();
+        let place = if top.has("rig") { part(&top, "rig")? } else { top };
+        let rig: Rig = place.read(&[])?;
+        rig.check(&place)?;
+        Ok(rig)
     }
 
     /// SHA-256 of the scenario as it was understood, lower-case hexadecimal: comments, order of keys and where a rig stands change nothing.

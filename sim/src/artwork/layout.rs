@@ -163,7 +163,7 @@ impl Canvas {
         let mut random = streams.stream("artwork face", &[face as u64]);
         let [width, height] = self.extent;
         let body = self.bands(side, share, stripe);
-        let panel = matches!(face, Face::Front | Face::Back);
+        let panel = matches!(face, Face::Front | Face::Back | Face::Around);
         let logos = if panel { 1 + random.below(2) } else { random.below(2) };
         for _ in 0..logos {
             self.logo(&mut random);

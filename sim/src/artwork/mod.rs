@@ -1,6 +1,6 @@
 //! What is printed on a package: for each face of a carton its symbols with their exact geometry, and everything else as paint.
 //!
-//! [`print_faces`] turns a [`PackageSpec`] into six [`FacePrint`]s. A renderer may rasterise a face with its symbols ([`Printed::All`]), or
+//! [`print_faces`] turns a [`PackageSpec`] into [`FacePrint`]s, six of a carton. A renderer may rasterise a face with its symbols ([`Printed::All`]), or
 //! without them and draw the symbols from [`PlacedSymbol`] itself, which keeps bars exact at any magnification.
 //!
 //! All face coordinates are metres (u right, v down) from the face's top-left corner as seen from outside with the print upright.
@@ -19,7 +19,7 @@ pub use matrix::encode_data_matrix;
 pub use raster::{GreyImage, Printed};
 pub use symbol::{PlacedSymbol, Rect, SymbolPattern, encode, place, quiet_modules};
 
-use crate::spec::{Face, PackageSpec, Shape, SymbolKind};
+use crate::spec::{Face, PackageSpec, SymbolKind};
 
 /// What can be wrong with a print.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -108,20 +108,22 @@ pub struct FacePrint {
     pub(crate) fields: Vec<layout::Paint>,
 }
 
-/// The prints of all faces, in the order of [`Face::ALL`].
+/// The prints of all faces that carry print: a carton's in the order of [`Face::ALL`], a bottle's label.
 ///
 /// # Errors
 /// [`ArtworkError`], naming package, face and sizes: a text its symbology cannot say, a symbol that does not fit its face with its quiet zones
 /// (linear symbols also need 1 mm above and below), or two symbols whose fields overlap.
 pub fn print_faces(package: &PackageSpec) -> Result<Vec<FacePrint>, ArtworkError> {
-    let Shape::Carton { size } = package.shape;
+    let size = package.shape.size();
     if !size.iter().all(|edge| edge.is_finite() && *edge > 0.0) {
         return Err(ArtworkError::Edges { package: package.name.clone(), size });
     }
-    Face::ALL
-        .into_iter()
-        .map(|face| {
-            let extent = face.extent(size);
+    package
+        .shape
+        .printed()
+        .iter()
+        .map(|&face| {
+            let extent = package.shape.extent(face);
             let mut symbols = Vec::new();
             for (index, spec) in package.symbols.iter().enumerate().filter(|(_, s)| s.face == face) {
                 symbols.push(symbol::place_checked(package, index, spec, extent)?);

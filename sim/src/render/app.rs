@@ -10,7 +10,7 @@ use bevy::image::ImagePlugin;
 use bevy::mesh::MeshPlugin;
 use bevy::prelude::{Component, IntoScheduleConfigs, Query, Res, ResMut, Resource, World};
 use bevy::render::error_handler::{RenderErrorHandler, RenderErrorPolicy};
-use bevy::render::render_resource::{MapMode, PipelineCache, PollType};
+use bevy::render::render_resource::{Buffer, MapMode, PipelineCache, PollType};
 use bevy::render::renderer::{RenderAdapterInfo, RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue};
 use bevy::render::settings::{Backends, WgpuSettings};
 use bevy::render::{ExtractSchedule, MainWorld, RenderApp, RenderPlugin, RenderStartup};
@@ -18,9 +18,11 @@ use bevy::shader::Shader;
 use bevy::time::TimePlugin;
 use bevy::transform::TransformPlugin;
 use bevy::window::{ExitCondition, WindowPlugin};
+use hardware_hal::Intrinsics;
 use rayon::prelude::*;
 
 use super::bars::SymbolTables;
+use super::bend::Bend;
 use super::light::{Atlas, Visibility};
 use super::pass::{CapturePass, Delivery, LightData, NextShot, SceneData, ShotData, take_shot};
 use super::print::PrintImage;
@@ -71,6 +73,24 @@ struct Lights {
     shares: Option<Arc<[Vec<[u8; 4]>]>>,
     stamp: u16,
     recent: Vec<(u64, Vec<u64>, LightData)>,
+}
+
+/// Tables of the distorting lenses of a rig.
+#[derive(Resource, Default)]
+struct Bends(Vec<(Intrinsics, Arc<[[f32; 2]]>)>);
+
+impl Bends {
+    fn of(&mut self, intrinsics: &Intrinsics) -> Option<Arc<[[f32; 2]]>> {
+        if let Some((_, table)) = self.0.iter().find(|(known, _)| known == intrinsics) {
+            return Some(Arc::clone(table));
+        }
+        let table: Arc<[[f32; 2]]> = Bend::of(intrinsics).ok()?.table().into();
+        if self.0.len() == KEPT_LIGHTS {
+            self.0.remove(0);
+        }
+        self.0.push((*intrinsics, Arc::clone(&table)));
+        Some(table)
+    }
 }
 
 #[derive(Resource)]
@@ -131,6 +151,7 @@ impl CaptureApp {
             .init_resource::<Exposed>()
             .init_resource::<Failure>()
             .init_resource::<Lights>()
+            .init_resource::<Bends>()
             .insert_resource(RenderErrorHandler(|error, main, _| {
                 main.resource_mut::<Failure>().0 = Some(format!("{:?}: {}", error.ty, error.description));
                 RenderErrorPolicy::StopRendering
@@ -178,9 +199,9 @@ impl CaptureApp {
             let request = self.requests.wrapping_add(u32::from(spoil));
             let stamps = Stamps { request, light, scene: self.scene_stamp };
             match self.collect(shot, stamps)? {
-                Ok(pixels) => {
+                Ok((pixels, nearness)) => {
                     let [width, height] = shot.calibration.intrinsics.size_px;
-                    return Ok(Radiance { width, height, pixels, attempts: attempt });
+                    return Ok(Radiance { width, height, pixels, nearness, attempts: attempt });
                 }
                 Err(found) => wrong = found,
             }
@@ -193,14 +214,43 @@ impl CaptureApp {
         self.sub_apps.main.world_mut()
     }
 
-    /// Maps what the last update copied: the picture, or which token is wrong.
-    fn collect(&mut self, shot: &Shot, stamps: Stamps) -> Result<Result<Vec<f32>, Option<usize>>, SimError> {
+    /// Maps what the last update copied: the picture with its depths, or which token is wrong.
+    fn collect(&mut self, shot: &Shot, stamps: Stamps) -> Result<Result<Picture, Option<usize>>, SimError> {
         let Some(delivered) = self.delivery.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take() else {
             return Ok(Err(None));
         };
+        let [width, height] = shot.calibration.intrinsics.size_px.map(|n| n as usize);
+        let (stride, rows, surfaces) = (delivered.stride, delivered.rows as usize, self.surfaces);
+        let (stamps, samples) = (stamps, self.print_samples.clone());
+        let picture = self.mapped(&delivered.buffer, |bytes| {
+            let row = |y: usize| floats(&bytes[y * stride..][..width * 4]);
+            let tokens: Vec<f32> = (height..rows).flat_map(row).take(surfaces).collect();
+            match super::token::first_wrong(stamps, &samples, &tokens) {
+                Some(index) => Err(Some(index)),
+                None => Ok(copied(width, height, row)),
+            }
+        })?;
+        let (pixels, depth) = match (picture, &delivered.depth) {
+            (Err(wrong), _) => return Ok(Err(wrong)),
+            (Ok(pixels), depth) => (pixels, depth),
+        };
+        // Depth is NEAR ÷ distance, 0 where nothing was drawn.
+        let scale = (1.0 / shot::NEAR) as f32;
+        let nearness =
+            match depth {
+                None => None,
+                Some(buffer) => Some(self.mapped(buffer, |bytes| {
+                    copied(width, height, |y: usize| floats(&bytes[y * stride..][..width * 4]).map(|d| d * scale))
+                })?),
+            };
+        Ok(Ok((pixels, nearness)))
+    }
+
+    /// What `read` makes of a buffer that the GPU has filled.
+    fn mapped<T>(&mut self, buffer: &Buffer, read: impl FnOnce(&[u8]) -> T) -> Result<T, SimError> {
         let device = self.world().resource::<RenderDevice>().clone();
         let mapped = Arc::new(std::sync::Mutex::new(None));
-        let slice = delivered.buffer.slice(..);
+        let slice = buffer.slice(..);
         let result = Arc::clone(&mapped);
         device.map_buffer(&slice, MapMode::Read, move |r| *result.lock().unwrap_or_else(|p| p.into_inner()) = Some(r));
         device.poll(PollType::wait_indefinitely()).map_err(|e| SimError::Environment(format!("waiting for the graphics device: {e}")))?;
@@ -210,26 +260,25 @@ impl CaptureApp {
             None => return Err(SimError::Environment("reading a frame back: the device never answered".into())),
         }
         let bytes = slice.get_mapped_range();
-        let [width, height] = shot.calibration.intrinsics.size_px.map(|n| n as usize);
-        let row = |y: usize| floats(&bytes[y * delivered.stride..][..width * 4]);
-        let tokens: Vec<f32> = (height..delivered.rows as usize).flat_map(row).take(self.surfaces).collect();
-        let wrong = super::token::first_wrong(stamps, &self.print_samples, &tokens);
-        let result = match wrong {
-            Some(index) => Err(Some(index)),
-            None => {
-                let mut pixels = vec![0.0f32; width * height];
-                pixels.par_chunks_mut(width).enumerate().for_each(|(y, to)| {
-                    for (pixel, value) in to.iter_mut().zip(row(y)) {
-                        *pixel = value;
-                    }
-                });
-                Ok(pixels)
-            }
-        };
+        let result = read(&bytes);
         drop(bytes);
-        delivered.buffer.unmap();
+        buffer.unmap();
         Ok(result)
     }
+}
+
+/// Radiance, and nearness where it was asked for.
+type Picture = (Vec<f32>, Option<Vec<f32>>);
+
+/// Rows put together, on all cores.
+fn copied<I: Iterator<Item = f32>>(width: usize, height: usize, row: impl Fn(usize) -> I + Sync) -> Vec<f32> {
+    let mut pixels = vec![0.0f32; width * height];
+    pixels.par_chunks_mut(width).enumerate().for_each(|(y, to)| {
+        for (pixel, value) in to.iter_mut().zip(row(y)) {
+            *pixel = value;
+        }
+    });
+    pixels
 }
 
 fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
@@ -305,6 +354,7 @@ fn expose(
     mut request: ResMut<Request>,
     mut exposed: ResMut<Exposed>,
     mut lights: ResMut<Lights>,
+    mut bends: ResMut<Bends>,
     stage: Res<Stage>,
     surfaces: Query<&Surface>,
     occluders: Query<&Occluder>,
@@ -327,12 +377,14 @@ fn expose(
     };
     let light = lights.of(&scene, &stage, &shot);
     let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints);
-    exposed.0 = Some(ShotData { request: number, size_px: shot.calibration.intrinsics.size_px, prepared, light });
+    let bend = if prepared.bent { bends.of(&shot.calibration.intrinsics) } else { None };
+    exposed.0 = Some(ShotData { request: number, size_px: shot.calibration.intrinsics.size_px, prepared, light, bend, depth: shot.depth });
 }
 
 impl Lights {
     fn key(shot: &Shot) -> (u64, Vec<u64>) {
-        (shot.angle_rad.to_bits(), shot.lamp_shares.iter().map(|s| s.to_bits()).collect())
+        let shares = shot.lamp_shares.iter().chain([&shot.ambient_share]);
+        (shot.light_angle_rad.to_bits(), shares.map(|s| s.to_bits()).collect())
     }
 
     fn of(&mut self, scene: &Scene, stage: &Stage, shot: &Shot) -> LightData {
@@ -343,7 +395,7 @@ impl Lights {
         let cast = match &self.cast {
             Some(cast) if cast.angle_rad.to_bits() == angle => Arc::clone(cast),
             _ => {
-                let cast = Arc::new(Visibility::cast(scene, &stage.atlas, shot.angle_rad));
+                let cast = Arc::new(Visibility::cast(scene, &stage.atlas, shot.light_angle_rad));
                 self.casts += 1;
                 self.shares = Some(cast.shares.clone().into());
                 self.cast = Some(Arc::clone(&cast));
@@ -354,7 +406,7 @@ impl Lights {
         let data = LightData {
             stamp: self.stamp,
             cast: self.casts,
-            irradiance: cast.irradiance(scene.ambient, &shot.lamp_shares, self.stamp).into(),
+            irradiance: cast.irradiance(scene.ambient * shot.ambient_share, &shot.lamp_shares, self.stamp).into(),
             shares: self.shares.clone().unwrap_or_default(),
         };
         if self.recent.len() == KEPT_LIGHTS {

@@ -26,7 +26,7 @@ struct Surface {
     origin: vec4<f32>, // w: gloss
     right: vec4<f32>, // w: 1 / extent along u
     down: vec4<f32>, // w: 1 / extent along v
-    texels: vec4<f32>, // texels of the print per metre along u and v
+    texels: vec4<f32>, // texels of the print per metre along u and v; 1 / radius and the middle u of a strip of something round, 0 for flat ones
     ids: vec4<u32>, // number of lamps that can glare, their indices in four bits each, 0, index
 }
 
@@ -63,6 +63,11 @@ fn place(@location(0) clip: vec4<f32>, @builtin(instance_index) instance: u32) -
     return Corner(clip, instance);
 }
 
+#ifdef BENT
+// (1 / cell, columns), then by node how far its undistorted place lies from it, px.
+@group(2) @binding(0) var<storage, read> bend: array<vec2<f32>>;
+#endif
+
 struct Footprint {
     uv: vec2<f32>,
     // change of uv per pixel to the right and down
@@ -71,12 +76,36 @@ struct Footprint {
 }
 
 fn footprint(position: vec2<f32>) -> Footprint {
+#ifdef BENT
+    let pixel = position - vec2<f32>(0.5);
+    let at = pixel * bend[0].x;
+    let cell = floor(at);
+    let t = at - cell;
+    let columns = u32(bend[0].y);
+    let first = 1u + u32(cell.y) * columns + u32(cell.x);
+    let top_left = bend[first];
+    let top_right = bend[first + 1u];
+    let bottom_left = bend[first + columns];
+    let bottom_right = bend[first + columns + 1u];
+    let top = mix(top_left, top_right, t.x);
+    let bottom = mix(bottom_left, bottom_right, t.x);
+    // Where an undistorted picture shows this, and how that moves per pixel to the right and down.
+    let right = vec2<f32>(1.0, 0.0) + mix(top_right - top_left, bottom_right - bottom_left, t.y) * bend[0].x;
+    let below = vec2<f32>(0.0, 1.0) + (bottom - top) * bend[0].x;
+    let p = vec3<f32>((pixel - vec2<f32>(surface.row_u.w, surface.row_v.w)) + mix(top, bottom, t.y), 1.0);
+#else
     let p = vec3<f32>(position - vec2<f32>(0.5) - vec2<f32>(surface.row_u.w, surface.row_v.w), 1.0);
+#endif
     let inv = 1.0 / dot(surface.row_w.xyz, p);
     var f: Footprint;
     f.uv = vec2<f32>(dot(surface.row_u.xyz, p), dot(surface.row_v.xyz, p)) * inv;
     f.dx = (vec2<f32>(surface.row_u.x, surface.row_v.x) - f.uv * surface.row_w.x) * inv;
     f.dy = (vec2<f32>(surface.row_u.y, surface.row_v.y) - f.uv * surface.row_w.y) * inv;
+#ifdef BENT
+    let dx = f.dx * right.x + f.dy * right.y;
+    f.dy = f.dx * below.x + f.dy * below.y;
+    f.dx = dx;
+#endif
     return f;
 }
 
@@ -180,7 +209,7 @@ fn diffuse(f: Footprint, albedo: f32) -> f32 {
 fn glare(f: Footprint) -> f32 {
     let point = surface.origin.xyz + surface.right.xyz * f.uv.x + surface.down.xyz * f.uv.y;
     let light_at = f.uv * surface.light.xy + surface.light.zw;
-    let normal = cross(surface.down.xyz, surface.right.xyz);
+    let normal = cross(surface.down.xyz, surface.right.xyz) + surface.right.xyz * (surface.texels.z * (f.uv.x - surface.texels.w));
     let gloss = surface.origin.w;
     let to_eye = normalize(view.eye - point);
     let lobe_scale = -0.5 / (VARNISH_SIGMA * VARNISH_SIGMA);

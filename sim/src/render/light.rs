@@ -52,7 +52,7 @@ impl Atlas {
     pub fn new(surfaces: &[Surface]) -> Result<Self, SimError> {
         let mut order: Vec<usize> = (0..surfaces.len()).collect();
         let sizes: Vec<[u32; 2]> =
-            surfaces.iter().map(|s| s.extent.map(|e| ((e / s.cell).ceil() as u32).saturating_add(1).max(2))).collect();
+            surfaces.iter().map(|s| s.size().map(|e| ((e / s.cell).ceil() as u32).saturating_add(1).max(2))).collect();
         order.sort_by_key(|&i| (std::cmp::Reverse(sizes[i][1]), i));
         let mut patches = vec![Patch { at: [0; 2], size: [0; 2] }; surfaces.len()];
         let (mut x, mut y, mut shelf) = (2, 0, 0);
@@ -167,6 +167,7 @@ struct ShadowBox {
     centre: Vec3,
     half: Vec3,
     radius: f32,
+    round: bool,
 }
 
 impl ShadowBox {
@@ -176,6 +177,7 @@ impl ShadowBox {
         // A hair smaller than the carton, so that faces that touch don't darken each other through rounding.
         let half = occluder.half.as_vec3() - Vec3::splat(LIFT as f32);
         Self {
+            round: occluder.round,
             package: occluder.package,
             box_from_rig: Mat3::from_quat(rotation.inverse()),
             centre: pose.transform_point(occluder.translation).as_vec3(),
@@ -188,11 +190,30 @@ impl ShadowBox {
     fn blocks(&self, from: Vec3, to: Vec3) -> bool {
         let start = self.box_from_rig * (from - self.centre);
         let step = self.box_from_rig * (to - from);
+        if self.round {
+            return self.cylinder_blocks(start, step);
+        }
         let inverse = step.recip();
         let a = (-self.half - start) * inverse;
         let b = (self.half - start) * inverse;
         let enter = a.min(b).max_element().max(0.0);
         let leave = a.max(b).min_element().min(1.0);
+        enter < leave
+    }
+
+    /// The same for the cylinder in the box: where the way is between the ends and within the radius.
+    fn cylinder_blocks(&self, start: Vec3, step: Vec3) -> bool {
+        let (a, b) = ((-self.half.y - start.y) / step.y, (self.half.y - start.y) / step.y);
+        let flat = step.x * step.x + step.z * step.z;
+        let half = start.x * step.x + start.z * step.z;
+        let rest = start.x * start.x + start.z * start.z - self.half.x * self.half.x;
+        let discriminant = half * half - flat * rest;
+        if discriminant <= 0.0 {
+            return false;
+        }
+        let root = discriminant.sqrt();
+        let enter = a.min(b).max((-half - root) / flat).max(0.0);
+        let leave = a.max(b).min((-half + root) / flat).min(1.0);
         enter < leave
     }
 
@@ -235,7 +256,8 @@ impl<'a> Tile<'a> {
 
     fn uv(&self, x: usize, y: usize) -> [f64; 2] {
         let at = [x, y];
-        [0, 1].map(|i| self.surface.extent[i] * (self.first[i] + at[i]) as f64 / (self.patch.size[i] - 1) as f64)
+        let (from, size) = (self.surface.start, self.surface.size());
+        [0, 1].map(|i| from[i] + size[i] * (self.first[i] + at[i]) as f64 / (self.patch.size[i] - 1) as f64)
     }
 
     /// Appends (radiance of a white surface, visible share of the lamp times its beam's) of every texel.
@@ -250,8 +272,9 @@ impl<'a> Tile<'a> {
             .collect();
         for y in 0..self.size[1] {
             for x in 0..self.size[0] {
-                let point = self.surface.point(self.uv(x, y)) + normal * LIFT;
-                let light = diffuse_white(lamp.spec, point, normal);
+                let uv = self.uv(x, y);
+                let point = self.surface.point(uv) + normal * LIFT;
+                let light = diffuse_white(lamp.spec, point, self.surface.normal_at(uv[0]));
                 if light <= 0.0 {
                     texels.push([0.0, 0.0]);
                     continue;
@@ -299,7 +322,10 @@ mod tests {
             origin: DVec3::new(-0.2, 0.2, 0.0),
             right: DVec3::X,
             down: DVec3::NEG_Y,
+            start: [0.0; 2],
             extent: [0.4; 2],
+            print_extent: [0.4; 2],
+            curvature: 0.0,
             outline: [[0.0, 0.0], [0.4, 0.0], [0.4, 0.4], [0.0, 0.4]].into(),
             albedo: 0.5,
             gloss: 0.0,
@@ -331,8 +357,13 @@ mod tests {
     #[test]
     fn a_box_throws_a_shadow_with_a_penumbra_of_the_right_width_that_turns_with_the_plate() {
         // A thin plate of 0.1 m edge, 0.1 m above the floor, under a lamp 1 m above it: edges of the shadow at ±0.0556, penumbra 0.035/9 each way.
-        let occluder =
-            Occluder { package: 3, rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.1), half: DVec3::new(0.05, 0.02, 1e-3) };
+        let occluder = Occluder {
+            package: 3,
+            rotation: DQuat::IDENTITY,
+            translation: DVec3::new(0.0, 0.0, 0.1),
+            half: DVec3::new(0.05, 0.02, 1e-3),
+            round: false,
+        };
         let scene = floor_under(vec![lamp(DVec3::new(0.0, 0.0, 1.0))], vec![occluder]);
         let atlas = Atlas::new(&scene.surfaces).unwrap();
         let share = |angle: f64, x: f64, y: f64| {

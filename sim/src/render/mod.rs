@@ -6,11 +6,13 @@
 //! - [`scene`]: the station as flat surfaces
 //! - [`light`]: soft shadows by ray casting, once per turntable angle
 //! - [`shot`]: exact geometry of one exposure
+//! - [`bend`]: lens distortion
 //! - [`bars`], [`print`](mod@print): symbols and prints, area-sampled
 //! - [`pass`]: the pass itself, with `capture.wgsl`
 
 mod app;
 mod bars;
+mod bend;
 mod light;
 mod pass;
 mod print;
@@ -52,6 +54,8 @@ pub struct Radiance {
     pub height: u32,
     /// Row by row from the top.
     pub pixels: Vec<f32>,
+    /// 1 ÷ distance along the optical axis of what each pixel's centre shows, 1/m, 0 where it shows nothing; where [`Shot::depth`] asked for it.
+    pub nearness: Option<Vec<f32>>,
     /// Frames that were drawn until this one was right.
     pub attempts: u32,
 }
@@ -94,6 +98,11 @@ pub struct Renderer {
 pub struct Pending(Receiver<Result<Radiance, SimError>>);
 
 impl Pending {
+    /// Of nothing: waiting for it fails.
+    pub(crate) fn none() -> Self {
+        Self(channel().1)
+    }
+
     /// Waits for it.
     ///
     /// # Errors

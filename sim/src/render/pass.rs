@@ -76,6 +76,10 @@ pub struct ShotData {
     pub prepared: Prepared,
     /// Light.
     pub light: LightData,
+    /// The lens's table, where it distorts.
+    pub bend: Option<Arc<[[f32; 2]]>>,
+    /// Whether depths are wanted too.
+    pub depth: bool,
 }
 
 /// The picture's way out: where the pass leaves the buffer it copied into.
@@ -91,6 +95,8 @@ pub struct Delivered {
     pub stride: usize,
     /// Rows, tokens included.
     pub rows: u32,
+    /// Depths in the same layout, where they were asked for.
+    pub depth: Option<Buffer>,
 }
 
 /// Colour, depth and staging buffer of one picture size.
@@ -98,7 +104,9 @@ struct Target {
     size_px: [u32; 2],
     colour: Texture,
     colour_view: TextureView,
+    depth: Texture,
     depth_view: TextureView,
+    depth_buffer: Option<Buffer>,
     delivered: Delivered,
 }
 
@@ -125,6 +133,10 @@ fn pipeline_of(draw: &Draw) -> usize {
 #[derive(Resource)]
 pub struct CapturePass {
     pipelines: [CachedRenderPipelineId; FRAGMENT_COUNT],
+    /// The same for lenses that distort, from the first such shot on.
+    bent_pipelines: Option<[CachedRenderPipelineId; FRAGMENT_COUNT]>,
+    shader: Handle<Shader>,
+    bend: Option<(Buffer, BindGroup)>,
     view_group: BindGroup,
     /// By surface.
     surface_groups: Vec<BindGroup>,
@@ -178,8 +190,14 @@ fn surface_layout() -> BindGroupLayoutDescriptor {
     )
 }
 
-fn pipeline(shader: &Handle<Shader>, fragment: &'static str) -> RenderPipelineDescriptor {
+fn bend_layout() -> BindGroupLayoutDescriptor {
+    let storage = BufferBindingType::Storage { read_only: true };
+    BindGroupLayoutDescriptor::new("capture bend", &[buffer_entry(0, storage, false, ShaderStages::FRAGMENT)])
+}
+
+fn pipeline(shader: &Handle<Shader>, fragment: &'static str, bent: bool) -> RenderPipelineDescriptor {
     let tokens = fragment == "token";
+    let shader_defs = if bent { vec!["BENT".into()] } else { Vec::new() };
     let vertex = if tokens { "place_token" } else { "place" };
     let layout = bevy::mesh::VertexBufferLayout {
         array_stride: 16,
@@ -188,9 +206,10 @@ fn pipeline(shader: &Handle<Shader>, fragment: &'static str) -> RenderPipelineDe
     };
     RenderPipelineDescriptor {
         label: Some(fragment.into()),
-        layout: vec![view_layout(), surface_layout()],
+        layout: if bent { vec![view_layout(), surface_layout(), bend_layout()] } else { vec![view_layout(), surface_layout()] },
         vertex: VertexState {
             shader: shader.clone(),
+            shader_defs: shader_defs.clone(),
             entry_point: Some(vertex.into()),
             buffers: if tokens { Vec::new() } else { vec![layout] },
             ..Default::default()
@@ -205,6 +224,7 @@ fn pipeline(shader: &Handle<Shader>, fragment: &'static str) -> RenderPipelineDe
         }),
         fragment: Some(FragmentState {
             shader: shader.clone(),
+            shader_defs,
             entry_point: Some(fragment.into()),
             targets: vec![Some(ColorTargetState { format: COLOUR, blend: None, write_mask: ColorWrites::ALL })],
             ..Default::default()
@@ -248,7 +268,7 @@ fn print_view(device: &RenderDevice, queue: &RenderQueue, image: &PrintImage) ->
 impl CapturePass {
     /// Puts the scene on the GPU.
     pub fn new(device: &RenderDevice, queue: &RenderQueue, cache: &PipelineCache, shader: &Handle<Shader>, data: &SceneData) -> Self {
-        let pipelines = FRAGMENTS.map(|fragment| cache.queue_render_pipeline(pipeline(shader, fragment)));
+        let pipelines = FRAGMENTS.map(|fragment| cache.queue_render_pipeline(pipeline(shader, fragment, false)));
         let uniform = |label, size| {
             device.create_buffer(&BufferDescriptor {
                 label: Some(label),
@@ -310,6 +330,9 @@ impl CapturePass {
         };
         Self {
             pipelines,
+            bent_pipelines: None,
+            shader: shader.clone(),
+            bend: None,
             view_group,
             surface_groups: data.surface_prints.iter().map(group).collect(),
             view,
@@ -359,6 +382,41 @@ impl CapturePass {
         }
     }
 
+    /// Puts a lens's table where its pipelines find it.
+    fn upload_bend(&mut self, device: &RenderDevice, queue: &RenderQueue, cache: &PipelineCache, table: &[[f32; 2]]) {
+        let shader = &self.shader;
+        self.bent_pipelines.get_or_insert_with(|| FRAGMENTS.map(|fragment| cache.queue_render_pipeline(pipeline(shader, fragment, true))));
+        let bytes: Vec<u8> = table.as_flattened().iter().flat_map(|x| x.to_le_bytes()).collect();
+        if self.bend.as_ref().is_none_or(|(buffer, _)| buffer.size() < bytes.len() as u64) {
+            let buffer = device.create_buffer(&BufferDescriptor {
+                label: Some("bend"),
+                size: bytes.len() as u64,
+                usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let entry = BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() };
+            let group = device.create_bind_group("capture bend", &cache.get_bind_group_layout(&bend_layout()), &[entry]);
+            self.bend = Some((buffer, group));
+        }
+        if let Some((buffer, _)) = &self.bend {
+            queue.write_buffer(buffer, 0, &bytes);
+        }
+    }
+
+    /// A buffer for the depths beside the target's.
+    fn make_depth_buffer(&mut self, device: &RenderDevice) {
+        let Some(target) = &mut self.target else { return };
+        let size = target.delivered.stride as u64 * u64::from(target.delivered.rows);
+        target.depth_buffer.get_or_insert_with(|| {
+            device.create_buffer(&BufferDescriptor {
+                label: Some("depth copy"),
+                size,
+                usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        });
+    }
+
     fn make_target(&mut self, device: &RenderDevice, size_px: [u32; 2]) {
         if self.target.as_ref().is_some_and(|t| t.size_px == size_px) {
             return;
@@ -368,7 +426,7 @@ impl CapturePass {
         let rows = size_px[1] + token_rows(size_px[0], self.surface_groups.len());
         let size = extent(size_px[0], rows, 1);
         let colour = texture(device, "radiance", size, COLOUR, TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC);
-        let depth = texture(device, "depth", size, DEPTH, TextureUsages::RENDER_ATTACHMENT);
+        let depth = texture(device, "depth", size, DEPTH, TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC);
         let stride = RenderDevice::align_copy_bytes_per_row(size_px[0] as usize * 4);
         let buffer = device.create_buffer(&BufferDescriptor {
             label: Some("radiance copy"),
@@ -380,8 +438,10 @@ impl CapturePass {
             size_px,
             colour_view: colour.create_view(&TextureViewDescriptor::default()),
             depth_view: depth.create_view(&TextureViewDescriptor::default()),
+            depth,
+            depth_buffer: None,
             colour,
-            delivered: Delivered { buffer, stride, rows },
+            delivered: Delivered { buffer, stride, rows, depth: None },
         });
     }
 }
@@ -398,9 +458,16 @@ pub fn take_shot(
     let Some(shot) = next.0.take() else { return };
     pass.upload(&device, &queue, &shot);
     pass.make_target(&device, shot.size_px);
+    if let Some(table) = &shot.bend {
+        pass.upload_bend(&device, &queue, &cache, table);
+    }
+    if shot.depth {
+        pass.make_depth_buffer(&device);
+    }
     let (pass, Some(target)) = (&*pass, &pass.target) else { return };
     let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("capture") });
-    let ready: Vec<_> = pass.pipelines.iter().filter_map(|id| cache.get_render_pipeline(*id)).collect();
+    let pipelines = pass.bent_pipelines.as_ref().filter(|_| shot.bend.is_some()).unwrap_or(&pass.pipelines);
+    let ready: Vec<_> = pipelines.iter().filter_map(|id| cache.get_render_pipeline(*id)).collect();
     if let (FRAGMENT_COUNT, Some(vertices)) = (ready.len(), &pass.vertices) {
         let mut draw = encoder.begin_render_pass(&RenderPassDescriptor {
             label: Some("capture"),
@@ -415,12 +482,15 @@ pub fn take_shot(
             })],
             depth_stencil_attachment: Some(RenderPassDepthStencilAttachment {
                 view: &target.depth_view,
-                depth_ops: Some(Operations { load: LoadOp::Clear(0.0), store: StoreOp::Discard }),
+                depth_ops: Some(Operations { load: LoadOp::Clear(0.0), store: if shot.depth { StoreOp::Store } else { StoreOp::Discard } }),
                 stencil_ops: None,
             }),
             ..Default::default()
         });
         draw.set_bind_group(0, &*pass.view_group, &[]);
+        if let (Some((_, group)), true) = (&pass.bend, shot.bend.is_some()) {
+            draw.set_bind_group(2, &**group, &[]);
+        }
         draw.set_vertex_buffer(0, *vertices.slice(..));
         // Nothing of the picture reaches the rows of the tokens.
         draw.set_scissor_rect(0, 0, shot.size_px[0], shot.size_px[1]);
@@ -442,6 +512,11 @@ pub fn take_shot(
         TexelCopyBufferInfo { buffer: &target.delivered.buffer, layout },
         extent(shot.size_px[0], target.delivered.rows, 1),
     );
+    let depth = target.depth_buffer.clone().filter(|_| shot.depth);
+    if let Some(buffer) = &depth {
+        let from = TexelCopyTextureInfo { aspect: TextureAspect::DepthOnly, ..target.depth.as_image_copy() };
+        encoder.copy_texture_to_buffer(from, TexelCopyBufferInfo { buffer, layout }, extent(shot.size_px[0], target.delivered.rows, 1));
+    }
     queue.submit([encoder.finish()]);
-    *delivery.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(target.delivered.clone());
+    *delivery.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Delivered { depth, ..target.delivered.clone() });
 }

@@ -8,7 +8,7 @@ use hardware_hal::rig_from_plate;
 
 use crate::artwork::{FacePrint, print_faces};
 use crate::error::SimError;
-use crate::spec::{LampSpec, PackageSpec, Placement, PlateSpec, Shape, TwinSpec};
+use crate::spec::{Face, LampSpec, PackageSpec, Placement, PlateSpec, Shape, TwinSpec};
 
 /// Height of the table below the plate's surface, m.
 pub const TABLE_DROP: f64 = 0.045;
@@ -18,6 +18,18 @@ const TABLE_REACH: f64 = 5.0;
 const TABLE_ALBEDO: f64 = 0.18;
 const RIM_THICKNESS: f64 = 0.004;
 const RIM_SEGMENTS: usize = 72;
+
+/// Diffuse reflectance of bottle caps.
+const CAP_ALBEDO: f64 = 0.75;
+
+/// Farthest that a strip of a bottle may lie from its cylinder, m.
+const STRIP_SAGITTA: f64 = 1e-5;
+
+/// Strips around a bottle: the sagitta of each is r·(1 − cos(π/n)).
+fn bottle_strips(radius: f64) -> usize {
+    let most = libm::acos((1.0 - STRIP_SAGITTA / radius).clamp(-1.0, 1.0));
+    ((std::f64::consts::PI / most).ceil() as usize).clamp(24, 160)
+}
 
 /// Distance of light samples on plate, cartons and table, m.
 const PLATE_CELL: f64 = 0.002;
@@ -36,8 +48,14 @@ pub struct Surface {
     pub right: DVec3,
     /// Unit direction of v; `down × right` is the outward normal.
     pub down: DVec3,
-    /// Extent of u and v, m, from 0.
+    /// Where u and v begin and end, m: 0 but for strips of something round, which all count from where their print begins.
+    pub start: [f64; 2],
+    /// The end.
     pub extent: [f64; 2],
+    /// Extent of its print, m.
+    pub print_extent: [f64; 2],
+    /// 1 ÷ radius for a strip of something round, 1/m: its normal turns along u; 0 for what is flat.
+    pub curvature: f64,
     /// Its corners (u, v), convex, m.
     pub outline: Arc<[[f64; 2]]>,
     /// Diffuse reflectance where nothing is printed.
@@ -62,6 +80,24 @@ impl Surface {
         self.down.cross(self.right)
     }
 
+    /// Its middle, u and v.
+    pub fn middle(&self) -> [f64; 2] {
+        [0, 1].map(|i| (self.start[i] + self.extent[i]) / 2.0)
+    }
+
+    /// Its width and height, m.
+    pub fn size(&self) -> [f64; 2] {
+        [0, 1].map(|i| self.extent[i] - self.start[i])
+    }
+
+    /// Outward normal at u, of the round thing where this is a strip of one.
+    pub fn normal_at(&self, u: f64) -> DVec3 {
+        if self.curvature == 0.0 {
+            return self.normal();
+        }
+        (self.normal() + self.right * (self.curvature * (u - self.middle()[0]))).normalize()
+    }
+
     /// A point of it, in the frame of `origin`.
     pub fn point(&self, [u, v]: [f64; 2]) -> DVec3 {
         self.origin + self.right * u + self.down * v
@@ -83,7 +119,7 @@ impl Surface {
     }
 }
 
-/// A box that casts shadows: the package's placement and half its edges.
+/// A body that casts shadows: the package's placement and half the edges of the box around it.
 #[derive(Debug, Clone, Copy, PartialEq, Component)]
 pub struct Occluder {
     /// Index of the package.
@@ -94,6 +130,8 @@ pub struct Occluder {
     pub translation: DVec3,
     /// Half the edge lengths, m.
     pub half: DVec3,
+    /// Whether it is a cylinder about its own y axis.
+    pub round: bool,
 }
 
 /// Everything that can be seen.
@@ -141,9 +179,13 @@ impl Scene {
     }
 
     fn add_package(&mut self, index: usize, package: &PackageSpec, placement: &Placement) -> Result<(), SimError> {
-        let Shape::Carton { size } = package.shape;
         let (rotation, translation) = (placement.rotation.normalize(), placement.translation);
-        self.occluders.push(Occluder { package: index, rotation, translation, half: DVec3::from_array(size) / 2.0 });
+        let round = matches!(package.shape, Shape::Bottle { .. });
+        self.occluders.push(Occluder { package: index, rotation, translation, half: package.shape.half_extents(), round });
+        if let Shape::Bottle { radius, height } = package.shape {
+            return self.add_bottle(index, package, [radius, height], rotation, translation);
+        }
+        let size = package.shape.size();
         for print in print_faces(package)? {
             let (right, down, _) = print.face.axes();
             let [w, h] = print.extent;
@@ -152,7 +194,10 @@ impl Scene {
                 origin: rotation * print.face.point(size, 0.0, 0.0) + translation,
                 right: rotation * right,
                 down: rotation * down,
+                start: [0.0; 2],
                 extent: print.extent,
+                print_extent: print.extent,
+                curvature: 0.0,
                 outline: Arc::new([[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]]),
                 albedo: print.board,
                 gloss: print.gloss,
@@ -162,6 +207,78 @@ impl Scene {
                 below_plate: false,
                 cell: CARTON_CELL,
             });
+            self.prints.push(print);
+        }
+        Ok(())
+    }
+
+    /// A bottle as flat strips around, so many that none is farther from the cylinder than a hundredth of a millimetre, and its two ends.
+    fn add_bottle(
+        &mut self,
+        index: usize,
+        package: &PackageSpec,
+        [radius, height]: [f64; 2],
+        rotation: DQuat,
+        translation: DVec3,
+    ) -> Result<(), SimError> {
+        let strips = bottle_strips(radius);
+        let step = std::f64::consts::TAU / strips as f64;
+        // Corners a hair outside the cylinder, so that the strips together are as wide as the print.
+        let corner = radius * (step / 2.0) / libm::sin(step / 2.0);
+        let width = radius * step;
+        for print in print_faces(package)? {
+            let base = Surface {
+                index: 0,
+                origin: translation,
+                right: DVec3::X,
+                down: DVec3::Y,
+                start: [0.0; 2],
+                extent: [width, height],
+                print_extent: print.extent,
+                curvature: 1.0 / radius,
+                outline: Arc::new([]),
+                albedo: print.board,
+                gloss: print.gloss,
+                print: Some(self.prints.len()),
+                owner: Some(index),
+                rides: true,
+                below_plate: false,
+                cell: CARTON_CELL,
+            };
+            for strip in 0..strips {
+                let [from, to] = [strip, strip + 1].map(|i| i as f64 * width);
+                let (right, down, normal) = package.shape.axes(Face::Around, (from + to) / 2.0);
+                let middle = normal * (corner * libm::cos(step / 2.0)) + DVec3::Y * (height / 2.0);
+                self.surfaces.push(Surface {
+                    origin: rotation * (middle - right * ((from + to) / 2.0)) + translation,
+                    right: rotation * right,
+                    down: rotation * down,
+                    start: [from, 0.0],
+                    extent: [to, height],
+                    outline: Arc::new([[from, 0.0], [to, 0.0], [to, height], [from, height]]),
+                    ..base.clone()
+                });
+            }
+            for (face, albedo) in [(Face::Top, CAP_ALBEDO), (Face::Bottom, print.board)] {
+                let (right, down, _) = face.axes();
+                let at = |i: usize| {
+                    let (sin, cos) = (libm::sin(step * i as f64), libm::cos(step * i as f64));
+                    [corner * (1.0 + cos), corner * (1.0 + sin)]
+                };
+                let middle = face.point(package.shape.size(), radius, radius);
+                self.surfaces.push(Surface {
+                    origin: rotation * (middle - (right + down) * corner) + translation,
+                    right: rotation * right,
+                    down: rotation * down,
+                    extent: [2.0 * corner; 2],
+                    print_extent: [2.0 * corner; 2],
+                    curvature: 0.0,
+                    outline: (0..strips).map(at).collect(),
+                    albedo,
+                    print: None,
+                    ..base.clone()
+                });
+            }
             self.prints.push(print);
         }
         Ok(())
@@ -180,7 +297,10 @@ impl Scene {
             origin: DVec3::new(-inner, inner, 0.0),
             right: DVec3::X,
             down: DVec3::NEG_Y,
+            start: [0.0; 2],
             extent: [2.0 * inner; 2],
+            print_extent: [2.0 * inner; 2],
+            curvature: 0.0,
             outline: (0..RIM_SEGMENTS).map(|i| centre(circle(inner, i))).collect(),
             albedo: plate.albedo,
             gloss: 0.0,

@@ -6,6 +6,7 @@
 use hardware_hal::Calibration;
 use hardware_hal::glam::{DMat3, DVec2, DVec3};
 
+use super::bend::{Bend, is_bent};
 use super::light::{ATLAS_WIDTH, Atlas};
 use super::scene::{Scene, Surface};
 use crate::error::SimError;
@@ -18,7 +19,8 @@ pub const MAX_LAMPS: usize = 16;
 /// Bytes of a surface in the uniform buffer, padded to what every adapter accepts as dynamic offset.
 pub const SURFACE_STRIDE: usize = 256;
 
-const NEAR: f64 = 0.01;
+/// Distance that has depth 1, m.
+pub const NEAR: f64 = 0.01;
 
 /// How much nearer to the eye symbols are drawn than the face they lie on, as a share of the distance.
 const LIFT: f64 = 5e-5;
@@ -32,19 +34,27 @@ pub struct Shot {
     pub angle_rad: f64,
     /// Share of each lamp's intensity, by index into `TwinSpec::lamps`.
     pub lamp_shares: Vec<f64>,
+    /// Share of the ambient light, 1 but where the room's lamps flicker.
+    pub ambient_share: f64,
+    /// The plate's angle at which light and shadows are cast, rad: that of the picture, but for the parts of one exposure, which share it.
+    pub light_angle_rad: f64,
+    /// Whether the distance of every pixel is wanted too.
+    pub depth: bool,
 }
 
 impl Shot {
+    /// A picture of a plate at rest, without distances.
+    pub fn at_rest(calibration: Calibration, angle_rad: f64, lamp_shares: Vec<f64>) -> Self {
+        Self { calibration, angle_rad, lamp_shares, ambient_share: 1.0, light_angle_rad: angle_rad, depth: false }
+    }
+
     /// Refuses what cannot be rendered.
     ///
     /// # Errors
-    /// [`SimError::Spec`] for a distorting lens, a picture without pixels, or shares that don't fit the lamps.
+    /// [`SimError::Spec`] for a distortion that folds the picture over, a picture without pixels, or shares that don't fit the lamps.
     pub fn check(&self, lamps: usize) -> Result<(), SimError> {
         let intrinsics = &self.calibration.intrinsics;
         let spec = |what: String| Err(SimError::Spec(what));
-        if intrinsics.distortion.iter().any(|d| *d != 0.0) {
-            return spec("a camera with lens distortion cannot be rendered yet; distortion must be zero".into());
-        }
         let [w, h] = intrinsics.size_px;
         if w == 0 || h == 0 || w > 16000 || h > 16000 {
             return spec(format!("a picture of {w}×{h} px; 1 to 16000 px each way can be rendered"));
@@ -52,8 +62,14 @@ impl Shot {
         if self.lamp_shares.len() != lamps || self.lamp_shares.iter().any(|s| !s.is_finite() || *s < 0.0) {
             return spec(format!("lamp shares {:?} for {lamps} lamps", self.lamp_shares));
         }
-        if !self.angle_rad.is_finite() {
+        if !self.angle_rad.is_finite() || !self.light_angle_rad.is_finite() {
             return spec(format!("turntable angle {}", self.angle_rad));
+        }
+        if !self.ambient_share.is_finite() || self.ambient_share < 0.0 {
+            return spec(format!("a share of {} of the ambient light", self.ambient_share));
+        }
+        if is_bent(intrinsics) {
+            Bend::of(intrinsics)?;
         }
         Ok(())
     }
@@ -107,6 +123,16 @@ pub struct Prepared {
     pub vertices: Vec<u8>,
     /// What faces the camera, nearest first.
     pub draws: Vec<Draw>,
+    /// Whether the lens distorts, so that the table of [`Bend::table`] goes with it.
+    pub bent: bool,
+}
+
+/// How a camera draws: the pinhole that surfaces' homographies belong to, and its distortion.
+struct Eye {
+    pinhole: Calibration,
+    bend: Option<Bend>,
+    /// Rows of the target, tokens included.
+    rows: u32,
 }
 
 /// Rows below the picture that hold `tokens` tokens.
@@ -116,10 +142,15 @@ pub fn token_rows(width: u32, tokens: usize) -> u32 {
 
 /// Prepares a shot.
 pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]) -> Prepared {
-    let calibration = &shot.calibration;
-    let eye = calibration.eye();
-    let rows = calibration.intrinsics.size_px[1] + token_rows(calibration.intrinsics.size_px[0], scene.surfaces.len());
-    let mut prepared = Prepared { view: view_bytes(scene, shot, eye, rows), ..Prepared::default() };
+    let intrinsics = &shot.calibration.intrinsics;
+    let eye = shot.calibration.eye();
+    let rows = intrinsics.size_px[1] + token_rows(intrinsics.size_px[0], scene.surfaces.len());
+    let pinhole = Calibration { intrinsics: hardware_hal::Intrinsics { distortion: [0.0; 5], ..*intrinsics }, ..shot.calibration };
+    // Checked before; a lens that cannot be undistorted draws like a pinhole.
+    let bend = is_bent(intrinsics).then(|| Bend::of(intrinsics).ok()).flatten();
+    let drawing = Eye { pinhole, bend, rows };
+    let calibration = &drawing.pinhole;
+    let mut prepared = Prepared { view: view_bytes(scene, shot, eye, rows), bent: drawing.bend.is_some(), ..Prepared::default() };
     let mut order = Vec::new();
     for flat in &scene.surfaces {
         let surface = flat.in_rig(shot.angle_rad);
@@ -127,7 +158,7 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
         let print = surface.print.map(|p| &prints[p]);
         surface_bytes(&surface, calibration, atlas, &glare, print, &mut prepared.surfaces);
         if (eye - surface.origin).dot(surface.normal()) > 0.0 {
-            let middle = surface.point([surface.extent[0] / 2.0, surface.extent[1] / 2.0]);
+            let middle = surface.point(surface.middle());
             order.push((surface.below_plate, surface.owner.is_none(), eye.distance(middle), surface, !glare.is_empty()));
         }
     }
@@ -138,33 +169,35 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
         // Symbols before the face that they lie on, lifted towards the eye (by less than a tenth of a millimetre at a metre): the face then is hidden
         // behind them, and only their few pixels pay for their pipelines.
         for (symbol, kind, corners) in print.iter().flat_map(|p| &p.symbols) {
-            let quad = grown_by_a_pixel(&surface, calibration, corners);
+            let Some(quad) = grown_by_a_pixel(&surface, calibration, corners) else { continue };
             prepared.add(
                 Draw { surface: surface.index, kind: *kind, glossy, symbol: *symbol, vertices: 0..0 },
                 &surface,
-                calibration,
+                &drawing,
                 &quad,
                 LIFT,
             );
         }
         let kind = if print.is_some() { Kind::Printed } else { Kind::Plain };
-        prepared.add(
-            Draw { surface: surface.index, kind, glossy, symbol: 0, vertices: 0..0 },
-            &surface,
-            calibration,
-            &surface.outline,
-            0.0,
-        );
+        prepared.add(Draw { surface: surface.index, kind, glossy, symbol: 0, vertices: 0..0 }, &surface, &drawing, &surface.outline, 0.0);
     }
     prepared
 }
 
 impl Prepared {
     /// Adds a convex polygon (u, v) of a surface as a fan, moved towards the eye by the share `lift` of its distance.
-    fn add(&mut self, draw: Draw, surface: &Surface, calibration: &Calibration, outline: &[[f64; 2]], lift: f64) {
-        let rows = u32::from_le_bytes([self.view[20], self.view[21], self.view[22], self.view[23]]);
+    fn add(&mut self, draw: Draw, surface: &Surface, eye: &Eye, outline: &[[f64; 2]], lift: f64) {
         let start = (self.vertices.len() / 16) as u32;
-        let clip: Vec<[f32; 4]> = outline.iter().map(|uv| clip_position(calibration, rows, surface.point(*uv), 1.0 - lift)).collect();
+        if let Some(bend) = &eye.bend {
+            let polygon: Vec<DVec3> = outline.iter().map(|uv| eye.pinhole.camera_from_rig.transform_point(surface.point(*uv))).collect();
+            for corner in bend.triangles(&polygon).iter().flatten() {
+                let clip = bent_clip_position(bend, &eye.pinhole, eye.rows, *corner, 1.0 - lift);
+                self.vertices.extend(clip.iter().flat_map(|x| x.to_le_bytes()));
+            }
+            self.draws.push(Draw { vertices: start..(self.vertices.len() / 16) as u32, ..draw });
+            return;
+        }
+        let clip: Vec<[f32; 4]> = outline.iter().map(|uv| clip_position(&eye.pinhole, eye.rows, surface.point(*uv), 1.0 - lift)).collect();
         for i in 1..clip.len() - 1 {
             for corner in [clip[0], clip[i], clip[i + 1]] {
                 self.vertices.extend(corner.iter().flat_map(|x| x.to_le_bytes()));
@@ -174,8 +207,9 @@ impl Prepared {
     }
 }
 
-/// A symbol's rectangle on its face, wider by what a pixel covers there, so that every pixel that it touches is in it; clipped to the face.
-fn grown_by_a_pixel(surface: &Surface, calibration: &Calibration, corners: &[[f64; 2]; 4]) -> [[f64; 2]; 4] {
+/// A symbol's rectangle on its face, wider by what a pixel covers there, so that every pixel that it touches is in it; clipped to the face,
+/// nothing where it lies beside this strip of it.
+fn grown_by_a_pixel(surface: &Surface, calibration: &Calibration, corners: &[[f64; 2]; 4]) -> Option<[[f64; 2]; 4]> {
     let margin = corners
         .iter()
         .map(|uv| {
@@ -186,9 +220,10 @@ fn grown_by_a_pixel(surface: &Surface, calibration: &Calibration, corners: &[[f6
             1.5 * p.length() / calibration.intrinsics.focal_px[0].min(calibration.intrinsics.focal_px[1]) / slant
         })
         .fold(0.0, f64::max);
-    let low = [0, 1].map(|i| (corners.iter().map(|c| c[i]).fold(f64::INFINITY, f64::min) - margin).max(0.0));
+    let low = [0, 1].map(|i| (corners.iter().map(|c| c[i]).fold(f64::INFINITY, f64::min) - margin).max(surface.start[i]));
     let high = [0, 1].map(|i| (corners.iter().map(|c| c[i]).fold(f64::NEG_INFINITY, f64::max) + margin).min(surface.extent[i]));
-    [[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]]
+    let empty = low[0] >= high[0] || low[1] >= high[1];
+    (!empty).then_some([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
 }
 
 /// wgpu's clip space counts pixels from their corners and has y up; depth is reversed, 1 at the near plane and 0 at infinity.
@@ -199,6 +234,13 @@ fn clip_position(calibration: &Calibration, rows: u32, point: DVec3, shrink: f64
     let x = i.focal_px[0] * p.x + (i.principal_px[0] + 0.5) * p.z;
     let y = i.focal_px[1] * p.y + (i.principal_px[1] + 0.5) * p.z;
     [2.0 * x / f64::from(i.size_px[0]) - p.z, p.z - 2.0 * y / f64::from(rows), NEAR, p.z].map(|x| x as f32)
+}
+
+/// The same through a lens that distorts, for a point in camera coordinates.
+fn bent_clip_position(bend: &Bend, calibration: &Calibration, rows: u32, point: DVec3, shrink: f64) -> [f32; 4] {
+    let pixel = bend.project(point) + 0.5;
+    let (w, [width, _]) = (point.z * shrink, calibration.intrinsics.size_px);
+    [2.0 * pixel.x * w / f64::from(width) - w, w - 2.0 * pixel.y * w / f64::from(rows), NEAR, w].map(|x| x as f32)
 }
 
 fn view_bytes(scene: &Scene, shot: &Shot, eye: DVec3, rows: u32) -> Vec<u8> {
@@ -242,14 +284,15 @@ fn surface_bytes(
     // Metres to texels of the patch, whose edge texels have their centres on the surface's edges, to texture coordinates.
     let patch = atlas.patches[surface.index];
     let atlas_size = [f64::from(ATLAS_WIDTH), f64::from(atlas.height)];
-    let scale = [0, 1].map(|i| f64::from(patch.size[i] - 1) / surface.extent[i] / atlas_size[i]);
-    let offset = [0, 1].map(|i| (f64::from(patch.at[i]) + 0.5) / atlas_size[i]);
+    let size = surface.size();
+    let scale = [0, 1].map(|i| f64::from(patch.size[i] - 1) / size[i] / atlas_size[i]);
+    let offset = [0, 1].map(|i| (f64::from(patch.at[i]) + 0.5) / atlas_size[i] - scale[i] * surface.start[i]);
     push_vector(out, DVec3::new(scale[0], scale[1], offset[0]), offset[1]);
     push_vector(out, surface.origin, surface.gloss);
-    push_vector(out, surface.right, 1.0 / surface.extent[0]);
-    push_vector(out, surface.down, 1.0 / surface.extent[1]);
+    push_vector(out, surface.right, 1.0 / surface.print_extent[0]);
+    push_vector(out, surface.down, 1.0 / surface.print_extent[1]);
     let texels = print.map_or([1.0; 2], |p| p.texels);
-    push_vector(out, DVec3::new(texels[0], texels[1], 0.0), 0.0);
+    push_vector(out, DVec3::new(texels[0], texels[1], surface.curvature), surface.middle()[0]);
     let lamps = glare.iter().enumerate().fold(0, |bits, (i, lamp)| bits | (lamp << (4 * i)));
     for word in [glare.len() as u32, lamps, 0, surface.index as u32] {
         out.extend(word.to_le_bytes());
@@ -269,7 +312,7 @@ fn uv_from_pixel(surface: &Surface, calibration: &Calibration) -> (DMat3, DVec2)
     );
     let pose = &calibration.camera_from_rig;
     let plane = DMat3::from_cols(pose.rotation * surface.right, pose.rotation * surface.down, pose.transform_point(surface.origin));
-    let middle = surface.point([surface.extent[0] / 2.0, surface.extent[1] / 2.0]);
+    let middle = surface.point(surface.middle());
     let middle_px = calibration.project(middle).unwrap_or(DVec2::new(i.principal_px[0], i.principal_px[1]));
     // Counting pixels from the surface's own middle keeps 32-bit floats exact there; far outside the picture nothing is drawn anyway.
     let size = DVec2::new(f64::from(i.size_px[0]), f64::from(i.size_px[1]));
@@ -282,8 +325,9 @@ fn uv_from_pixel(surface: &Surface, calibration: &Calibration) -> (DMat3, DVec2)
 
 /// The lamps whose mirror lobe can reach the eye from anywhere on the surface; the brightest eight where there are more.
 fn glare_lamps(surface: &Surface, scene: &Scene, shot: &Shot, eye: DVec3) -> Vec<u32> {
-    let middle = surface.point([surface.extent[0] / 2.0, surface.extent[1] / 2.0]);
-    let radius = (surface.extent[0].hypot(surface.extent[1])) / 2.0;
+    let middle = surface.point(surface.middle());
+    let [width, height] = surface.size();
+    let radius = width.hypot(height) / 2.0;
     let normal = surface.normal();
     let to_eye = eye - middle;
     let mut lamps = Vec::new();
@@ -297,7 +341,7 @@ fn glare_lamps(surface: &Surface, scene: &Scene, shot: &Shot, eye: DVec3) -> Vec
         // Going from the middle to an edge turns each of the two directions by asin(radius ÷ distance) at most, and the half vector by no more than
         // both turns over the length of the directions' sum.
         let turn = |v: DVec3| (radius / v.length()).min(1.0).asin();
-        let spread = (turn(to_eye) + turn(to_lamp)) / half.length().max(0.1);
+        let spread = (turn(to_eye) + turn(to_lamp)) / half.length().max(0.1) + surface.curvature * width / 2.0;
         if delta.is_nan() || delta - spread < 4.0 * VARNISH_SIGMA {
             lamps.push(i as u32);
         }

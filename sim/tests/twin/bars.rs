@@ -14,7 +14,7 @@ const X: f64 = 0.00025;
 const THICK: f64 = 0.02;
 
 /// One carton flat in the middle with one symbol on its upper face, in ambient light of radiance 1 alone: radiance is reflectance.
-fn scene(kind: SymbolKind, text: &str) -> (TwinSpec, Vec<Placement>, PlacedSymbol) {
+pub fn scene(kind: SymbolKind, text: &str) -> (TwinSpec, Vec<Placement>, PlacedSymbol) {
     let mut spec = station::station(0);
     spec.ambient = 1.0;
     let symbol = SymbolSpec {
@@ -42,19 +42,32 @@ fn scene(kind: SymbolKind, text: &str) -> (TwinSpec, Vec<Placement>, PlacedSymbo
 }
 
 /// Where on the symbol (metres along, metres down) a place in the picture (px) looks.
-fn on_symbol(calibration: &Calibration, angle: f64, symbol: &PlacedSymbol, x: f64, y: f64) -> [f64; 2] {
+pub fn on_symbol(calibration: &Calibration, angle: f64, symbol: &PlacedSymbol, x: f64, y: f64) -> [f64; 2] {
     let i = &calibration.intrinsics;
-    let ray = DVec3::new((x - i.principal_px[0]) / i.focal_px[0], (y - i.principal_px[1]) / i.focal_px[1], 1.0);
     let rig_from_camera = calibration.camera_from_rig.inverse();
-    let direction = rig_from_camera.rotation * ray;
     let eye = rig_from_camera.translation;
-    let point = rig_from_plate(-angle).transform_point(eye + direction * ((THICK - eye.z) / direction.z));
+    let pinhole = |x: f64, y: f64| {
+        let ray = DVec3::new((x - i.principal_px[0]) / i.focal_px[0], (y - i.principal_px[1]) / i.focal_px[1], 1.0);
+        let direction = rig_from_camera.rotation * ray;
+        eye + direction * ((THICK - eye.z) / direction.z)
+    };
+    // Through a lens that distorts: look where a pinhole would have to, until the point falls on the pixel.
+    let (mut at, mut point) = ([x, y], pinhole(x, y));
+    for _ in 0..if i.distortion == [0.0; 5] { 0 } else { 40 } {
+        let falls = calibration.project(point).unwrap();
+        if (falls.x - x).abs() + (falls.y - y).abs() < 1e-7 {
+            break;
+        }
+        at = [at[0] + x - falls.x, at[1] + y - falls.y];
+        point = pinhole(at[0], at[1]);
+    }
+    let point = rig_from_plate(-angle).transform_point(point);
     let face = [point.x + 0.03 - symbol.origin[0], 0.02 - point.y - symbol.origin[1]];
     [symbol.along, symbol.down].map(|axis| face[0] * axis[0] + face[1] * axis[1])
 }
 
 /// Mean darkness of a pixel.
-fn darkness(calibration: &Calibration, angle: f64, symbol: &PlacedSymbol, x: f64, y: f64) -> f64 {
+pub fn darkness(calibration: &Calibration, angle: f64, symbol: &PlacedSymbol, x: f64, y: f64) -> f64 {
     let at = |i: f64, j: f64| on_symbol(calibration, angle, symbol, x + i, y + j);
     match &symbol.pattern {
         SymbolPattern::Linear { modules } => bars_darkness(symbol, modules, at),
@@ -112,19 +125,19 @@ fn matrix_darkness(symbol: &PlacedSymbol, size: usize, dark: &[bool], at: impl F
 
 /// Differences of rendered and exact darkness, as shares of the contrast.
 #[derive(Debug, Default)]
-struct Difference {
+pub struct Difference {
     /// Largest where the pixel lies within the bars' height, or beside them.
-    along: f64,
+    pub along: f64,
     /// Largest where it lies across the bars' ends: there the shader takes along and across apart, which is exact on the grid and close elsewhere.
-    ends: f64,
+    pub ends: f64,
     /// Root mean square of all.
-    rms: f64,
+    pub rms: f64,
 }
 
 /// Compares a grid of pixels in and around the symbol.
-fn difference(renderer: &Renderer, calibration: Calibration, angle: f64, symbol: &PlacedSymbol) -> Difference {
+pub fn difference(renderer: &Renderer, calibration: Calibration, angle: f64, symbol: &PlacedSymbol) -> Difference {
     let [width, height] = calibration.intrinsics.size_px;
-    let picture = renderer.render(Shot { calibration, angle_rad: angle, lamp_shares: vec![0.0; 4] }).unwrap();
+    let picture = renderer.render(Shot::at_rest(calibration, angle, vec![0.0; 4])).unwrap();
     let (mut difference, mut squares, mut count) = (Difference::default(), 0.0, 0);
     // A prime stride walks through all phases without looking at every pixel.
     for index in (0..(width * height) as usize).step_by(7) {
@@ -149,7 +162,7 @@ fn difference(renderer: &Renderer, calibration: Calibration, angle: f64, symbol:
     difference
 }
 
-fn overhead(px_per_module: f64) -> Calibration {
+pub fn overhead(px_per_module: f64) -> Calibration {
     // Off the middle by a third of a pixel, so that no axis of symmetry hides an offset.
     let distance = 0.5 + THICK;
     let side = ((0.062 / X * px_per_module) as u32 + 16).max(64);

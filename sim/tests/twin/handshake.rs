@@ -14,7 +14,7 @@ fn renderer(packages: usize) -> Renderer {
 fn shot(angle_rad: f64, lamp: usize) -> Shot {
     let mut lamp_shares = vec![0.0; 4];
     lamp_shares[lamp] = 1.0;
-    Shot { calibration: overhead(96, 72, 110.0, 1.0), angle_rad, lamp_shares }
+    Shot::at_rest(overhead(96, 72, 110.0, 1.0), angle_rad, lamp_shares)
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_frame_with_another_requests_token_is_never_delivered() {
 fn what_cannot_be_rendered_is_refused() {
     let renderer = renderer(0);
     let mut bent = shot(0.0, 0);
-    bent.calibration.intrinsics.distortion[0] = 0.1;
+    bent.calibration.intrinsics.distortion[0] = -5.0;
     let mut empty = shot(0.0, 0);
     empty.calibration.intrinsics.size_px = [0, 10];
     let lamps = Shot { lamp_shares: vec![1.0; 3], ..shot(0.0, 0) };

@@ -30,7 +30,7 @@ fn the_empty_plate_shows_the_reference_shading() {
     let spec = station::station(0);
     let renderer = Renderer::start(Scene::new(&spec, &[]).unwrap(), 3000.0).unwrap();
     for calibration in [overhead(160, 120, 240.0, 1.0), oblique(160, 120, 260.0, [0.6, -0.4, 0.7])] {
-        let picture = renderer.render(Shot { calibration, angle_rad: 0.7, lamp_shares: SHARES.to_vec() }).unwrap();
+        let picture = renderer.render(Shot::at_rest(calibration, 0.7, SHARES.to_vec())).unwrap();
         let mut worst: f64 = 0.0;
         let mut count = 0;
         for y in 0..120 {
@@ -67,7 +67,7 @@ fn glare_on_varnish_is_the_reference_shading() {
     let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();
     // Opposite the first lamp, in its mirror direction.
     let calibration = oblique(160, 120, 300.0, [-0.75, -0.1, 0.85]);
-    let picture = renderer.render(Shot { calibration, angle_rad: 0.2, lamp_shares: SHARES.to_vec() }).unwrap();
+    let picture = renderer.render(Shot::at_rest(calibration, 0.2, SHARES.to_vec())).unwrap();
     let (mut worst, mut count, mut glaring): (f64, _, _) = (0.0, 0, 0);
     for y in 0..120 {
         for x in 0..160 {
@@ -96,7 +96,7 @@ fn a_carton_throws_a_shadow_away_from_the_lamp() {
     let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.03) };
     let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();
     let calibration = overhead(160, 120, 240.0, 1.0);
-    let picture = renderer.render(Shot { calibration, angle_rad: 0.0, lamp_shares: vec![1.0, 0.0, 0.0, 0.0] }).unwrap();
+    let picture = renderer.render(Shot::at_rest(calibration, 0.0, vec![1.0, 0.0, 0.0, 0.0])).unwrap();
     let at = |point: DVec3| {
         let p = calibration.project(point).unwrap();
         f64::from(picture.pixels[p.y.round() as usize * 160 + p.x.round() as usize])

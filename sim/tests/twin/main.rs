@@ -1,6 +1,8 @@
 //! The twin's devices and what their frames show. One binary, because each links all of Bevy.
 
 mod bars;
+mod bottle;
+mod camera;
 mod conformance;
 mod determinism;
 mod environment;

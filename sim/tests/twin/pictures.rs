@@ -21,7 +21,7 @@ fn pictures_to_look_at() {
     println!("{:?}", renderer.adapter());
     let views = [("overhead", overhead(4096, 3000, 5600.0, 0.95)), ("side", oblique(2448, 2048, 3200.0, [0.7, -0.3, 0.5]))];
     for (name, calibration) in views {
-        let shot = Shot { calibration, angle_rad: 0.3, lamp_shares: vec![0.7, 0.7, 0.7, 0.6] };
+        let shot = Shot::at_rest(calibration, 0.3, vec![0.7, 0.7, 0.7, 0.6]);
         for _ in 0..3 {
             let cpu = cpu_seconds();
             let begun = std::time::Instant::now();

@@ -28,7 +28,16 @@ pub fn camera(id: &str, calibration: Calibration) -> CameraSpec {
         calibration,
         format: PixelFormat::MONO8,
         nominal_exposure_s: 0.01,
-        sensor: SensorSpec { blur_sigma_px: 0.6, electrons_at_white: 8000.0, full_well: 10_000.0, dark_noise: 6.0, black_level: 0.01 },
+        sensor: SensorSpec {
+            blur_sigma_px: 0.6,
+            electrons_at_white: 8000.0,
+            full_well: 10_000.0,
+            dark_noise: 6.0,
+            black_level: 0.01,
+            detail: Default::default(),
+        },
+        lens: Default::default(),
+        shutter: Default::default(),
     }
 }
 
@@ -66,7 +75,7 @@ pub fn placements(packages: &[PackageSpec]) -> Vec<Placement> {
         .iter()
         .enumerate()
         .map(|(i, package)| {
-            let Shape::Carton { size } = package.shape;
+            let size = package.shape.size();
             let (ring, at) = if i < 7 { (0.115, i as f64 / 7.0) } else { (0.245, (i - 7) as f64 / 13.0) };
             let angle = std::f64::consts::TAU * at;
             let stands = i % 5 == 4;

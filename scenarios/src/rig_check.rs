@@ -1,0 +1,327 @@
+//! `tracetwin rig check`: what each camera of a rig can see, before anything is bought.
+
+use hardware_hal::Calibration;
+use hardware_hal::glam::{DVec2, DVec3};
+use serde::Serialize;
+use sim::exposure::px_per_rad;
+use sim::presets::SensorPreset;
+use sim::spec::{CameraSpec, Shutter};
+
+use crate::error::Result;
+use crate::output;
+use crate::run::camera_spec;
+use crate::scenario::{Camera, Rig, Scenario};
+
+/// X-dimensions that are reckoned with, mm: the print rules' smallest, a common one, and a large one.
+const X_MM: [f64; 3] = [0.17, 0.25, 0.33];
+
+/// Largest blur disc that counts as sharp, px.
+const SHARP_PX: f64 = 2.0;
+
+/// Fewest px per module that a 20-digit code is read at.
+const LEAST_PX_PER_MODULE: f64 = 0.7;
+
+/// Steepest angle at which print is read, degrees.
+const STEEPEST_DEG: f64 = 60.0;
+
+/// What a camera can see.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CameraCheck {
+    /// Its id.
+    pub camera: String,
+    /// Field of view, horizontal and vertical, degrees.
+    pub field_deg: [f64; 2],
+    /// Field of view at the distance of the plate's centre, mm.
+    pub field_mm: [f64; 2],
+    /// Share of the plate that is in the picture.
+    pub plate_seen: f64,
+    /// Pixels per millimetre on the plate in the direction in which they are fewest, at its centre and where the plate's edge is worst.
+    pub px_per_mm: [f64; 2],
+    /// Pixels per module for X = 0.17, 0.25 and 0.33 mm at the plate's centre.
+    pub px_per_module_centre: [f64; 3],
+    /// The same at the plate's edge.
+    pub px_per_module_edge: [f64; 3],
+    /// Nearest and farthest distance along the axis at which the blur disc is no larger than 2 px, mm; nothing for a lens without aperture.
+    pub depth_of_field_mm: Option<[Option<f64>; 2]>,
+    /// Largest blur disc on the plate, px.
+    pub worst_defocus_px: Option<f64>,
+    /// Motion during one exposure with the plate at full speed, px, where it is fastest.
+    pub rotation_blur_px: f64,
+    /// Exposure time, ms.
+    pub exposure_ms: f64,
+    /// Share of the full well that white paper fills under all lamps.
+    pub white_fills: f64,
+    /// Bytes of a frame.
+    pub frame_bytes: u64,
+    /// Bytes per second at the sensor's full frame rate, where a preset says it.
+    pub bytes_per_second: Option<f64>,
+    /// What cannot work, in words.
+    pub warnings: Vec<String>,
+}
+
+/// Checks every camera of a rig.
+pub fn check(rig: &Rig) -> Vec<CameraCheck> {
+    rig.cameras.iter().map(|camera| check_camera(rig, camera)).collect()
+}
+
+fn check_camera(rig: &Rig, camera: &Camera) -> CameraCheck {
+    let spec = camera_spec(rig, camera);
+    let calibration = &spec.calibration;
+    let intrinsics = &calibration.intrinsics;
+    let radius = rig.plate.radius_mm * 1e-3;
+    let [width, height] = intrinsics.size_px.map(f64::from);
+
+    let field = [0, 1].map(|i| 2.0 * ([width, height][i] / 2.0 / intrinsics.focal_px[i]).atan());
+    let distance = calibration.camera_from_rig.transform_point(DVec3::ZERO).z;
+    let rim: Vec<DVec3> = (0..72).map(|i| at(radius, f64::from(i) / 72.0)).collect();
+    let seen = |point: &DVec3| {
+        calibration.project(*point).is_some_and(|p| (-0.5..width - 0.5).contains(&p.x) && (-0.5..height - 0.5).contains(&p.y))
+    };
+    let plate: Vec<DVec3> = (0..24)
+        .flat_map(|ring| {
+            let r = radius * ((f64::from(ring) + 0.5) / 24.0).sqrt();
+            (0..72).map(move |i| at(r, f64::from(i) / 72.0))
+        })
+        .collect();
+    let plate_seen = plate.iter().filter(|p| seen(p)).count() as f64 / plate.len() as f64;
+    let centre = px_per_mm(calibration, DVec3::ZERO);
+    // Where the plate's edge is not in the picture, the farthest that is.
+    let edge_points: Vec<&DVec3> = rim.iter().filter(|p| seen(p)).chain(plate.iter().filter(|p| seen(p))).collect();
+    let edge = edge_points.iter().map(|p| px_per_mm(calibration, **p)).fold(centre, f64::min);
+
+    let depth = |p: &DVec3| calibration.camera_from_rig.transform_point(*p).z;
+    let finite = |metres: f64| metres.is_finite().then_some(metres * 1e3);
+    let depth_of_field_mm = spec.lens.optics.map(|o| o.depth_of_field(SHARP_PX).map(finite));
+    let worst_defocus_px = spec.lens.optics.map(|o| edge_points.iter().map(|p| o.blur_disc_px(depth(p))).fold(0.0, f64::max));
+    let turning = px_per_rad(calibration, radius, 0.0) * rig.turntable.speed_deg_s.to_radians();
+    let light = rig.ambient + brightest(rig);
+    let samples: u64 = intrinsics.size_px.iter().map(|n| u64::from(*n)).product();
+    let preset = camera.sensor.preset.as_deref().and_then(SensorPreset::named);
+    let mut check = CameraCheck {
+        camera: camera.id.clone(),
+        field_deg: field.map(f64::to_degrees),
+        field_mm: field.map(|angle| 2e3 * distance * (angle / 2.0).tan()),
+        plate_seen,
+        px_per_mm: [centre, edge],
+        px_per_module_centre: X_MM.map(|x| x * centre),
+        px_per_module_edge: X_MM.map(|x| x * edge),
+        depth_of_field_mm,
+        worst_defocus_px,
+        rotation_blur_px: turning * spec.nominal_exposure_s,
+        exposure_ms: spec.nominal_exposure_s * 1e3,
+        white_fills: light * spec.sensor.electrons_at_white / spec.sensor.full_well,
+        frame_bytes: samples * if spec.format.bits == 8 { 1 } else { 2 },
+        bytes_per_second: preset.map(|preset| preset.data_rate(spec.format)),
+        warnings: Vec::new(),
+    };
+    check.warnings = warnings(rig, &spec, &check);
+    check
+}
+
+fn at(radius: f64, turn: f64) -> DVec3 {
+    let (sin, cos) = (std::f64::consts::TAU * turn).sin_cos();
+    DVec3::new(radius * cos, radius * sin, 0.0)
+}
+
+/// Pixels per millimetre on a level surface, in the direction in which they are fewest: the smaller singular value of the mapping's Jacobian.
+fn px_per_mm(calibration: &Calibration, point: DVec3) -> f64 {
+    const STEP: f64 = 1e-4;
+    let along = |axis: DVec3| -> Option<DVec2> {
+        Some((calibration.project(point + axis * STEP)? - calibration.project(point - axis * STEP)?) / (2.0 * STEP))
+    };
+    let (Some(x), Some(y)) = (along(DVec3::X), along(DVec3::Y)) else { return 0.0 };
+    let (sum, determinant) = (x.length_squared() + y.length_squared(), x.perp_dot(y));
+    let smaller = (sum - (sum * sum - 4.0 * determinant * determinant).max(0.0).sqrt()) / 2.0;
+    smaller.max(0.0).sqrt() * 1e-3
+}
+
+/// Radiance of white paper at the plate's centre under the brightest pattern, without the room's light.
+fn brightest(rig: &Rig) -> f64 {
+    let lamp = |name: &str| rig.lamps.iter().find(|lamp| lamp.name == name);
+    let level = |name: &str, share: f64| {
+        lamp(name).map_or(0.0, |lamp| {
+            let position = DVec3::from_array(lamp.position_mm);
+            share * lamp.intensity * position.z / position.length().max(1e-9)
+        })
+    };
+    let patterns = rig.patterns.iter().map(|pattern| pattern.lamps.iter().map(|(name, share)| level(name, *share)).sum::<f64>());
+    patterns.fold(0.0, f64::max)
+}
+
+fn warnings(rig: &Rig, spec: &CameraSpec, check: &CameraCheck) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut warn = |text: String| warnings.push(text);
+    let [.., x_largest] = check.px_per_module_centre;
+    if x_largest < LEAST_PX_PER_MODULE {
+        warn(format!("even X = {} mm has only {x_largest:.2} px per module at the plate's centre: nothing can be read", X_MM[2]));
+    } else {
+        for (where_, per_module) in [("centre", check.px_per_module_centre), ("edge", check.px_per_module_edge)] {
+            if let Some((x, px)) = X_MM.iter().zip(per_module).rfind(|(_, px)| *px < LEAST_PX_PER_MODULE) {
+                warn(format!(
+                    "codes of X ≤ {x} mm have {px:.2} px per module at the plate's {where_}; reading begins at {LEAST_PX_PER_MODULE}"
+                ));
+            }
+        }
+    }
+    if check.plate_seen < 0.995 {
+        warn(format!("{:.0} % of the plate lie outside the picture", 100.0 * (1.0 - check.plate_seen)));
+    }
+    let sight = spec.calibration.eye().normalize_or_zero();
+    let incidence = sight.z.clamp(-1.0, 1.0).acos().to_degrees();
+    if incidence > STEEPEST_DEG {
+        warn(format!("level print is seen at {incidence:.0}° from its normal; beyond {STEEPEST_DEG}° little is read"));
+    }
+    if let Some(defocus) = check.worst_defocus_px.filter(|px| *px > SHARP_PX) {
+        warn(format!("parts of the plate are out of focus: blur discs of up to {defocus:.1} px; close the aperture or move the focus"));
+    }
+    if let Some(optics) = &spec.lens.optics
+        && optics.cut_off() < 0.5
+    {
+        warn(format!("diffraction at f/{} lets nothing finer than {:.1} px through", optics.f_number, 1.0 / optics.cut_off()));
+    }
+    if check.white_fills > 1.0 {
+        warn(format!("white paper fills {:.0} % of the full well: it will be burnt out", 100.0 * check.white_fills));
+    } else if check.white_fills < 0.05 {
+        warn(format!("white paper fills only {:.1} % of the full well: noise will show", 100.0 * check.white_fills));
+    }
+    if let Shutter::Rolling { line_time_s } = spec.shutter {
+        let readout = line_time_s * f64::from(spec.calibration.intrinsics.size_px[1]);
+        warn(format!("a rolling shutter of {:.0} ms: the plate has to rest, and lamps on the mains band", readout * 1e3));
+    }
+    for lamp in &rig.lamps {
+        let from_lens = (DVec3::from_array(lamp.position_mm) * 1e-3).distance(spec.calibration.eye());
+        if from_lens < 0.02 {
+            warn(format!("the lamp `{}` stands in the lens, {:.0} mm from its centre", lamp.name, from_lens * 1e3));
+        }
+    }
+    warnings
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A file that is no rig; standard output that cannot be written.
+pub fn command(file: &std::path::Path, json: bool) -> Result<()> {
+    let checks = check(&Scenario::load_rig(file)?);
+    if json {
+        return output::line(&serde_json::to_string_pretty(&checks).unwrap_or_default());
+    }
+    checks.iter().try_for_each(|check| output::line(&text(check)))
+}
+
+fn text(check: &CameraCheck) -> String {
+    let modules =
+        |per_module: [f64; 3]| X_MM.iter().zip(per_module).map(|(x, px)| format!("{px:.2} at X = {x} mm")).collect::<Vec<_>>().join(", ");
+    let end = |mm: Option<f64>| mm.map_or("infinity".to_owned(), |mm| format!("{mm:.0} mm"));
+    let depth = match (check.depth_of_field_mm, check.worst_defocus_px) {
+        (Some([near, far]), Some(worst)) => {
+            format!("{} to {} along the axis (blur disc ≤ {SHARP_PX} px); at worst {worst:.1} px on the plate", end(near), end(far))
+        }
+        _ => "unlimited: the lens has no aperture".to_owned(),
+    };
+    let rate = check.bytes_per_second.map_or(String::new(), |rate| format!(", {:.0} MB/s at the sensor's full frame rate", rate / 1e6));
+    let mut lines = vec![
+        format!("camera {}", check.camera),
+        format!(
+            "  field of view       {:.1}° × {:.1}°, {:.0} × {:.0} mm at the plate's centre; {:.0} % of the plate",
+            check.field_deg[0],
+            check.field_deg[1],
+            check.field_mm[0],
+            check.field_mm[1],
+            100.0 * check.plate_seen
+        ),
+        format!("  resolution          {:.2} px/mm at the centre, {:.2} at the edge", check.px_per_mm[0], check.px_per_mm[1]),
+        format!("  px per module       centre {}", modules(check.px_per_module_centre)),
+        format!("                      edge   {}", modules(check.px_per_module_edge)),
+        format!("  depth of field      {depth}"),
+        format!("  blur from rotation  {:.1} px at full speed", check.rotation_blur_px),
+        format!("  exposure            {:.3} ms; white paper fills {:.0} % of the full well", check.exposure_ms, 100.0 * check.white_fills),
+        format!("  data                {:.1} MB a frame{rate}", check.frame_bytes as f64 / 1e6),
+    ];
+    lines.extend(check.warnings.iter().map(|warning| format!("  warning: {warning}")));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rig(text: &str) -> Rig {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("rig.toml");
+        std::fs::write(&file, text).expect("a file");
+        Scenario::load_rig(&file).expect("a rig")
+    }
+
+    const PLAIN: &str = r#"
+schema_version = 1
+name = "plain"
+ambient = 0.1
+white_luminance_cd_m2 = 600
+lamps = [{ name = "top", position_mm = [0, 0, 1000], beam_half_angle_deg = 40, intensity = 0.8 }]
+patterns = [{ name = "all", lamps = { top = 1.0 } }]
+plate = { radius_mm = 150, rim_height_mm = 10, friction = 0.4, albedo = 0.1 }
+turntable = { resolution_deg = 0.01, speed_deg_s = 60, acceleration_deg_s2 = 120 }
+[[cameras]]
+id = "over"
+eye_mm = [0, 0, 600]
+up = [0, 1, 0]
+size_px = [2464, 2056]
+exposure_s = 0.004
+"#;
+
+    #[test]
+    fn figures_of_a_plain_camera_are_those_of_a_pinhole() {
+        let rig = rig(&format!(
+            "{PLAIN}lens = {{ focal_px = 4000 }}\nsensor = {{ blur_sigma_px = 0.5, electrons_at_white = 8000, full_well = 10000, dark_noise = 5, black_level = 0.02 }}\n"
+        ));
+        let check = &check(&rig)[0];
+        // 4000 px at 600 mm are 6.667 px/mm everywhere on a level plate.
+        assert!(check.px_per_mm.iter().all(|px| (px - 4000.0 / 600.0).abs() < 1e-3), "{check:?}");
+        assert!((check.px_per_module_centre[1] - 0.25 * 4000.0 / 600.0).abs() < 1e-3);
+        assert!((check.field_mm[0] - 2464.0 / 4000.0 * 600.0).abs() < 1e-6);
+        assert_eq!((check.depth_of_field_mm, check.bytes_per_second, check.frame_bytes), (None, None, 2464 * 2056));
+        assert!((check.white_fills - 0.72).abs() < 1e-9, "{check:?}");
+        // 0.15 m from the axis and 0.1 m up at 60°/s for 4 ms.
+        let moved = 4000.0 * 0.15 / 0.5 * 60f64.to_radians() * 0.004;
+        assert!((check.rotation_blur_px - moved).abs() < 0.01, "{} and {moved}", check.rotation_blur_px);
+        assert!(check.plate_seen > 0.999 && check.warnings.is_empty(), "{check:?}");
+    }
+
+    #[test]
+    fn presets_bring_depth_of_field_exposure_and_data_rate() {
+        let rig = rig(&format!("{PLAIN}lens = {{ preset = \"c-mount-16mm\", f_number = 8 }}\nsensor = {{ preset = \"imx250\" }}\n"));
+        let camera = camera_spec(&rig, &rig.cameras[0]);
+        let optics = camera.lens.optics.expect("an aperture");
+        assert_eq!(optics.focus_distance, 0.6);
+        assert!((camera.calibration.intrinsics.focal_px[0] - 16.0 / 3.45e-3 * 600.0 / 584.0).abs() < 1e-6);
+        assert!(camera.calibration.intrinsics.distortion[0] < 0.0);
+        let check = &check(&rig)[0];
+        let [near, far] = check.depth_of_field_mm.expect("a depth of field").map(|end| end.expect("an end"));
+        assert!((optics.blur_disc_px(near * 1e-3) - 2.0).abs() < 1e-6 && (optics.blur_disc_px(far * 1e-3) - 2.0).abs() < 1e-6);
+        assert!(near < 600.0 && far > 600.0);
+        assert_eq!(check.bytes_per_second, Some(2464.0 * 2056.0 * 80.0));
+        let electrons = SensorPreset::named("imx250").expect("a preset").electrons_at(600.0, &optics, 0.004);
+        assert!((camera.sensor.electrons_at_white - electrons).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_cannot_work_is_said() {
+        let rig = rig(&format!(
+            "{}lens = {{ preset = \"c-mount-8mm\", f_number = 32, focus_mm = 300 }}\nsensor = {{ preset = \"mt9f002\" }}\n",
+            PLAIN.replace("[0, 0, 600]", "[600, 0, 200]").replace("up = [0, 1, 0]\n", "").replace("[2464, 2056]", "[1000, 800]")
+        ));
+        let warnings = check(&rig)[0].warnings.join("\n");
+        for what in [
+            "px per module",
+            "outside the picture",
+            "72° from its normal",
+            "out of focus",
+            "diffraction at f/32",
+            "only",
+            "rolling shutter",
+        ] {
+            assert!(warnings.contains(what), "{what} is not in:\n{warnings}");
+        }
+    }
+}
