@@ -227,7 +227,7 @@ impl RecordingWriter {
 
         let file = file_name(self.manifest.frames.len(), &meta.camera);
         let path = self.dir.join(&file);
-        let png = encode(frame).map_err(|e| error(&path, ErrorKind::Malformed, format!("cannot be encoded: {e}")))?;
+        let png = png(frame)?;
         write_file(&path, &png)?;
         self.last_sequence.insert(meta.camera.clone(), meta.sequence);
         self.manifest.frames.push(RecordedFrame { file, bytes: png.len() as u64, sha256: hex_sha256(&png), meta: meta.clone() });
@@ -287,6 +287,16 @@ fn color_type(format: PixelFormat) -> ExtendedColorType {
         (true, true) => ExtendedColorType::Rgb8,
         (true, false) => ExtendedColorType::Rgb16,
     }
+}
+
+/// A frame's samples as a PNG file's bytes, right-aligned as they are: what a recording holds.
+///
+/// # Errors
+/// [`ErrorKind::Malformed`] if they cannot be encoded.
+pub fn png(frame: &Frame) -> Result<Vec<u8>> {
+    let meta = frame.meta();
+    let what = |e| Error::new(meta.camera.clone(), ErrorKind::Malformed, format!("frame {} cannot be encoded: {e}", meta.sequence));
+    encode(frame).map_err(what)
 }
 
 fn encode(frame: &Frame) -> image::ImageResult<Vec<u8>> {

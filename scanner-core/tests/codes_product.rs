@@ -25,7 +25,7 @@ fn records_survive_being_written() {
     let written = serde_json::to_string(&product("A", 10)).unwrap();
     assert_eq!(
         written,
-        r#"{"id":"A","names":{"generic":"drug A"},"code_prefixes":[{"prefix":"8000011","level":"smallest_pack"},{"prefix":"8000013","level":"outer_carton"}],"gtin":"09000000000018","pack_quantity":10,"unit":"tablet"}"#
+        r#"{"id":"A","names":{"generic":"drug A"},"code_prefixes":[{"prefix":"8000011","level":"smallest_pack"},{"prefix":"8000013","level":"outer_carton"}],"gtin":"09000000000018","pack_quantity":10,"unit":"tablet","med_list_codg":"XA"}"#
     );
     assert_eq!(serde_json::from_str::<Product>(&written).unwrap(), product("A", 10));
     for (from, to, error) in [

@@ -51,6 +51,8 @@ pub enum Command {
     /// Look at a code pool, send what it has to tell, export it.
     #[command(subcommand)]
     Pool(pool::PoolCommand),
+    /// Make a data set: pictures of a scenario's loads with ground truth as COCO and Parquet.
+    Dataset(DatasetArguments),
     /// Look at a rig before anything is bought.
     Rig {
         /// What to do with it.
@@ -138,6 +140,26 @@ pub struct RunArguments {
     pub record: Option<PathBuf>,
 }
 
+/// Arguments of `dataset`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DatasetArguments {
+    /// The scenario whose loads are photographed.
+    #[arg(value_name = "FILE")]
+    pub scenario: PathBuf,
+    /// How many pictures.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub count: u64,
+    /// Where they go: an empty folder, or one that an earlier call began.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Seed of the first load; the next has the next one.
+    #[arg(long, default_value_t = 1)]
+    pub first_seed: u64,
+    /// Print what was made as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -153,6 +175,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         }
         Command::Hub(arguments) => hub::command(&arguments),
         Command::Pool(command) => pool::command(&command),
+        Command::Dataset(arguments) => crate::run::dataset(&arguments),
         Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),
         Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
         Command::Study(arguments) => crate::study::command(&arguments),

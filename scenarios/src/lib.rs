@@ -1,6 +1,8 @@
 //! Rigs, catalogues and scenarios as files, and the command `tracetwin` that composes twin, station, pool and reports.
 
 pub mod cli;
+#[cfg(feature = "twin")]
+pub mod dataset;
 pub mod doctor;
 pub mod error;
 pub mod hub;

@@ -8,9 +8,10 @@ use crate::devices::{SharedStage, Surroundings, VirtualCamera, VirtualLightBank,
 use crate::error::SimError;
 use crate::physics::{Settled, drop_load};
 use crate::random::Streams;
+use crate::render::mask::PackageMap;
 use crate::render::scene::Scene;
 use crate::render::{AdapterInfo, MAX_LAMPS, RenderStats, Renderer};
-use crate::spec::{PatternSpec, Placement, TwinSpec};
+use crate::spec::{CameraSpec, PatternSpec, Placement, TwinSpec};
 use crate::truth::{CodeTruth, TruthScene, View};
 
 /// Lowest and highest resolution of prints, texels a metre. Symbols are exact at any; text is not meant to be read by machines.
@@ -103,10 +104,23 @@ impl Twin {
     /// # Errors
     /// [`SimError::Spec`] for a camera or pattern that the twin does not have.
     pub fn truth(&self, camera: &str, angle_rad: f64, pattern: &str) -> Result<Vec<CodeTruth>, SimError> {
-        let unknown = |what: &str, name: &str| SimError::Spec(format!("the twin has no {what} `{name}`"));
-        let camera = self.spec.cameras.iter().find(|c| c.id == camera).ok_or_else(|| unknown("camera", camera))?;
-        let pattern = self.spec.patterns.iter().find(|p| p.name == pattern).ok_or_else(|| unknown("pattern", pattern))?;
+        let camera = self.camera(camera)?;
+        let found = self.spec.patterns.iter().find(|p| p.name == pattern);
+        let pattern = found.ok_or_else(|| SimError::Spec(format!("the twin has no pattern `{pattern}`")))?;
         Ok(TruthScene::new(&self.spec, &self.settled.placements)?.frame(&View::at_rest(camera, angle_rad, pattern)))
+    }
+
+    fn camera(&self, id: &str) -> Result<&CameraSpec, SimError> {
+        self.spec.cameras.iter().find(|c| c.id == id).ok_or_else(|| SimError::Spec(format!("the twin has no camera `{id}`")))
+    }
+
+    /// Which package every pixel of a camera shows with the plate at rest at `angle_rad`: for scoring and data sets only.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] for a camera that the twin does not have.
+    pub fn package_map(&self, camera: &str, angle_rad: f64) -> Result<PackageMap, SimError> {
+        let camera = self.camera(camera)?;
+        PackageMap::draw(&Scene::new(&self.spec, &self.settled.placements)?, &camera.calibration, angle_rad)
     }
 }
 

@@ -23,7 +23,7 @@ mod command;
 #[cfg(feature = "twin")]
 pub use command::command;
 #[cfg(feature = "twin")]
-pub use compose::{Options, Outcome, adapter, perform};
+pub use compose::{Options, Outcome, adapter, perform, sim_failure};
 #[cfg(feature = "twin")]
 pub use goods::Goods;
 #[cfg(feature = "twin")]
@@ -32,7 +32,7 @@ pub use load::{Drawn, camera_spec, draw, twin_spec};
 pub use recall::command as recall;
 
 #[cfg(feature = "twin")]
-pub use crate::rig_check::command as check_rig;
+pub use crate::{dataset::command as dataset, rig_check::command as check_rig};
 
 /// Runs the command.
 ///
@@ -63,6 +63,16 @@ pub fn recall(files: &[std::path::PathBuf], _first_seed: u64, _seeds: u64, _json
 #[cfg(not(feature = "twin"))]
 pub fn check_rig(file: &std::path::Path, _json: bool) -> crate::error::Result<()> {
     crate::scenario::Scenario::load_rig(file)?;
+    no_twin()
+}
+
+/// Makes a data set.
+///
+/// # Errors
+/// Always: this build has no twin. A fault in the scenario is said first.
+#[cfg(not(feature = "twin"))]
+pub fn dataset(arguments: &crate::cli::DatasetArguments) -> crate::error::Result<()> {
+    crate::scenario::Scenario::load(&arguments.scenario)?;
     no_twin()
 }
 

@@ -8,12 +8,14 @@
 //! - [`shot`]: exact geometry of one exposure
 //! - [`bend`]: lens distortion
 //! - [`bars`], [`print`](mod@print): symbols and prints, area-sampled
+//! - [`mask`]: which package every pixel shows
 //! - [`pass`]: the pass itself, with `capture.wgsl`
 
 mod app;
 mod bars;
 mod bend;
 mod light;
+pub mod mask;
 mod pass;
 mod print;
 pub mod scene;
