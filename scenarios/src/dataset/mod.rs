@@ -127,7 +127,8 @@ pub fn command(arguments: &DatasetArguments) -> Result<()> {
         let wanted = per_load.min(arguments.count - load * per_load) as usize;
         let seed = arguments.first_seed.checked_add(load).ok_or_else(|| Failure::input(out, "the seeds run out"))?;
         let part = part_file(out, seed);
-        if read_part(&part)?.is_some_and(|images| images.len() >= wanted) {
+        // A part's pictures were all there when it was written; one that has gone since is taken again.
+        if read_part(&part)?.is_some_and(|images| images.len() >= wanted && images.iter().all(|image| out.join(&image.file).is_file())) {
             kept += wanted;
             continue;
         }
