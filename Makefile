@@ -9,8 +9,9 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export TRACETWIN_SHARED ?= $(abspath $(CURDIR)/../shared)
 TRACETWIN = $(CARGO_TARGET_DIR)/debug/tracetwin
 OUT ?= out
+FIDELITY_ENV ?= $(CARGO_TARGET_DIR)/fidelity-env
 
-.PHONY: help setup build demo test baseline bench bench-pool bench-des validate-des cycles study bless lint
+.PHONY: help setup build demo test baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +65,15 @@ study: ## the three studies, without the twin (a figure that is not replicated i
 	$(CARGO) build --locked -p scenarios --no-default-features
 	for study in outpatient-table1 outpatient-day central-pharmacy; do \
 	  $(TRACETWIN) study scenarios/studies/$$study.toml --out $(OUT)/$$study || test $$? -eq 1; done
+
+fidelity: build ## heavy (about half an hour): the twin's renderer beside Mitsuba 3; ends with a report
+	@python3 -c 'import ctypes; ctypes.CDLL("libLLVM-19.so.1")' 2>/dev/null || { echo 'Mitsuba needs LLVM 19: as root, apt-get install libllvm19' >&2; exit 3; }
+	@test -x $(FIDELITY_ENV)/bin/python || python3 -m venv $(FIDELITY_ENV)
+	@$(FIDELITY_ENV)/bin/python -c 'import mitsuba' 2>/dev/null || $(FIDELITY_ENV)/bin/pip install --quiet mitsuba==3.9.1 numpy
+	$(TRACETWIN) fidelity export scenarios/demo.toml --scenes 10 --out $(OUT)/fidelity
+	$(FIDELITY_ENV)/bin/python scripts/fidelity/render.py $(OUT)/fidelity
+	$(TRACETWIN) fidelity compare $(OUT)/fidelity
+	@echo "The report with both pictures: $(OUT)/fidelity/report.html"
 
 bless: build ## accept what the reader reads now as the baseline (give the reason in the commit)
 	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --bless

@@ -13,6 +13,7 @@ mod columns;
 pub mod csv;
 mod error;
 pub mod escape;
+pub mod fidelity;
 mod files;
 mod format;
 pub mod html;

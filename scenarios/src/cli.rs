@@ -53,6 +53,9 @@ pub enum Command {
     Pool(pool::PoolCommand),
     /// Make a data set: pictures of a scenario's loads with ground truth as COCO and Parquet.
     Dataset(DatasetArguments),
+    /// Hold the twin's renderer against an independent one.
+    #[command(subcommand)]
+    Fidelity(FidelityCommand),
     /// Look at a rig before anything is bought.
     Rig {
         /// What to do with it.
@@ -140,6 +143,41 @@ pub struct RunArguments {
     pub record: Option<PathBuf>,
 }
 
+/// What `tracetwin fidelity` can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum FidelityCommand {
+    /// Write scenes for another renderer, with the twin's light of some windows of each.
+    Export {
+        /// The scenario whose loads are drawn. Lenses that distort are not compared.
+        #[arg(value_name = "FILE")]
+        scenario: PathBuf,
+        /// How many scenes: a load each, seen by the cameras and stops in turn.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        scenes: u64,
+        /// Seed of the first load.
+        #[arg(long, default_value_t = 1)]
+        first_seed: u64,
+        /// At most so many codes of a scene.
+        #[arg(long, default_value_t = 10)]
+        codes: usize,
+        /// Where they go, a folder each.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Hold both renderers' light against each other, and write a report.
+    Compare {
+        /// The folder that `export` filled and the other renderer added to.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Frames with noise of their own that are read of each code.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        frames: u64,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// Arguments of `dataset`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatasetArguments {
@@ -176,6 +214,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Hub(arguments) => hub::command(&arguments),
         Command::Pool(command) => pool::command(&command),
         Command::Dataset(arguments) => crate::run::dataset(&arguments),
+        Command::Fidelity(command) => crate::run::fidelity(&command),
         Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),
         Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
         Command::Study(arguments) => crate::study::command(&arguments),

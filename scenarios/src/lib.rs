@@ -5,6 +5,8 @@ pub mod cli;
 pub mod dataset;
 pub mod doctor;
 pub mod error;
+#[cfg(feature = "twin")]
+pub mod fidelity;
 pub mod hub;
 pub mod onnx;
 pub mod output;

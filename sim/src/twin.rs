@@ -10,7 +10,7 @@ use crate::physics::{Settled, drop_load};
 use crate::random::Streams;
 use crate::render::mask::PackageMap;
 use crate::render::scene::Scene;
-use crate::render::{AdapterInfo, MAX_LAMPS, RenderStats, Renderer};
+use crate::render::{AdapterInfo, MAX_LAMPS, Radiance, RenderStats, Renderer, Shot};
 use crate::spec::{CameraSpec, PatternSpec, Placement, TwinSpec};
 use crate::truth::{CodeTruth, TruthScene, View};
 
@@ -104,10 +104,34 @@ impl Twin {
     /// # Errors
     /// [`SimError::Spec`] for a camera or pattern that the twin does not have.
     pub fn truth(&self, camera: &str, angle_rad: f64, pattern: &str) -> Result<Vec<CodeTruth>, SimError> {
-        let camera = self.camera(camera)?;
-        let found = self.spec.patterns.iter().find(|p| p.name == pattern);
-        let pattern = found.ok_or_else(|| SimError::Spec(format!("the twin has no pattern `{pattern}`")))?;
+        let (camera, pattern) = (self.camera(camera)?, self.pattern(pattern)?);
         Ok(TruthScene::new(&self.spec, &self.settled.placements)?.frame(&View::at_rest(camera, angle_rad, pattern)))
+    }
+
+    /// The light that falls on a camera's sensor with the plate at rest at `angle_rad`, before lens and sensor make a frame of it: for comparing the
+    /// renderer with others.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] for a camera or pattern that the twin does not have; whatever keeps it from rendering.
+    pub fn radiance(&self, camera: &str, angle_rad: f64, pattern: &str) -> Result<Radiance, SimError> {
+        let (camera, pattern) = (self.camera(camera)?, self.pattern(pattern)?);
+        let mut shares = vec![0.0; self.spec.lamps.len()];
+        for (lamp, share) in &pattern.lamps {
+            shares[*lamp] = *share;
+        }
+        self.renderer.render(Shot::at_rest(camera.calibration, angle_rad, shares))
+    }
+
+    /// The station with its load at rest, as surfaces.
+    ///
+    /// # Errors
+    /// [`SimError::Artwork`] for a print that cannot be made.
+    pub fn scene(&self) -> Result<Scene, SimError> {
+        Scene::new(&self.spec, &self.settled.placements)
+    }
+
+    fn pattern(&self, name: &str) -> Result<&PatternSpec, SimError> {
+        self.spec.patterns.iter().find(|p| p.name == name).ok_or_else(|| SimError::Spec(format!("the twin has no pattern `{name}`")))
     }
 
     fn camera(&self, id: &str) -> Result<&CameraSpec, SimError> {
@@ -120,7 +144,7 @@ impl Twin {
     /// [`SimError::Spec`] for a camera that the twin does not have.
     pub fn package_map(&self, camera: &str, angle_rad: f64) -> Result<PackageMap, SimError> {
         let camera = self.camera(camera)?;
-        PackageMap::draw(&Scene::new(&self.spec, &self.settled.placements)?, &camera.calibration, angle_rad)
+        PackageMap::draw(&self.scene()?, &camera.calibration, angle_rad)
     }
 }
 
@@ -165,7 +189,7 @@ fn check(spec: &TwinSpec) -> Result<(), SimError> {
     }
     for camera in &spec.cameras {
         check_camera(camera)?;
-        let shot = crate::render::Shot::at_rest(camera.calibration, 0.0, vec![0.0; spec.lamps.len()]);
+        let shot = Shot::at_rest(camera.calibration, 0.0, vec![0.0; spec.lamps.len()]);
         shot.check(spec.lamps.len()).map_err(|e| SimError::Spec(format!("camera `{}`: {e}", camera.id)))?;
     }
     for lamp in &spec.lamps {

@@ -21,7 +21,7 @@ fn both_in(tag: &str, en: &str, zh: &str) -> String {
 }
 
 /// Both languages, in HTML.
-fn both(en: &str, zh: &str) -> String {
+pub(crate) fn both(en: &str, zh: &str) -> String {
     both_in("span", en, zh)
 }
 
@@ -54,7 +54,7 @@ pub fn report(run: &RunRecord) -> String {
 }
 
 /// The page around `body`; all but `version` is HTML.
-fn shell(title: &str, heading: &str, subtitle: &str, version: &str, body: &str) -> String {
+pub(crate) fn shell(title: &str, heading: &str, subtitle: &str, version: &str, body: &str) -> String {
     format!(
         r#"<!DOCTYPE html>
 <html lang="en" data-lang="en">
@@ -94,7 +94,7 @@ fn subtitle(run: &RunRecord, summary: &Summary) -> String {
 }
 
 /// A section; `content` is HTML.
-fn section(title: (&str, &str), lead: (&str, &str), content: &str) -> String {
+pub(crate) fn section(title: (&str, &str), lead: (&str, &str), content: &str) -> String {
     let lead = if lead.0.is_empty() { String::new() } else { format!("<p>{}</p>\n", both(lead.0, lead.1)) };
     format!("<section>\n<h2>{}</h2>\n{lead}{content}</section>\n", both(title.0, title.1))
 }

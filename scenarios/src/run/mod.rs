@@ -32,7 +32,7 @@ pub use load::{Drawn, camera_spec, draw, twin_spec};
 pub use recall::command as recall;
 
 #[cfg(feature = "twin")]
-pub use crate::{dataset::command as dataset, rig_check::command as check_rig};
+pub use crate::{dataset::command as dataset, fidelity::command as fidelity, rig_check::command as check_rig};
 
 /// Runs the command.
 ///
@@ -73,6 +73,15 @@ pub fn check_rig(file: &std::path::Path, _json: bool) -> crate::error::Result<()
 #[cfg(not(feature = "twin"))]
 pub fn dataset(arguments: &crate::cli::DatasetArguments) -> crate::error::Result<()> {
     crate::scenario::Scenario::load(&arguments.scenario)?;
+    no_twin()
+}
+
+/// Compares renderers.
+///
+/// # Errors
+/// Always: this build has no twin.
+#[cfg(not(feature = "twin"))]
+pub fn fidelity(_command: &crate::cli::FidelityCommand) -> crate::error::Result<()> {
     no_twin()
 }
 
