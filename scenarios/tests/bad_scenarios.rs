@@ -62,7 +62,7 @@ const CATALOGUE: &str = "catalogues/cartons.toml";
 
 #[test]
 fn scenarios_of_the_crate_are_sound() {
-    for file in ["demo.toml", "closer.toml", "golden-small.toml"] {
+    for file in ["demo.toml", "closer.toml", "golden-small.toml", "datasheet.toml", "lights.toml"] {
         let scenario = Scenario::load(&folder().join(file)).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(scenario.sha256().len(), 64);
     }
@@ -166,6 +166,18 @@ fn a_camera_that_looks_past_the_plate() {
 #[test]
 fn a_camera_with_an_open_orientation() {
     check(RIG, "up = [0, 1, 0]", "up = [0, 0, 1]", "cameras[0].up", "up = [0, 0, 1]", "line of sight", Some("up = [0, 1, 0]"));
+}
+
+#[test]
+fn a_light_without_its_size_or_with_anothers() {
+    let name = "name = \"north-east\"";
+    let check = |form: &str, key, line, message| check(RIG, name, &format!("{name}\n{form}"), key, line, message, None);
+    check("kind = \"ring\"", "lamps[0].diameter_mm", "[[lamps]]", "a light of kind `ring` needs `diameter_mm`");
+    let both = "kind = \"ring\"\ndiameter_mm = 200\nlength_mm = 10";
+    check(both, "lamps[0].length_mm", "length_mm = 10", "a light of kind `ring` has no `length_mm`");
+    let along = "kind = \"bar\"\nlength_mm = 500\nalong = [692.8, 400.0, 700]";
+    check(along, "lamps[0].along", "along = [692.8, 400.0, 700]", "along its axis");
+    check("diameter_mm = 5", "lamps[0].diameter_mm", "diameter_mm = 5", "a light of kind `spot` has no `diameter_mm`");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::error::SimError;
 use crate::exposure::{Exposing, Flicker, Travel};
 use crate::optics::LensImage;
 use crate::random::Streams;
-use crate::render::{Pending, Radiance, Renderer};
+use crate::render::{Pending, Radiance, Renderer, Shot};
 use crate::sensor::Readout;
 use crate::spec::{CameraSpec, LensSpec, PatternSpec, SensorDetail, Shutter, TurntableSpec};
 
@@ -175,6 +175,11 @@ impl VirtualCamera {
         self.lens.as_ref().is_some_and(LensImage::needs_depth)
     }
 
+    fn request(&self, exposing: &Exposing, part: usize, lamp_shares: &[f64], depth: bool) -> Pending {
+        let shot = exposing.shot(part, self.spec.calibration, lamp_shares, depth);
+        self.renderer.request(Shot { analyser: self.spec.lens.analyser, ..shot })
+    }
+
     /// Waits for all parts of an exposure and adds them up; `None` when `late` says so. Only one part at a time is asked for, since each is large.
     fn rendered(&self, triggered: &mut Triggered, late: impl Fn() -> bool) -> Result<Option<Radiance>> {
         let exposing = &triggered.exposing;
@@ -198,8 +203,7 @@ impl VirtualCamera {
                     triggered.parts += 1;
                     if triggered.parts < exposing.parts.len() {
                         let depth = self.needs_depth() && triggered.parts == exposing.parts.len() / 2;
-                        let shot = exposing.shot(triggered.parts, self.spec.calibration, &triggered.lamp_shares, depth);
-                        triggered.frame = self.renderer.request(shot);
+                        triggered.frame = self.request(exposing, triggered.parts, &triggered.lamp_shares, depth);
                     }
                     let width = done.width as usize;
                     let sum = triggered.sum.get_or_insert_with(|| Radiance { pixels: vec![0.0; done.pixels.len()], ..done.clone() });
@@ -294,7 +298,7 @@ impl Camera for VirtualCamera {
             complete: true,
         };
         self.sequence += 1;
-        let frame = self.renderer.request(exposing.shot(0, self.spec.calibration, &lamp_shares, self.needs_depth()));
+        let frame = self.request(&exposing, 0, &lamp_shares, self.needs_depth());
         let settings = self.settings;
         self.pending = Some(Triggered { frame, exposing, lamp_shares, sum: None, parts: 0, meta, settings, noise_key });
         self.clock.sleep(self.settings.exposure);

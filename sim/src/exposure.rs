@@ -155,7 +155,7 @@ impl Exposing {
         let Part { angle_rad, ambient_share, .. } = self.parts[part];
         let still = self.parts.len() == 1;
         let light_angle_rad = if still { angle_rad } else { self.middle_rad };
-        Shot { calibration, angle_rad, lamp_shares: lamp_shares.to_vec(), ambient_share, light_angle_rad, depth }
+        Shot { calibration, angle_rad, lamp_shares: lamp_shares.to_vec(), ambient_share, light_angle_rad, depth, analyser: false }
     }
 
     /// Weight of a part in a row: the share of the row's exposure that it covers.

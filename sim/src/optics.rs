@@ -10,6 +10,7 @@ use std::f64::consts::PI;
 use hardware_hal::Intrinsics;
 use rayon::prelude::*;
 
+use crate::shading::ANALYSER_PASSES;
 use crate::spec::{LensSpec, Optics, Vignetting};
 
 /// Steps of the blur disc's diameter, px: finer than anything that shows.
@@ -169,6 +170,8 @@ pub struct LensImage {
     /// By blur disc in steps of [`STEP_PX`].
     kernels: Vec<Kernel>,
     vignetting: Vignetting,
+    /// Share of the light that a polariser before the lens lets through, 1 without one.
+    passes: f64,
     intrinsics: Intrinsics,
     /// 1 ÷ (distance of the farthest corner from the principal point)², 1/px².
     corner: f64,
@@ -197,6 +200,7 @@ impl LensImage {
             optics: lens.optics,
             kernels: (0..=levels).into_par_iter().map(kernel).collect(),
             vignetting: lens.vignetting,
+            passes: if lens.analyser { ANALYSER_PASSES } else { 1.0 },
             intrinsics: *intrinsics,
             corner: 1.0 / corner.max(1.0),
         }
@@ -215,7 +219,7 @@ impl LensImage {
         let r2 = (dx * dx + dy * dy) * self.corner;
         let [a, b, c] = self.vignetting.radial;
         let natural = if self.vignetting.cosine_power == 0.0 { 1.0 } else { libm::pow(1.0 + tangent, -self.vignetting.cosine_power / 2.0) };
-        natural * (1.0 + r2 * (a + r2 * (b + r2 * c))).max(0.0)
+        self.passes * natural * (1.0 + r2 * (a + r2 * (b + r2 * c))).max(0.0)
     }
 
     /// The picture on the sensor: `radiance` (row by row, `width` px each) blurred by what the optics do at each pixel's distance, and dimmed towards
@@ -407,7 +411,7 @@ mod tests {
 
     #[test]
     fn light_falls_off_as_the_cosines_fourth_power() {
-        let lens = LensSpec { optics: None, vignetting: Vignetting { cosine_power: 4.0, radial: [-0.1, 0.0, 0.0] } };
+        let lens = LensSpec { optics: None, vignetting: Vignetting { cosine_power: 4.0, radial: [-0.1, 0.0, 0.0] }, analyser: false };
         let intrinsics = Intrinsics::pinhole(401, 301, 400.0);
         let image = LensImage::new(&lens, 0.0, &intrinsics, [0.4, 0.9]);
         assert!(!image.needs_depth());

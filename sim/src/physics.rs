@@ -424,6 +424,7 @@ mod tests {
             lamps: Vec::new(),
             patterns: Vec::new(),
             ambient: 0.1,
+            flicker: None,
             cameras: Vec::new(),
             packages: draw_load(&kinds, &order, text, seed).unwrap(),
         }

@@ -234,6 +234,7 @@ impl LensPreset {
     pub fn lens(&self, f_number: f64, focus_distance: f64, pixel_pitch: f64) -> LensSpec {
         LensSpec {
             optics: Some(Optics { focal_length: self.focal_length, f_number, focus_distance, pixel_pitch, wavelength: 525e-9 }),
+            analyser: false,
             vignetting: Vignetting { cosine_power: self.cosine_power, radial: [-self.corner_loss, 0.0, 0.0] },
         }
     }

@@ -11,6 +11,17 @@ use crate::spec::LampSpec;
 /// Radius of a lamp's luminous disc, m: the width of its penumbra.
 pub const LAMP_RADIUS: f64 = 0.035;
 
+/// Share of light that a polariser before the lens lets through: half of what paper scatters, which is no longer polarised.
+pub const ANALYSER_PASSES: f64 = 0.5;
+
+/// Share of a polarised lamp's mirror image that a crossed polariser leaves, relative to [`ANALYSER_PASSES`] (an extinction of 100 : 1, assumption).
+pub const CROSSED_LEAVES: f64 = 0.02;
+
+/// Share of a lamp's mirrored light that arrives, relative to its scattered light: a mirror keeps polarisation, paper does not.
+pub fn mirrored_share(lamp: &LampSpec, analyser: bool) -> f64 {
+    if analyser && lamp.polarised { CROSSED_LEAVES } else { 1.0 }
+}
+
 /// Standard deviation of the varnish's slope: angle between half vector and normal, rad.
 pub const VARNISH_SIGMA: f64 = 0.05;
 
@@ -86,7 +97,9 @@ pub fn varnish(lamp: &LampSpec, point: DVec3, normal: DVec3, to_eye: DVec3, glos
 /// Radiance of a surface at `point` (rig frame, m) with unit normal `normal`, seen from the unit direction `to_eye`.
 ///
 /// `lamps` are the lamps with the share each is lit with; multiply a share by the lamp's visibility from `point` for shadows. `ambient` is
-/// `TwinSpec::ambient`, `albedo` the diffuse reflectance, `gloss` the varnish's reflectance at normal incidence.
+/// `TwinSpec::ambient`, `albedo` the diffuse reflectance, `gloss` the varnish's reflectance at normal incidence, `analyser` whether a crossed polariser
+/// stands before the lens (whose loss of light is the lens's, not the surface's).
+#[expect(clippy::too_many_arguments)] // A point, what it is made of, and what lights it.
 pub fn radiance<'a>(
     point: DVec3,
     normal: DVec3,
@@ -95,11 +108,12 @@ pub fn radiance<'a>(
     gloss: f64,
     lamps: impl IntoIterator<Item = (&'a LampSpec, f64)>,
     ambient: f64,
+    analyser: bool,
 ) -> Shaded {
     let mut shaded = Shaded { diffuse: albedo * ambient, specular: 0.0 };
     for (lamp, share) in lamps {
         shaded.diffuse += albedo * share * diffuse_white(lamp, point, normal);
-        shaded.specular += share * varnish(lamp, point, normal, to_eye, gloss);
+        shaded.specular += share * mirrored_share(lamp, analyser) * varnish(lamp, point, normal, to_eye, gloss);
     }
     shaded
 }
@@ -109,13 +123,21 @@ mod tests {
     use super::*;
 
     fn lamp() -> LampSpec {
-        LampSpec { name: "key".into(), position: DVec3::new(0.0, 0.0, 2.0), target: DVec3::ZERO, beam_half_angle: 0.5, intensity: 0.8 }
+        LampSpec {
+            name: "key".into(),
+            position: DVec3::new(0.0, 0.0, 2.0),
+            target: DVec3::ZERO,
+            beam_half_angle: 0.5,
+            intensity: 0.8,
+            parts: 1,
+            polarised: false,
+        }
     }
 
     #[test]
     fn a_white_surface_at_the_target_shows_the_intensity() {
         let lamp = lamp();
-        let shaded = radiance(DVec3::ZERO, DVec3::Z, DVec3::X, 1.0, 0.0, [(&lamp, 1.0)], 0.05);
+        let shaded = radiance(DVec3::ZERO, DVec3::Z, DVec3::X, 1.0, 0.0, [(&lamp, 1.0)], 0.05, false);
         assert!((shaded.total() - 0.85).abs() < 1e-12, "{shaded:?}");
         // Twice as far: a quarter of the lamp's part. Turned by 60°: half of it.
         let far = diffuse_white(&lamp, DVec3::new(0.0, 0.0, -2.0), DVec3::Z);
@@ -123,6 +145,15 @@ mod tests {
         let tilted = diffuse_white(&lamp, DVec3::ZERO, DVec3::new(3f64.sqrt() / 2.0, 0.0, 0.5));
         assert!((tilted - 0.4).abs() < 1e-12);
         assert_eq!(diffuse_white(&lamp, DVec3::ZERO, DVec3::NEG_Z), 0.0);
+    }
+
+    #[test]
+    fn crossed_polarisers_take_the_mirror_image_and_leave_the_print() {
+        let lamp = LampSpec { polarised: true, ..lamp() };
+        let seen = |analyser| radiance(DVec3::ZERO, DVec3::Z, DVec3::Z, 0.6, 0.05, [(&lamp, 1.0)], 0.0, analyser);
+        let (open, crossed) = (seen(false), seen(true));
+        assert_eq!(open.diffuse, crossed.diffuse);
+        assert!((crossed.specular / open.specular - CROSSED_LEAVES).abs() < 1e-12 && open.specular > 1.0, "{open:?} {crossed:?}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use hardware_hal::glam::{DQuat, DVec3};
 use hardware_hal::{Calibration, PixelFormat};
 
+pub use crate::exposure::Flicker;
+
 /// Everything the twin needs to know. The same spec gives the same frames.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TwinSpec {
@@ -18,6 +20,8 @@ pub struct TwinSpec {
     pub patterns: Vec<PatternSpec>,
     /// Light that is always there: radiance scale of a white diffuse surface lit by it alone.
     pub ambient: f64,
+    /// How the room's lamps flicker, on whose light `ambient` is the mean.
+    pub flicker: Option<Flicker>,
     /// The cameras.
     pub cameras: Vec<CameraSpec>,
     /// What is dropped on the plate, in this order.
@@ -61,6 +65,10 @@ pub struct LampSpec {
     pub beam_half_angle: f64,
     /// Radiance that a white diffuse surface facing the lamp would show if it lay at the lamp's target (so that exposure is easy to choose).
     pub intensity: f64,
+    /// Of how many lamps the light consists that this is a part of: the more, the fewer rays its own penumbra needs. 1 for a lamp that stands alone.
+    pub parts: usize,
+    /// Whether a polariser stands before it.
+    pub polarised: bool,
 }
 
 /// A pattern: shares of lamps by index into `TwinSpec::lamps`.
@@ -98,6 +106,8 @@ pub struct LensSpec {
     pub optics: Option<Optics>,
     /// Loss of light towards the corners.
     pub vignetting: Vignetting,
+    /// Whether a polariser stands before the lens, crossed with those of polarised lamps.
+    pub analyser: bool,
 }
 
 /// A thin lens of finite aperture.

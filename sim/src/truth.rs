@@ -319,7 +319,16 @@ impl Frame<'_> {
                 let reached = self.is_clear(point, normal, lamp.position, near);
                 (*lamp, if reached { *share } else { 0.0 })
             });
-            let shaded = shading::radiance(point, normal, to_eye, albedo, surface.symbol.gloss, lit, self.spec.ambient);
+            let shaded = shading::radiance(
+                point,
+                normal,
+                to_eye,
+                albedo,
+                surface.symbol.gloss,
+                lit,
+                self.spec.ambient,
+                self.view.camera.lens.analyser,
+            );
             shaded.specular > shaded.diffuse
         };
         (0..columns * rows).filter(glares).count() as f64 / (columns * rows) as f64
@@ -396,7 +405,15 @@ mod tests {
             ink: 0.05,
             paper: 0.8,
         });
-        let lamp = |position| LampSpec { name: "lamp".into(), position, target: DVec3::ZERO, beam_half_angle: 1.0, intensity: 0.8 };
+        let lamp = |position| LampSpec {
+            name: "lamp".into(),
+            position,
+            target: DVec3::ZERO,
+            beam_half_angle: 1.0,
+            intensity: 0.8,
+            parts: 1,
+            polarised: false,
+        };
         TwinSpec {
             seed: 1,
             plate: PlateSpec { radius: 0.3, rim_height: 0.015, friction: 0.5, albedo: 0.2 },
@@ -407,6 +424,7 @@ mod tests {
                 PatternSpec { name: "from the side".into(), lamps: vec![(1, 1.0)] },
             ],
             ambient: 0.05,
+            flicker: None,
             cameras: Vec::new(),
             packages: std::iter::once(first).chain(others.iter().map(|size| package("other", *size))).collect(),
         }

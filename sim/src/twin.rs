@@ -44,6 +44,7 @@ impl Twin {
     /// As [`Twin::new`], but for the physics.
     pub fn with_load(spec: TwinSpec, settled: Settled) -> Result<Self, SimError> {
         check(&spec)?;
+        check_places(&spec, &settled.placements)?;
         let scene = Scene::new(&spec, &settled.placements)?;
         let renderer = Arc::new(Renderer::start(scene, print_resolution(&spec))?);
         Ok(Self { spec, settled, renderer })
@@ -84,7 +85,7 @@ impl Twin {
     pub fn rig(&self, clock: Arc<dyn Clock>) -> Rig {
         let stage = SharedStage::new(self.spec.lamps.len());
         let streams = Streams::new(self.spec.seed);
-        let surroundings = Surroundings { plate_radius: self.spec.plate.radius, flicker: None };
+        let surroundings = Surroundings { plate_radius: self.spec.plate.radius, flicker: self.spec.flicker };
         let camera = |(index, spec)| {
             let camera =
                 VirtualCamera::new(spec, index, streams, surroundings, stage.clone(), Arc::clone(&self.renderer), Arc::clone(&clock));
@@ -119,7 +120,7 @@ impl Twin {
         for (lamp, share) in &pattern.lamps {
             shares[*lamp] = *share;
         }
-        self.renderer.render(Shot::at_rest(camera.calibration, angle_rad, shares))
+        self.renderer.render(Shot { analyser: camera.lens.analyser, ..Shot::at_rest(camera.calibration, angle_rad, shares) })
     }
 
     /// The station with its load at rest, as surfaces.
@@ -163,6 +164,22 @@ fn print_resolution(spec: &TwinSpec) -> f64 {
         c.calibration.intrinsics.focal_px[0].max(c.calibration.intrinsics.focal_px[1]) / distance
     });
     (1.25 * finest.fold(0.0, f64::max)).clamp(PRINT_RESOLUTION.0, PRINT_RESOLUTION.1)
+}
+
+/// Refuses lamps and cameras that the settled load has around them.
+fn check_places(spec: &TwinSpec, placements: &[Placement]) -> Result<(), SimError> {
+    let lamps = spec.lamps.iter().map(|lamp| (format!("lamp `{}`", lamp.name), lamp.position));
+    let cameras = spec.cameras.iter().map(|camera| (format!("camera `{}`", camera.id), camera.calibration.eye()));
+    for (what, place) in lamps.chain(cameras) {
+        let around = spec.packages.iter().zip(placements).position(|(package, placement)| {
+            let inside = placement.plate_from_package().inverse().transform_point(place).abs();
+            inside.cmplt(package.shape.half_extents()).all()
+        });
+        if let Some(package) = around {
+            return Err(SimError::Spec(format!("{what} is inside package {package} (\"{}\")", spec.packages[package].name)));
+        }
+    }
+    Ok(())
 }
 
 fn check(spec: &TwinSpec) -> Result<(), SimError> {

@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
+use hardware_hal::glam::DVec3;
 use scanner_core::codes::{GS, PackLevel};
 use scanner_core::product::Product;
+use sim::lights::{Light, LightShape};
 use sim::load::{Form, PackageKind, TextRequest, draw_load};
 use sim::presets::{LensPreset, SensorPreset};
 use sim::random::Streams;
 use sim::spec::{
-    CameraSpec, Face, LampSpec, LensSpec, Optics, PackageSpec, PatternSpec, PlateSpec, SensorSpec, Shutter, SymbolKind, TurntableSpec,
-    TwinSpec, Vignetting,
+    CameraSpec, Face, Flicker, LampSpec, LensSpec, Optics, PackageSpec, PatternSpec, PlateSpec, SensorSpec, Shutter, SymbolKind,
+    TurntableSpec, TwinSpec, Vignetting,
 };
 
 use super::goods::{Batch, Serials};
 use crate::error::{Failure, Result};
-use crate::scenario::{Camera, FaceName, FormName, Kind, Print, Rig, Scenario, metres};
+use crate::scenario::{Camera, FaceName, FormName, Kind, Lamp, LampKind, Print, Rig, Scenario, metres};
 
 /// Wavelength that diffraction is reckoned with, m: the middle of a white LED's light.
 const WAVELENGTH: f64 = 525e-9;
@@ -187,14 +189,40 @@ pub fn camera_spec(rig: &Rig, camera: &Camera) -> CameraSpec {
             black_level: given(said.black_level, |sensor| sensor.black_level),
             detail,
         },
-        lens: LensSpec { optics, vignetting },
+        lens: LensSpec { optics, vignetting, analyser: camera.lens.analyser },
         shutter,
+    }
+}
+
+fn light(lamp: &Lamp) -> Light {
+    let mm = |length: Option<f64>| length.unwrap_or(0.0) * 1e-3;
+    let along = lamp.along.map_or(DVec3::X, DVec3::from_array);
+    Light {
+        name: lamp.name.clone(),
+        shape: match lamp.kind {
+            LampKind::Spot => LightShape::Spot,
+            LampKind::Ring => LightShape::Ring { diameter: mm(lamp.diameter_mm) },
+            LampKind::Bar => LightShape::Bar { length: mm(lamp.length_mm), along },
+            LampKind::Panel => LightShape::Panel { size: [mm(lamp.length_mm), mm(lamp.height_mm)], along },
+            LampKind::Dome => LightShape::Dome { diameter: mm(lamp.diameter_mm) },
+        },
+        position: metres(lamp.position_mm),
+        target: metres(lamp.target_mm),
+        beam_half_angle: lamp.beam_half_angle_deg.to_radians(),
+        intensity: lamp.intensity,
+        polarised: lamp.polarised,
     }
 }
 
 /// What the twin is built of.
 pub fn twin_spec(rig: &Rig, packages: Vec<PackageSpec>, seed: u64) -> TwinSpec {
-    let lamp_index = |name: &str| rig.lamps.iter().position(|lamp| lamp.name == name);
+    let lights: Vec<Light> = rig.lamps.iter().map(light).collect();
+    let lamps: Vec<LampSpec> = lights.iter().flat_map(Light::lamps).collect();
+    // A pattern lights all lamps of a light.
+    let lamps_of = |name: &str, share: f64| {
+        let of_it = lamps.iter().enumerate().filter(move |(_, lamp)| lamp.name == name);
+        of_it.map(move |(index, _)| (index, share)).collect::<Vec<_>>()
+    };
     TwinSpec {
         seed,
         plate: PlateSpec {
@@ -208,27 +236,18 @@ pub fn twin_spec(rig: &Rig, packages: Vec<PackageSpec>, seed: u64) -> TwinSpec {
             speed_rad_s: rig.turntable.speed_deg_s.to_radians(),
             acceleration_rad_s2: rig.turntable.acceleration_deg_s2.to_radians(),
         },
-        lamps: rig
-            .lamps
-            .iter()
-            .map(|lamp| LampSpec {
-                name: lamp.name.clone(),
-                position: metres(lamp.position_mm),
-                target: metres(lamp.target_mm),
-                beam_half_angle: lamp.beam_half_angle_deg.to_radians(),
-                intensity: lamp.intensity,
-            })
-            .collect(),
+        lamps: lamps.clone(),
         patterns: rig
             .patterns
             .iter()
             .map(|pattern| PatternSpec {
                 name: pattern.name.clone(),
                 // Checking has made sure that every lamp is there.
-                lamps: pattern.lamps.iter().filter_map(|(lamp, share)| Some((lamp_index(lamp)?, *share))).collect(),
+                lamps: pattern.lamps.iter().flat_map(|(lamp, share)| lamps_of(lamp, *share)).collect(),
             })
             .collect(),
         ambient: rig.ambient,
+        flicker: rig.flicker.map(|flicker| Flicker { mains_hz: flicker.mains_hz, depth: flicker.depth }),
         cameras: rig.cameras.iter().map(|camera| camera_spec(rig, camera)).collect(),
         packages,
     }

@@ -80,6 +80,9 @@ pub struct Lens {
     /// Loss of light towards the corners.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vignetting: Option<Vignetting>,
+    /// Whether a polariser stands before the lens, crossed with those of polarised lamps. It takes half of the light.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub analyser: bool,
 }
 
 /// Relative illumination: cosⁿ of the angle to the axis, times 1 + a·r² + b·r⁴ + c·r⁶ with r = 1 at the farthest corner.

@@ -30,6 +30,9 @@ pub struct Rig {
     pub turntable: Turntable,
     /// Radiance of a white diffuse surface lit by nothing but the room, on the scale of the lamps' intensity.
     pub ambient: f64,
+    /// How the room's lamps flicker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flicker: Option<Flicker>,
     /// The lamps.
     pub lamps: Vec<Lamp>,
     /// Which lamps are lit together.
@@ -67,12 +70,47 @@ pub struct Turntable {
     pub acceleration_deg_s2: f64,
 }
 
-/// A lamp: a small area light with a soft-edged beam.
+/// The form of a light.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LampKind {
+    /// One small lamp.
+    #[default]
+    Spot,
+    /// A ring around its axis.
+    Ring,
+    /// A bar.
+    Bar,
+    /// A panel whose lamps shine the same way.
+    Panel,
+    /// A half sphere, open at its pole, whose rim lies around its position.
+    Dome,
+}
+
+/// A light with a soft-edged beam.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lamp {
     /// Name, for patterns.
     pub name: String,
+    /// Its form.
+    #[serde(default, skip_serializing_if = "is_spot")]
+    pub kind: LampKind,
+    /// Of a ring or dome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diameter_mm: Option<f64>,
+    /// Of a bar; a panel's width.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_mm: Option<f64>,
+    /// Of a panel, across its length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height_mm: Option<f64>,
+    /// Direction of a bar's or panel's length; made perpendicular to the light's axis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub along: Option<[f64; 3]>,
+    /// Whether a polariser stands before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub polarised: bool,
     /// Where it is.
     pub position_mm: [f64; 3],
     /// What it points at.
@@ -92,6 +130,20 @@ pub struct Pattern {
     pub name: String,
     /// Lamp by name and the share of its intensity.
     pub lamps: BTreeMap<String, f64>,
+}
+
+fn is_spot(kind: &LampKind) -> bool {
+    *kind == LampKind::Spot
+}
+
+/// Flicker of the room's lamps: their light swings around `ambient` at twice the mains' frequency.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flicker {
+    /// Of the mains.
+    pub mains_hz: f64,
+    /// Share of the mean, 0 to 1.
+    pub depth: f64,
 }
 
 /// Millimetres to metres.
@@ -119,6 +171,11 @@ impl Rig {
         place.within("ambient", self.ambient, 0.0, 10.0)?;
         if let Some(luminance) = self.white_luminance_cd_m2 {
             place.within("white_luminance_cd_m2", luminance, 1e-3, 1e7)?;
+        }
+        if let Some(flicker) = self.flicker {
+            let place = place.under("flicker");
+            place.within("mains_hz", flicker.mains_hz, 1.0, 1e5)?;
+            place.within("depth", flicker.depth, 0.0, 1.0)?;
         }
         self.check_light(place)?;
         if self.cameras.is_empty() {
@@ -148,6 +205,7 @@ impl Rig {
             if lamp.position_mm == lamp.target_mm {
                 return Err(place.fault("target_mm", "the lamp points at itself"));
             }
+            lamp.check_form(&place)?;
         }
         if self.patterns.is_empty() {
             return Err(place.fault("patterns", "a rig needs one light pattern at least").with_help_boxed("add a table `[[patterns]]`"));
@@ -166,6 +224,42 @@ impl Rig {
                 }
                 place.within(&key, *share, 0.0, 1.0)?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl Lamp {
+    /// A form has its own sizes, all of them and no others.
+    fn check_form(&self, place: &Place) -> Checked<()> {
+        let kind = crate::output::word(&self.kind);
+        let sizes = [("diameter_mm", self.diameter_mm), ("length_mm", self.length_mm), ("height_mm", self.height_mm)];
+        let wanted: &[&str] = match self.kind {
+            LampKind::Spot => &[],
+            LampKind::Ring | LampKind::Dome => &["diameter_mm"],
+            LampKind::Bar => &["length_mm"],
+            LampKind::Panel => &["length_mm", "height_mm"],
+        };
+        for (key, size) in sizes {
+            match (wanted.contains(&key), size) {
+                (true, Some(size)) => place.within(key, size, 1.0, 5000.0)?,
+                (true, None) => return Err(place.fault(key, format!("a light of kind `{kind}` needs `{key}`"))),
+                (false, Some(_)) => return Err(place.fault(key, format!("a light of kind `{kind}` has no `{key}`"))),
+                (false, None) => {}
+            }
+        }
+        let straight = matches!(self.kind, LampKind::Bar | LampKind::Panel);
+        match self.along {
+            Some(_) if !straight => return Err(place.fault("along", format!("a light of kind `{kind}` has no direction `along`"))),
+            Some(along) => {
+                place.finite("along", &along)?;
+                let axis = DVec3::from_array(self.target_mm) - DVec3::from_array(self.position_mm);
+                if axis.cross(DVec3::from_array(along)).length() < 1e-6 * axis.length() {
+                    return Err(place.fault("along", "the light's length would lie along its axis"));
+                }
+            }
+            None if straight => return Err(place.fault("along", format!("a light of kind `{kind}` needs its direction `along`"))),
+            None => {}
         }
         Ok(())
     }

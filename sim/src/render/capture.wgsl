@@ -14,7 +14,7 @@ struct View {
     rows: u32,
     first_token_row: u32,
     lamp_count: u32,
-    lamps: array<Lamp, 16>,
+    lamps: array<Lamp, 64>,
 }
 
 // What a surface is, and the homography from pixels to its (u, v), metres.
@@ -27,7 +27,8 @@ struct Surface {
     right: vec4<f32>, // w: 1 / extent along u
     down: vec4<f32>, // w: 1 / extent along v
     texels: vec4<f32>, // texels of the print per metre along u and v; 1 / radius and the middle u of a strip of something round, 0 for flat ones
-    ids: vec4<u32>, // number of lamps that can glare, their indices in four bits each, 0, index
+    ids: vec4<u32>, // number of lamps that can glare, 0, 0, index
+    glares: vec4<u32>, // their indices in eight bits each
 }
 
 struct Symbol {
@@ -215,8 +216,8 @@ fn glare(f: Footprint) -> f32 {
     let lobe_scale = -0.5 / (VARNISH_SIGMA * VARNISH_SIGMA);
     var sum = 0.0;
     for (var i = 0u; i < surface.ids.x; i++) {
-        // Four bits for each lamp that can glare here.
-        let which = (surface.ids.y >> (4u * i)) & 15u;
+        // Eight bits for each lamp that can glare here.
+        let which = (surface.glares[i / 4u] >> (8u * (i % 4u))) & 255u;
         let lamp = view.lamps[which];
         let ray = lamp.position - point;
         let inv = inverseSqrt(dot(ray, ray));

@@ -17,8 +17,9 @@ use crate::spec::LampSpec;
 /// Width of the light atlas, texels.
 pub const ATLAS_WIDTH: u32 = 2048;
 
-/// Samples of a lamp's disc.
+/// Samples of the disc of a lamp that stands alone, and at least of one that is part of a larger light.
 const LAMP_SAMPLES: usize = 24;
+const LEAST_SAMPLES: usize = 6;
 
 /// Edge of the pieces in which surfaces are worked on, texels.
 const TILE: usize = 12;
@@ -143,7 +144,7 @@ impl Visibility {
 struct LampDisc<'a> {
     spec: &'a LampSpec,
     centre: Vec3,
-    samples: [Vec3; LAMP_SAMPLES],
+    samples: Vec<Vec3>,
 }
 
 impl<'a> LampDisc<'a> {
@@ -151,12 +152,13 @@ impl<'a> LampDisc<'a> {
         let (x, y) = (spec.target - spec.position).normalize_or(hardware_hal::glam::DVec3::NEG_Z).any_orthonormal_pair();
         // Vogel's sunflower: evenly spread, without rows that would show as bands in a penumbra.
         let golden = std::f64::consts::PI * (3.0 - 5f64.sqrt());
-        let samples = std::array::from_fn(|i| {
-            let radius = LAMP_RADIUS * ((i as f64 + 0.5) / LAMP_SAMPLES as f64).sqrt();
+        let count = (LAMP_SAMPLES / spec.parts.max(1)).max(LEAST_SAMPLES);
+        let sample = |i: usize| {
+            let radius = LAMP_RADIUS * ((i as f64 + 0.5) / count as f64).sqrt();
             let (sin, cos) = (golden * i as f64).sin_cos();
             (spec.position + x * (radius * cos) + y * (radius * sin)).as_vec3()
-        });
-        Self { spec, centre: spec.position.as_vec3(), samples }
+        };
+        Self { spec, centre: spec.position.as_vec3(), samples: (0..count).map(sample).collect() }
     }
 }
 
@@ -287,14 +289,14 @@ impl<'a> Tile<'a> {
                 for shadow in near.iter().filter(|b| b.near(start, 0.0, lamp.centre, LAMP_RADIUS as f32)) {
                     blocked |= bits(&lamp.samples, |s| shadow.blocks(start, s));
                 }
-                let share = 1.0 - blocked.count_ones() as f32 / LAMP_SAMPLES as f32;
+                let share = 1.0 - blocked.count_ones() as f32 / lamp.samples.len() as f32;
                 texels.push([light as f32 * share, share * beam_share(lamp.spec, point) as f32]);
             }
         }
     }
 }
 
-fn bits(samples: &[Vec3; LAMP_SAMPLES], blocked: impl Fn(Vec3) -> bool) -> u32 {
+fn bits(samples: &[Vec3], blocked: impl Fn(Vec3) -> bool) -> u32 {
     samples.iter().enumerate().fold(0, |bits, (i, s)| bits | (u32::from(blocked(*s)) << i))
 }
 
@@ -313,7 +315,7 @@ mod tests {
     use super::*;
 
     fn lamp(position: DVec3) -> LampSpec {
-        LampSpec { name: "lamp".into(), position, target: DVec3::ZERO, beam_half_angle: 1.0, intensity: 1.0 }
+        LampSpec { name: "lamp".into(), position, target: DVec3::ZERO, beam_half_angle: 1.0, intensity: 1.0, parts: 1, polarised: false }
     }
 
     fn floor_under(lamps: Vec<LampSpec>, occluders: Vec<Occluder>) -> Scene {

@@ -10,11 +10,14 @@ use super::bend::{Bend, is_bent};
 use super::light::{ATLAS_WIDTH, Atlas};
 use super::scene::{Scene, Surface};
 use crate::error::SimError;
-use crate::shading::VARNISH_SIGMA;
+use crate::shading::{VARNISH_SIGMA, mirrored_share};
 use crate::spec::LampSpec;
 
 /// Lamps that the shader has room for.
-pub const MAX_LAMPS: usize = 16;
+pub const MAX_LAMPS: usize = 64;
+
+/// Lamps whose mirror image one surface can show.
+const MAX_GLARES: usize = 16;
 
 /// Bytes of a surface in the uniform buffer, padded to what every adapter accepts as dynamic offset.
 pub const SURFACE_STRIDE: usize = 256;
@@ -40,12 +43,14 @@ pub struct Shot {
     pub light_angle_rad: f64,
     /// Whether the distance of every pixel is wanted too.
     pub depth: bool,
+    /// Whether a crossed polariser stands before the lens. It takes mirror images; the light that it costs is the lens's.
+    pub analyser: bool,
 }
 
 impl Shot {
     /// A picture of a plate at rest, without distances.
     pub fn at_rest(calibration: Calibration, angle_rad: f64, lamp_shares: Vec<f64>) -> Self {
-        Self { calibration, angle_rad, lamp_shares, ambient_share: 1.0, light_angle_rad: angle_rad, depth: false }
+        Self { calibration, angle_rad, lamp_shares, ambient_share: 1.0, light_angle_rad: angle_rad, depth: false, analyser: false }
     }
 
     /// Refuses what cannot be rendered.
@@ -252,7 +257,10 @@ fn view_bytes(scene: &Scene, shot: &Shot, eye: DVec3, rows: u32) -> Vec<u8> {
     }
     for i in 0..MAX_LAMPS {
         match scene.lamps.get(i) {
-            Some(lamp) => push_vector(&mut bytes, lamp.position, lamp_power(lamp, shot.lamp_shares[i])),
+            Some(lamp) => {
+                let power = lamp_power(lamp, shot.lamp_shares[i]) * mirrored_share(lamp, shot.analyser);
+                push_vector(&mut bytes, lamp.position, power);
+            }
             None => bytes.extend([0; 16]),
         }
     }
@@ -293,10 +301,14 @@ fn surface_bytes(
     push_vector(out, surface.down, 1.0 / surface.print_extent[1]);
     let texels = print.map_or([1.0; 2], |p| p.texels);
     push_vector(out, DVec3::new(texels[0], texels[1], surface.curvature), surface.middle()[0]);
-    let lamps = glare.iter().enumerate().fold(0, |bits, (i, lamp)| bits | (lamp << (4 * i)));
-    for word in [glare.len() as u32, lamps, 0, surface.index as u32] {
+    for word in [glare.len() as u32, 0, 0, surface.index as u32] {
         out.extend(word.to_le_bytes());
     }
+    let mut lamps = [0_u8; MAX_GLARES];
+    for (byte, lamp) in lamps.iter_mut().zip(glare) {
+        *byte = *lamp as u8;
+    }
+    out.extend(lamps);
     out.resize(start + SURFACE_STRIDE, 0);
 }
 
@@ -323,7 +335,7 @@ fn uv_from_pixel(surface: &Surface, calibration: &Calibration) -> (DMat3, DVec2)
     (if norm.is_finite() && norm > 0.0 { homography * (1.0 / norm) } else { DMat3::IDENTITY }, origin_px)
 }
 
-/// The lamps whose mirror lobe can reach the eye from anywhere on the surface; the brightest eight where there are more.
+/// The lamps whose mirror lobe can reach the eye from anywhere on the surface; those nearest to the mirror direction where there are too many.
 fn glare_lamps(surface: &Surface, scene: &Scene, shot: &Shot, eye: DVec3) -> Vec<u32> {
     let middle = surface.point(surface.middle());
     let [width, height] = surface.size();
@@ -343,13 +355,15 @@ fn glare_lamps(surface: &Surface, scene: &Scene, shot: &Shot, eye: DVec3) -> Vec
         let turn = |v: DVec3| (radius / v.length()).min(1.0).asin();
         let spread = (turn(to_eye) + turn(to_lamp)) / half.length().max(0.1) + surface.curvature * width / 2.0;
         if delta.is_nan() || delta - spread < 4.0 * VARNISH_SIGMA {
-            lamps.push(i as u32);
+            lamps.push((i as u32, delta));
         }
     }
+    lamps.sort_by(|a: &(u32, f64), b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    lamps.truncate(MAX_GLARES);
+    let mut lamps: Vec<u32> = lamps.into_iter().map(|(lamp, _)| lamp).collect();
     lamps.sort_by(|a, b| {
         let power = |i: u32| lamp_power(&scene.lamps[i as usize], shot.lamp_shares[i as usize]);
         power(*b).total_cmp(&power(*a)).then(a.cmp(b))
     });
-    lamps.truncate(8);
     lamps
 }

@@ -2,10 +2,12 @@
 
 use hardware_hal::glam::{DQuat, DVec3};
 use hardware_hal::{Calibration, rig_from_plate};
+use sim::lights::{Light, LightShape};
 use sim::render::scene::Scene;
 use sim::render::{Renderer, Shot};
 use sim::shading::radiance;
 use sim::spec::{ArtworkSpec, PackageSpec, Placement, Shape, TwinSpec};
+use sim::twin::Twin;
 
 use crate::station::{self, oblique, overhead};
 
@@ -39,7 +41,7 @@ fn the_empty_plate_shows_the_reference_shading() {
                 // The inner part of the plate, which the rim never covers.
                 if point.length() < 0.22 {
                     let to_eye = (calibration.eye() - point).normalize();
-                    let wanted = radiance(point, DVec3::Z, to_eye, spec.plate.albedo, 0.0, lamps(&spec), spec.ambient).total();
+                    let wanted = radiance(point, DVec3::Z, to_eye, spec.plate.albedo, 0.0, lamps(&spec), spec.ambient, false).total();
                     let found = f64::from(picture.pixels[(y * 160 + x) as usize]);
                     worst = worst.max((found / wanted - 1.0).abs());
                     count += 1;
@@ -52,9 +54,9 @@ fn the_empty_plate_shows_the_reference_shading() {
     }
 }
 
-#[test]
-fn glare_on_varnish_is_the_reference_shading() {
-    let mut spec = station::station(0);
+/// A white varnished carton under a spec's lamps, held against the reference: (worst difference as a share, pixels, largest ratio of
+/// mirrored to scattered light).
+fn varnished(mut spec: TwinSpec, calibration: Calibration, shares: &[f64], analyser: bool) -> (f64, usize, f64) {
     spec.packages = vec![PackageSpec {
         name: String::new(),
         shape: Shape::Carton { size: [0.3, 0.3, 0.04] },
@@ -65,10 +67,8 @@ fn glare_on_varnish_is_the_reference_shading() {
     }];
     let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.02) };
     let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();
-    // Opposite the first lamp, in its mirror direction.
-    let calibration = oblique(160, 120, 300.0, [-0.75, -0.1, 0.85]);
-    let picture = renderer.render(Shot::at_rest(calibration, 0.2, SHARES.to_vec())).unwrap();
-    let (mut worst, mut count, mut glaring): (f64, _, _) = (0.0, 0, 0);
+    let picture = renderer.render(Shot { analyser, ..Shot::at_rest(calibration, 0.2, shares.to_vec()) }).unwrap();
+    let (mut worst, mut count, mut glare): (f64, _, f64) = (0.0, 0, 0.0);
     for y in 0..120 {
         for x in 0..160 {
             let point = point_of_pixel(&calibration, f64::from(x), f64::from(y), 0.04);
@@ -77,16 +77,48 @@ fn glare_on_varnish_is_the_reference_shading() {
                 continue;
             }
             let to_eye = (calibration.eye() - point).normalize();
-            let wanted = radiance(point, DVec3::Z, to_eye, 1.0, 0.05, lamps(&spec), spec.ambient);
+            let lamps = spec.lamps.iter().zip(shares.iter().copied());
+            let wanted = radiance(point, DVec3::Z, to_eye, 1.0, 0.05, lamps, spec.ambient, analyser);
             let found = f64::from(picture.pixels[(y * 160 + x) as usize]);
             // Visible shares are held in 8 bits.
             worst = worst.max((found - wanted.total()).abs() / (0.005 + wanted.total()));
             count += 1;
-            glaring += usize::from(wanted.specular > wanted.diffuse);
+            glare = glare.max(wanted.specular / wanted.diffuse);
         }
     }
-    assert!(count > 2000 && glaring > 100, "{glaring} of {count} pixels glare");
+    (worst, count, glare)
+}
+
+#[test]
+fn glare_on_varnish_is_the_reference_shading() {
+    // Opposite the first lamp, in its mirror direction.
+    let calibration = oblique(160, 120, 300.0, [-0.75, -0.1, 0.85]);
+    let (worst, count, glare) = varnished(station::station(0), calibration, &SHARES, false);
+    assert!(count > 2000 && glare > 1.5, "{glare} over {count} pixels");
     assert!(worst < 6e-3, "off by a share of {worst}");
+}
+
+#[test]
+fn a_ring_glares_with_all_its_lamps_and_crossed_polarisers_put_it_out() {
+    let ring = Light {
+        name: "ring".into(),
+        shape: LightShape::Ring { diameter: 0.3 },
+        position: DVec3::new(0.0, 0.0, 0.8),
+        target: DVec3::ZERO,
+        beam_half_angle: 1.0,
+        intensity: 0.8,
+        polarised: true,
+    };
+    let spec = TwinSpec { lamps: ring.lamps(), ..station::station(0) };
+    assert_eq!(spec.lamps.len(), 12);
+    let calibration = overhead(160, 120, 240.0, 0.9);
+    let (worst, count, open) = varnished(spec.clone(), calibration, &[1.0; 12], false);
+    // The light of one lamp spread over twelve: each mirror image is weaker, several add up.
+    assert!(count > 2000 && open > 0.2, "{open} over {count} pixels");
+    assert!(worst < 8e-3, "off by a share of {worst}");
+    let (worst, _, crossed) = varnished(spec, calibration, &[1.0; 12], true);
+    assert!((crossed / open - 0.02).abs() < 1e-9, "{crossed} of {open}");
+    assert!(worst < 8e-3, "off by a share of {worst}");
 }
 
 #[test]
@@ -107,4 +139,20 @@ fn a_carton_throws_a_shadow_away_from_the_lamp() {
     assert!((dark - spec.plate.albedo * spec.ambient).abs() < 1e-3, "{dark}");
     assert!(lit > 0.1, "{lit}");
     assert!(at(DVec3::new(-0.16, 0.0, 0.0)) > 0.08);
+}
+
+#[test]
+fn a_lamp_or_camera_inside_a_package_is_named() {
+    let spec = station::station(1);
+    let settled = station::settled(&spec);
+    let middle = settled.placements[0].translation;
+    let mut lit = spec.clone();
+    lit.lamps[1].position = middle;
+    let error = Twin::with_load(lit, settled.clone()).err().unwrap().to_string();
+    assert!(error.contains("lamp `north` is inside package 0"), "{error}");
+    let mut seen = spec;
+    seen.cameras[0].calibration = overhead(160, 120, 240.0, middle.z);
+    seen.cameras[0].calibration.camera_from_rig = hardware_hal::Pose::look_at(middle, middle - DVec3::Z, DVec3::Y);
+    let error = Twin::with_load(seen, settled).err().unwrap().to_string();
+    assert!(error.contains("camera `overhead` is inside package 0"), "{error}");
 }

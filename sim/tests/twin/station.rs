@@ -9,7 +9,15 @@ use sim::spec::{
 };
 
 pub fn lamp(name: &str, position: [f64; 3], intensity: f64) -> LampSpec {
-    LampSpec { name: name.into(), position: DVec3::from_array(position), target: DVec3::ZERO, beam_half_angle: 0.9, intensity }
+    LampSpec {
+        name: name.into(),
+        position: DVec3::from_array(position),
+        target: DVec3::ZERO,
+        beam_half_angle: 0.9,
+        intensity,
+        parts: 1,
+        polarised: false,
+    }
 }
 
 pub fn overhead(width: u32, height: u32, focal_px: f64, distance: f64) -> Calibration {
@@ -108,6 +116,7 @@ pub fn station(packages: usize) -> TwinSpec {
             PatternSpec { name: "low".into(), lamps: all([0.0, 1.2, 1.2, 0.0]) },
         ],
         ambient: 0.08,
+        flicker: None,
         cameras: vec![camera("overhead", overhead(512, 384, 600.0, 1.0)), camera("side", oblique(320, 256, 420.0, [0.75, 0.0, 0.55]))],
         packages: (0..packages).map(|i| carton(i, 0.00025)).collect(),
     }
