@@ -48,9 +48,11 @@ pub enum Command {
     },
     /// Be the insurance platform, for the loopback: strict, with books of its own, and with faults on request.
     Hub(hub::HubArguments),
-    /// Look at a code pool, send what it has to tell, export it.
+    /// Keep a code pool: goods in, orders, counting, accounts, measures; send what it has to tell, export it.
     #[command(subcommand)]
     Pool(pool::PoolCommand),
+    /// Ask whether a code is genuine and its pack still good; every question is counted.
+    Verify(pool::VerifyArguments),
     /// Look at a rig before anything is bought.
     Rig {
         /// What to do with it.
@@ -153,6 +155,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         }
         Command::Hub(arguments) => hub::command(&arguments),
         Command::Pool(command) => pool::command(&command),
+        Command::Verify(arguments) => pool::verify(&arguments),
         Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),
         Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
         Command::Study(arguments) => crate::study::command(&arguments),
