@@ -11,7 +11,7 @@ TRACETWIN = $(CARGO_TARGET_DIR)/debug/tracetwin
 OUT ?= out
 FIDELITY_ENV ?= $(CARGO_TARGET_DIR)/fidelity-env
 
-.PHONY: help setup build demo test baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity
+.PHONY: help setup build demo test baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,15 @@ bench: build ## criterion benches; the capture bench prints its ratio to Bevy's 
 
 bench-pool: setup ## throughput, p50/p99 and ratios of the pool on SQLite and PostgreSQL; no Bevy
 	$(CARGO) bench --locked --profile dev -p scanner-core --bench pool
+
+torture: ## heavy: a thousand kill -9 and a thousand power losses of a pool; TRACETWIN_SEED repeats, TRACETWIN_TORTURE says how many
+	$(CARGO) test --locked -p scanner-core --test pool_kill --test pool_power -- --ignored --nocapture
+
+FUZZ_SECONDS ?= 120
+
+fuzz: ## fuzz codes and parent/child files, FUZZ_SECONDS each (needs a nightly toolchain and cargo-fuzz: cargo install cargo-fuzz)
+	for target in codes relation_file; do \
+	  $(CARGO) +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096; done
 
 # Of these neither builds the twin. The ratio to SimPy needs it in the Python of TRACETWIN_PYTHON (default python3): pip install simpy.
 bench-des: ## speed of the event kernel beside SimPy's, and of a simulated day

@@ -72,17 +72,22 @@ impl Date {
     }
 
     /// The day `days` later, earlier for a negative number; `None` beyond the years that a date can have.
+    pub fn plus_days(self, days: i64) -> Option<Self> {
+        let day = self.days_since_1970().checked_add(days)?;
+        // 0001-01-01 to 9999-12-31
+        (-719_162..=2_932_896).contains(&day).then(|| Self::of_day(day))
+    }
+
+    /// Days from 1970-01-01 to this one.
     ///
     /// Civil date to days since 1970: Howard Hinnant, as above, `days_from_civil`.
-    pub fn plus_days(self, days: i64) -> Option<Self> {
+    pub fn days_since_1970(self) -> i64 {
         let (year, month) = (i64::from(self.year) - i64::from(self.month <= 2), i64::from(self.month));
         let era = year.div_euclid(400);
         let yoe = year.rem_euclid(400);
         let doy = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + i64::from(self.day) - 1;
         let doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-        let day = (era * 146_097 + doe - 719_468).checked_add(days)?;
-        // 0001-01-01 to 9999-12-31
-        (-719_162..=2_932_896).contains(&day).then(|| Self::of_day(day))
+        era * 146_097 + doe - 719_468
     }
 
     /// The year.

@@ -101,7 +101,7 @@ fn a_database_of_a_newer_version_is_left_alone() {
     let url = new_database();
     drop(open(&url).unwrap());
     admin(&url).batch_execute("UPDATE tracetwin.schema_version SET version = 9").unwrap();
-    assert!(matches!(open(&url), Err(PoolError::Newer { found: 9, known: 2, .. })));
+    assert!(matches!(open(&url), Err(PoolError::Newer { found: 9, known: scanner_core::pool::SCHEMA_VERSION, .. })));
 }
 
 #[test]
@@ -182,4 +182,29 @@ fn an_account_that_may_only_read_says_so() {
     let mut pool = open(&url.replace("tester@", "reader@")).unwrap();
     assert_eq!(pool.status().unwrap().len(), 1);
     assert!(matches!(pool.reserve(&order("o1", [packs("A", 1)]), act(10)), Err(PoolError::ReadOnly { .. })));
+}
+
+#[test]
+fn a_database_of_version_2_is_brought_up_to_date() {
+    let url = new_database();
+    let version_2 = include_str!("../src/pool/migrations/postgres-2.sql");
+    admin(&url).batch_execute(&format!("CREATE SCHEMA tracetwin; SET search_path = tracetwin; {version_2}")).unwrap();
+    let mut f = Fixture::with(open(&url).unwrap());
+    let a = f.stock("A", 1, "2028-01-31");
+    assert!(f.pool.unit(&a[0]).unwrap().unwrap().coded);
+    let row = admin(&url).query_one("SELECT max(version) FROM tracetwin.schema_version", &[]).unwrap();
+    assert_eq!(row.get::<_, i64>(0), scanner_core::pool::SCHEMA_VERSION);
+    f.pool.verify_ledger().unwrap();
+}
+
+#[test]
+fn the_journal_cannot_be_changed_even_by_hand() {
+    let url = new_database();
+    let mut f = Fixture::with(open(&url).unwrap());
+    f.pool.release("o1", act(1)).unwrap_err();
+    assert_eq!(f.pool.journal(0, 10).unwrap()[0].subject, "nothing_reserved");
+    for sql in ["UPDATE tracetwin.journal SET actor = 'x'", "DELETE FROM tracetwin.journal", "TRUNCATE tracetwin.journal"] {
+        let error = admin(&url).batch_execute(sql).unwrap_err();
+        assert_eq!(error.as_db_error().unwrap().message(), "the journal is append-only", "{sql}");
+    }
 }

@@ -48,7 +48,7 @@ pub enum Command {
     },
     /// Be the insurance platform, for the loopback: strict, with books of its own, and with faults on request.
     Hub(hub::HubArguments),
-    /// Look at a code pool, send what it has to tell, export it.
+    /// Keep a code pool: goods in, orders, counting, accounts, measures; send what it has to tell, export it.
     #[command(subcommand)]
     Pool(pool::PoolCommand),
     /// Make a data set: pictures of a scenario's loads with ground truth as COCO and Parquet.
@@ -56,6 +56,8 @@ pub enum Command {
     /// Hold the twin's renderer against an independent one.
     #[command(subcommand)]
     Fidelity(FidelityCommand),
+    /// Ask whether a code is genuine and its pack still good; every question is counted.
+    Verify(pool::VerifyArguments),
     /// Look at a rig before anything is bought.
     Rig {
         /// What to do with it.
@@ -215,6 +217,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Pool(command) => pool::command(&command),
         Command::Dataset(arguments) => crate::run::dataset(&arguments),
         Command::Fidelity(command) => crate::run::fidelity(&command),
+        Command::Verify(arguments) => pool::verify(&arguments),
         Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),
         Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
         Command::Study(arguments) => crate::study::command(&arguments),

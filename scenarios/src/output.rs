@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use hardware_hal::{Clock, SystemClock};
+use hardware_hal::{Clock, SystemClock, Timestamp};
 use scanner_core::date::Date;
 
 use crate::error::{Failure, Result};
@@ -30,9 +30,13 @@ pub fn note(text: &str) {
 
 /// The wall clock's time, RFC 3339, for manifests: no result depends on it.
 pub fn now() -> String {
-    let now = SystemClock::new().now();
-    let of_day = now.0 / 1_000_000_000 % 86_400;
-    format!("{}T{:02}:{:02}:{:02}Z", Date::of_timestamp(now, 0), of_day / 3600, of_day / 60 % 60, of_day % 60)
+    time(SystemClock::new().now())
+}
+
+/// A moment, RFC 3339 in UTC, to the second.
+pub fn time(at: Timestamp) -> String {
+    let of_day = at.0 / 1_000_000_000 % 86_400;
+    format!("{}T{:02}:{:02}:{:02}Z", Date::of_timestamp(at, 0), of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
 /// Progress of long work on standard error: one line that is rewritten on a terminal, a line every few seconds elsewhere.

@@ -67,15 +67,14 @@ pub struct OrderError {
     pub what: String,
 }
 
-/// A patient's identifier made unrecognisable: SHA-256 over the pharmacy's secret salt and the identifier, its first 16 bytes in hexadecimal. Without
-/// the salt nobody can try identifiers out.
-pub fn pseudonym(salt: &[u8], identifier: &str) -> String {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    hash.update((salt.len() as u64).to_le_bytes());
-    hash.update(salt);
+/// A patient's identifier made unrecognisable: HMAC-SHA-256 of the identifier under the pharmacy's secret key, its first 16 bytes in hexadecimal.
+/// Without the key nobody can try identifiers out.
+pub fn pseudonym(key: &[u8], identifier: &str) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    #[expect(clippy::expect_used, reason = "HMAC is defined for keys of any length")]
+    let mut hash = Hmac::<sha2::Sha256>::new_from_slice(key).expect("a key of any length");
     hash.update(identifier.as_bytes());
-    let digest = hash.finalize();
+    let digest = hash.finalize().into_bytes();
     digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

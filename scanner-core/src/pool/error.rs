@@ -114,6 +114,7 @@ impl PoolError {
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
+            Self::RelationFile(error) => error.refusal.as_deref(),
             _ => None,
         }
     }
@@ -351,6 +352,94 @@ pub enum Refusal {
         /// The event.
         event_id: String,
     },
+    /// This pool sells to a patient only by a pharmacist.
+    #[error("order {order} needs a pharmacist's session and the patient's insurance id")]
+    PharmacistNeeded {
+        /// The order.
+        order: String,
+    },
+    /// The insurance id is not that of the patient whom the order is for.
+    #[error("order {order} is for another patient than the insurance id names")]
+    OtherPatient {
+        /// The order.
+        order: String,
+    },
+    /// An insurance id that cannot be one.
+    #[error("the insurance id for order {order} is empty or too long")]
+    BadInsuranceId {
+        /// The order.
+        order: String,
+    },
+    /// The session is unknown, was ended, or ran out.
+    #[error("there is no such session, or it has ended; log in")]
+    NoSession,
+    /// The account's role does not allow it.
+    #[error("account '{account}' is a {role}'s, who may not {action}")]
+    NotAllowed {
+        /// The account.
+        account: String,
+        /// Its role.
+        role: &'static str,
+        /// What was wanted.
+        action: &'static str,
+    },
+    /// The password is wrong, or there is no such account: which of them, nobody is told.
+    #[error("account '{account}' and this password do not go together")]
+    WrongPassword {
+        /// The account as it was named.
+        account: String,
+    },
+    /// Too many wrong passwords.
+    #[error("account '{account}' is locked for {minutes} minutes after too many wrong passwords")]
+    AccountLocked {
+        /// The account.
+        account: String,
+        /// How long it still is.
+        minutes: u64,
+    },
+    /// An account that makes no sense.
+    #[error("the account's {field}: {what}")]
+    BadAccount {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// There is one of that name, or none.
+    #[error("account '{account}' {what}")]
+    AccountName {
+        /// The account.
+        account: String,
+        /// What is the matter.
+        what: &'static str,
+    },
+    /// Neither no-code stock nor an exemption serves this line: its codes must be captured.
+    #[error("line {line} of order {order}: product '{product}' needs its codes")]
+    CodeNeeded {
+        /// The order.
+        order: String,
+        /// Index of the line, from 0.
+        line: usize,
+        /// The product.
+        product: String,
+    },
+    /// Stock without codes is switched off in this pool.
+    #[error("stock without codes is switched off in this pool")]
+    UncodedStockOff,
+    /// A lot without codes that makes no sense.
+    #[error("the lot's {field}: {what}")]
+    BadLot {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The clock is behind what the ledger has already.
+    #[error("the clock is {seconds} s behind the ledger's youngest entry; set it right")]
+    ClockSetBack {
+        /// How far.
+        seconds: u64,
+    },
     /// Not part of that order's sales, or returned before.
     #[error("order {order} has no sale of code {code} to return")]
     NoSaleToReturn {
@@ -397,6 +486,19 @@ impl Refusal {
             Self::NotOpenForVerdict { .. } => "not_open_for_verdict",
             Self::NotUploaded { .. } => "not_uploaded",
             Self::NoSaleToReturn { .. } => "no_sale_to_return",
+            Self::PharmacistNeeded { .. } => "pharmacist_needed",
+            Self::OtherPatient { .. } => "other_patient",
+            Self::BadInsuranceId { .. } => "bad_insurance_id",
+            Self::NoSession => "no_session",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::WrongPassword { .. } => "wrong_password",
+            Self::AccountLocked { .. } => "account_locked",
+            Self::BadAccount { .. } => "bad_account",
+            Self::AccountName { .. } => "account_name",
+            Self::CodeNeeded { .. } => "code_needed",
+            Self::UncodedStockOff => "uncoded_stock_off",
+            Self::BadLot { .. } => "bad_lot",
+            Self::ClockSetBack { .. } => "clock_set_back",
         }
     }
 }

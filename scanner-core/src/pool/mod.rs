@@ -9,11 +9,15 @@
 //! - Every change of a unit has its entry in the ledger, in the same transaction; entries cannot be changed or deleted.
 //!   [`Pool::verify_ledger`] replays it and compares.
 //! - A unit is sold once. A database index holds this even against programming errors.
-//! - A refusal names its rule ([`Refusal::rule`]) and changes nothing.
+//! - A refusal names its rule ([`Refusal::rule`]) and changes nothing; that it was made stands in the journal, the ledger's second book, with
+//!   everything else that is done and changes no unit ([`Pool::journal`]).
+//! - Where the pool asks for it ([`Rules::dual_authentication`]), nothing is sold without a pharmacist's session and the patient's insurance id.
 //! - What a platform wants to hear of stands in the outbox in the same transaction ([`Pool::set_institution`], [`Pool::claim_upload`]).
 //!
 //! A pool lies in a SQLite file ([`Pool::open`]) or, where several windows work at once, on a PostgreSQL server ([`Pool::connect`]). Both hold to the same
 //! tests.
+//!
+//! Patients are pseudonyms by a keyed hash, whose key comes from the operating system and lies in the pool ([`Pool::patient_pseudonym`]).
 //!
 //! What is assumed of the medium: a file system that honours `fsync` and gives a file to one machine only (no network share).
 //!
@@ -57,19 +61,26 @@
 //! # }
 //! ```
 
+mod accounts;
 mod db;
 mod error;
 mod ids;
+mod journal;
+mod kpi;
 mod model;
 mod order;
 mod outbox;
+mod patient;
 mod register;
 mod relation_file;
 mod replay;
+mod rules;
 mod sale;
 mod stock;
 mod stocktake;
 mod store;
+mod uncoded;
+mod verification;
 mod work;
 
 use std::path::Path;
@@ -77,9 +88,12 @@ use std::time::Duration;
 
 use db::{Access, Database, Lock, Postgres, Sqlite, values};
 
+pub use accounts::{Account, DualAuthentication, Role, Session, SessionToken};
 pub use db::SCHEMA_VERSION;
 pub use error::{PoolError, Refusal};
 pub use ids::{IdSource, OsIds, SeededIds};
+pub use journal::{JournalEntry, JournalKind};
+pub use kpi::Kpi;
 pub use model::{Act, EventKind, LedgerEntry, NewUnit, Reservation, StatusRow, Unit, UnitState};
 pub use order::{Order, OrderLine, OrderUnit};
 pub use outbox::{
@@ -87,9 +101,12 @@ pub use outbox::{
 };
 pub use relation_file::{ImportReport, RelationFileError};
 pub use replay::ReplayedUnit;
+pub use rules::Rules;
 pub use sale::{Allotment, CodeOutcome, LineProgress, SoldUnit};
-pub use stock::{RecallReport, RegisterReport, Selection};
+pub use stock::{RecallReport, RegisterReport, ReturnReason, Selection};
 pub use stocktake::{StocktakeReport, StocktakeScope};
+pub use uncoded::NewLot;
+pub use verification::{Scan, Verdict as VerificationVerdict, Verification};
 
 use crate::codes::{PackLevel, unit_key};
 use crate::product::Products;
@@ -108,6 +125,9 @@ pub struct PoolOptions {
     pub min_days_left: u32,
     /// Whether a sale needs its settlement, where there is an institution.
     pub settlement_needed: bool,
+    /// How far the clock may be behind the youngest entry of the ledger: windows' clocks differ a little, but one that was set back must not bring
+    /// expired packs back to life.
+    pub clock_tolerance: Duration,
     /// How long a call waits while another program writes.
     pub busy_timeout: Duration,
 }
@@ -120,6 +140,7 @@ impl Default for PoolOptions {
             split_sales: true,
             min_days_left: 0,
             settlement_needed: true,
+            clock_tolerance: Duration::from_secs(3600),
             busy_timeout: Duration::from_secs(5),
         }
     }
@@ -217,18 +238,31 @@ impl Pool {
         }
     }
 
+    /// Puts a refusal into the journal: what was asked for was undone with everything that it did, so this is a transaction of its own. Errors here
+    /// are of no use to anybody, who is told of the refusal itself.
+    fn note_refusal(&mut self, act: Act<'_>, refusal: &Refusal) {
+        let db = self.db.as_ref();
+        let noted = db.begin(Access::Change).and_then(|()| journal::append_refusal(db, act, refusal)).and_then(|()| db.commit());
+        if noted.is_err() {
+            db.rollback();
+        }
+    }
+
     /// Runs `f` in one transaction, once.
     fn write_once<T>(&mut self, act: Act<'_>, f: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
         let Self { db, ids, options } = self;
         let db = db.as_ref();
         db.begin(Access::Change)?;
-        let result = outbox::institution(db).and_then(|institution| {
-            let value = f(&mut Work::begin(db, ids.as_mut(), options, institution.as_ref(), act))?;
+        let result = rules::settings(db).and_then(|settings| {
+            let value = f(&mut Work::begin(db, ids.as_mut(), options, &settings, act))?;
             db.commit()?;
             Ok(value)
         });
-        if result.is_err() {
+        if let Err(error) = &result {
             db.rollback();
+            if let Some(refusal) = error.refusal() {
+                self.note_refusal(act, &refusal.clone());
+            }
         }
         result
     }
@@ -271,6 +305,17 @@ impl Pool {
     /// The database's.
     pub fn reservations_of_order(&self, order: &str) -> Result<Vec<Reservation>> {
         self.read(|db| store::reservations_where(db, "order_id = ?1", values![order]))
+    }
+
+    /// An order as it was when it was last reserved.
+    ///
+    /// # Errors
+    /// The database's; [`PoolError::Damaged`] for a record that cannot be read.
+    pub fn order(&self, id: &str) -> Result<Option<Order>> {
+        let record = self.read(|db| store::order_record(db, id))?;
+        let lines = record.map(|record| serde_json::from_str(&record)).transpose();
+        let lines = lines.map_err(|e| PoolError::Damaged { what: format!("order {id}: {e}") })?;
+        Ok(lines.map(|lines| Order { id: id.to_owned(), lines }))
     }
 
     /// The products that the pool knows.

@@ -72,7 +72,8 @@ impl UnitState {
     pub fn may_become(self, next: Self) -> bool {
         use UnitState::{Available, Depleted, Dispensed, Expired, Opened, Quarantined, Recalled, Registered, Removed, Reserved, Returned};
         match self {
-            Registered => matches!(next, Available | Quarantined | Expired | Recalled),
+            // A lot without codes is open from the moment it arrives.
+            Registered => matches!(next, Available | Opened | Quarantined | Expired | Recalled),
             Available => matches!(next, Reserved | Quarantined | Expired | Recalled | Removed),
             // Setting aside what is held for an order goes through Available or Opened, so that the ledger shows the release.
             Reserved => matches!(next, Available | Dispensed | Opened),
@@ -202,6 +203,8 @@ pub struct Unit {
     pub remaining: u32,
     /// Entries of the ledger about it.
     pub revision: u32,
+    /// Whether it carries a code. A lot of no-code stock does not: it is one "unit" of many pieces, and `code` is what it is called.
+    pub coded: bool,
 }
 
 /// Pieces of a unit that are held for an order.
@@ -219,6 +222,8 @@ pub struct Reservation {
     pub expires_at: Timestamp,
     /// The ledger's event that made it.
     pub event_id: String,
+    /// Whether the sale will name a code. Not so for no-code stock, and for split doses of exempt injectables.
+    pub coded: bool,
 }
 
 /// One entry of the ledger.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::db::{Lock, Row, values};
 use super::model::words;
 use super::work::Work;
-use super::{Act, Pool, PoolError, Refusal, Result, Unit, store};
+use super::{Act, Pool, PoolError, Refusal, Result, Unit, rules, store};
 use crate::date::{Date, civil};
 
 /// Most codes in one entry.
@@ -307,13 +307,6 @@ impl Institution {
     }
 }
 
-const INSTITUTION: &str = "institution";
-
-pub(super) fn institution(db: &dyn super::db::Database) -> Result<Option<Institution>> {
-    let parse = |record: String| serde_json::from_str(&record).map_err(|e| PoolError::Damaged { what: format!("the institution: {e}") });
-    store::setting(db, INSTITUTION)?.map(parse).transpose()
-}
-
 fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| PoolError::Damaged { what: e.to_string() })
 }
@@ -327,6 +320,8 @@ pub(super) struct Told<'t> {
     pub personal: Option<&'t Personal>,
     pub delivery: Option<&'t Delivery>,
     pub split: bool,
+    /// Told without codes.
+    pub uncoded: bool,
 }
 
 impl Work<'_> {
@@ -342,7 +337,7 @@ impl Work<'_> {
             batch: unit.batch.clone(),
             expiry: unit.expiry,
             made: unit.made,
-            codes: units.iter().map(|unit| unit.code.clone()).collect(),
+            codes: units.iter().filter(|unit| unit.coded && !told.uncoded).map(|unit| unit.code.clone()).collect(),
             pieces,
             split: told.split,
             order: told.order.map(str::to_owned),
@@ -437,7 +432,7 @@ impl Pool {
     pub fn set_institution(&mut self, institution: &Institution) -> Result<()> {
         institution.check()?;
         let record = json(institution)?;
-        self.write(Act::new("", "", Timestamp(0)), |work| store::put_setting(work.db, INSTITUTION, &record))
+        self.write(Act::new("", "", Timestamp(0)), |work| store::put_setting(work.db, rules::INSTITUTION, &record))
     }
 
     /// Whose pool it is.
@@ -445,7 +440,7 @@ impl Pool {
     /// # Errors
     /// The database's.
     pub fn institution(&self) -> Result<Option<Institution>> {
-        self.read(institution)
+        Ok(self.read(rules::settings)?.institution)
     }
 
     /// Takes the oldest entry that may be sent by `now`, with others that may travel in the same message. `None` if there is nothing to send.

@@ -62,6 +62,7 @@ impl Registrar {
             quantity: pieces,
             remaining: pieces,
             revision: 1,
+            coded: true,
         };
         if !work.insert(&unit)? {
             return self.same_as_before(work, &unit);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::accounts::DualAuthentication;
 use super::db::{Database, Lock, Value, values};
 use super::order::{Need, Order, OrderLine};
 use super::outbox::{Personal, Settlement, Told, UploadKind};
@@ -69,12 +70,12 @@ pub struct LineProgress {
 }
 
 /// A line with what it still needs.
-struct OpenLine<'o> {
-    index: u32,
-    product: &'o str,
-    batch: Option<&'o str>,
-    pack_quantity: u32,
-    need: Need,
+pub(super) struct OpenLine<'o> {
+    pub index: u32,
+    pub product: &'o str,
+    pub batch: Option<&'o str>,
+    pub pack_quantity: u32,
+    pub need: Need,
 }
 
 fn pack_quantity(db: &dyn Database, order: &Order, index: usize) -> Result<u32> {
@@ -95,7 +96,7 @@ fn wanted_pieces(db: &dyn Database, order: &Order) -> Result<Vec<u64>> {
 }
 
 /// An order that holds something must be what it was; then it is kept, to be compared with later.
-fn keep_record(work: &Work<'_>, order: &Order) -> Result<()> {
+pub(super) fn keep_record(work: &Work<'_>, order: &Order) -> Result<()> {
     let record = serde_json::to_string(&order.lines).map_err(|e| PoolError::Damaged { what: e.to_string() })?;
     match store::order_record(work.db, &order.id)? {
         Some(before) if before == record => Ok(()),
@@ -106,7 +107,7 @@ fn keep_record(work: &Work<'_>, order: &Order) -> Result<()> {
     }
 }
 
-fn open_lines<'o>(work: &Work<'_>, order: &'o Order) -> Result<Vec<OpenLine<'o>>> {
+pub(super) fn open_lines<'o>(work: &Work<'_>, order: &'o Order) -> Result<Vec<OpenLine<'o>>> {
     let mut lines = Vec::with_capacity(order.lines.len());
     for (line, index) in order.lines.iter().zip(0u32..) {
         let pack_quantity = pack_quantity(work.db, order, index as usize)?;
@@ -235,6 +236,9 @@ impl Pool {
                     (None, Some(unit)) => Err(Refusal::OtherDrug { code: code.clone(), product: unit.product }),
                     (None, None) => Err(Refusal::Unknown { code: code.clone() }),
                 };
+                if let Err(refusal) = &result {
+                    work.note_refusal(refusal)?;
+                }
                 outcomes.push(CodeOutcome { code: code.clone(), result });
             }
             Ok(outcomes)
@@ -267,7 +271,7 @@ impl Pool {
     /// # Errors
     /// As [`Pool::dispense_settled`]; [`Refusal::NoSettlement`] where one is needed.
     pub fn dispense(&mut self, order: &str, act: Act<'_>) -> Result<Vec<SoldUnit>> {
-        self.sell_order(order, None, None, act)
+        self.sell_order(order, None, None, None, act)
     }
 
     /// Sells everything that is reserved for an order, and puts each sale into the outbox with its settlement.
@@ -284,18 +288,24 @@ impl Pool {
         personal: Option<&Personal>,
         act: Act<'_>,
     ) -> Result<Vec<SoldUnit>> {
-        self.sell_order(&order.id, Some(order), Some((settlement, personal)), act)
+        self.sell_order(&order.id, Some(order), Some((settlement, personal)), None, act)
     }
 
-    fn sell_order(
+    pub(super) fn sell_order(
         &mut self,
         id: &str,
         order: Option<&Order>,
         settlement: Option<(&Settlement, Option<&Personal>)>,
+        authentication: Option<&DualAuthentication<'_>>,
         act: Act<'_>,
     ) -> Result<Vec<SoldUnit>> {
         self.write(act, |work| {
             work.lock_order(id)?;
+            match authentication {
+                Some(authentication) => authentication.check(work, id)?,
+                None if work.rules.dual_authentication => return Err(Refusal::PharmacistNeeded { order: id.into() }.into()),
+                None => {}
+            }
             let held = store::reservations_where(work.db, "order_id = ?1", values![id])?;
             if held.is_empty() {
                 return Err(Refusal::NothingReserved { order: id.into() }.into());
@@ -307,7 +317,11 @@ impl Pool {
                 return Err(Refusal::NoSettlement { order: id.into() }.into());
             }
             work.lock_units(held.iter().map(|r| r.key.as_str()))?;
-            held.iter().map(|reservation| sell(work, reservation, settlement)).collect()
+            let sold = held.iter().map(|reservation| sell(work, reservation, settlement)).collect::<Result<Vec<_>>>()?;
+            if let Some(authentication) = authentication {
+                authentication.note(work, id, &sold)?;
+            }
+            Ok(sold)
         })
     }
 
@@ -367,14 +381,14 @@ fn allot(
     };
     let Some(line) = lines.iter_mut().find(fits) else { return Ok(None) };
     let quantity = if opened || closed_may_be_split { line.need.rest.min(work.free(unit)?) } else { unit.quantity };
-    let reservation = work.hold(unit, order, line.index, quantity)?;
+    let reservation = work.hold(unit, order, line.index, quantity, true)?;
     line.need.less(quantity, line.pack_quantity);
     let whole = quantity == unit.quantity;
     Ok(Some(Allotment { line: line.index, product: unit.product.clone(), quantity, whole, event_id: reservation.event_id }))
 }
 
 /// The last day of use that a unit needs at least, to be sold today.
-fn last_day_wanted(work: &Work<'_>) -> Date {
+pub(super) fn last_day_wanted(work: &Work<'_>) -> Date {
     work.today.plus_days(work.options.min_days_left.into()).unwrap_or(work.today)
 }
 
@@ -392,27 +406,41 @@ fn take_from_stock(work: &mut Work<'_>, order: &str, line: &OpenLine<'_>, reserv
     if chosen.found < chosen.wanted {
         chosen = choose(work, line, Lock::Wait)?;
     }
-    if chosen.found < chosen.wanted {
-        return Err(Refusal::InsufficientStock { product: line.product.into(), wanted: chosen.wanted, found: chosen.found }.into());
-    }
-    for (mut unit, quantity) in chosen.units {
-        reservations.push(work.hold(&mut unit, order, line.index, quantity)?);
-    }
-    Ok(())
+    chosen.hold(work, order, line, true, reservations)
 }
 
 /// Units for a line, with the pieces to be taken of each.
-struct Choice {
-    units: Vec<(Unit, u32)>,
-    wanted: u64,
-    found: u64,
+pub(super) struct Choice {
+    pub units: Vec<(Unit, u32)>,
+    pub wanted: u64,
+    pub found: u64,
 }
 
-fn choose(work: &Work<'_>, line: &OpenLine<'_>, lock: Lock) -> Result<Choice> {
+impl Choice {
+    /// Holds what was chosen, if it is enough.
+    pub fn hold(
+        self,
+        work: &mut Work<'_>,
+        order: &str,
+        line: &OpenLine<'_>,
+        coded: bool,
+        reservations: &mut Vec<Reservation>,
+    ) -> Result<()> {
+        if self.found < self.wanted {
+            return Err(Refusal::InsufficientStock { product: line.product.into(), wanted: self.wanted, found: self.found }.into());
+        }
+        for (mut unit, quantity) in self.units {
+            reservations.push(work.hold(&mut unit, order, line.index, quantity, coded)?);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn choose(work: &Work<'_>, line: &OpenLine<'_>, lock: Lock) -> Result<Choice> {
     let wanted = u64::from(line.need.packs) * u64::from(line.pack_quantity) + u64::from(line.need.rest);
     let day = last_day_wanted(work).to_string();
     let query = |state: &str, lock: Lock, limit: u32| {
-        let mut condition = format!("product_id = ?1 AND level = 'smallest_pack' AND state = '{state}' AND expiry >= ?2");
+        let mut condition = format!("product_id = ?1 AND level = 'smallest_pack' AND state = '{state}' AND expiry >= ?2 AND coded = 1");
         let mut values: Vec<Value<'_>> = vec![line.product.into(), (&day).into(), limit.into()];
         if let Some(batch) = line.batch {
             condition.push_str(" AND batch = ?4");
@@ -458,7 +486,7 @@ fn sell(work: &mut Work<'_>, reservation: &Reservation, settlement: Option<(&Set
         return Err(Refusal::Expired { code: unit.code, expiry: unit.expiry }.into());
     }
     let quantity = reservation.quantity;
-    let whole = quantity == unit.quantity;
+    let whole = unit.coded && quantity == unit.quantity;
     let remaining = unit.remaining.checked_sub(quantity).ok_or_else(|| PoolError::Damaged {
         what: format!("{quantity} pieces of unit {} are reserved where {} are left", unit.key, unit.remaining),
     })?;
@@ -471,14 +499,17 @@ fn sell(work: &mut Work<'_>, reservation: &Reservation, settlement: Option<(&Set
     let event_id = work.change(&mut unit, to, remaining, &event)?;
     store::delete_reservation(work.db, reservation)?;
     let (line, key) = (reservation.line, unit.key.clone());
-    store::insert_sale(work.db, &store::Sale { event_id: event_id.clone(), order: order.into(), line, key, quantity, whole })?;
+    let coded = reservation.coded;
+    store::insert_sale(work.db, &store::Sale { event_id: event_id.clone(), order: order.into(), line, key, quantity, whole, coded })?;
     let told = Told {
         order: Some(order),
         original: None,
         settlement: settlement.map(|(settlement, _)| settlement.clone()),
         personal: settlement.and_then(|(_, personal)| personal),
         delivery: None,
-        split: !whole,
+        // Whole packs of a lot without codes are whole packs all the same.
+        split: if unit.coded { !whole } else { !quantity.is_multiple_of(store::pack_quantity(work.db, &unit.product)?.unwrap_or(1)) },
+        uncoded: !coded,
     };
     work.tell(UploadKind::Sale, &event_id, &[&unit], quantity.into(), &told)?;
     Ok(SoldUnit { code: unit.code, product: unit.product, batch: unit.batch, line, quantity, whole, remaining, event_id })

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::db::{Lock, values};
+use super::journal::JournalKind;
 use super::outbox::{Delivery, Told, UploadKind};
 use super::register::Registrar;
 use super::work::{Event, Work};
-use super::{Act, EventKind, NewUnit, Pool, PoolError, Refusal, Reservation, Result, Unit, UnitState, store};
+use super::{Act, EventKind, NewUnit, Pool, PoolError, Refusal, Reservation, Result, Unit, UnitState, store, uncoded};
 use crate::product::Product;
 
 /// Which units a call is about.
@@ -25,6 +26,16 @@ pub enum Selection<'a> {
     },
     /// Everything that is registered and has not arrived.
     AllRegistered,
+}
+
+/// Why a sale was brought back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReturnReason {
+    /// For a reason of the patient's or the ward's.
+    #[default]
+    Returned,
+    /// It should not have been sold: another drug, strength or quantity than was ordered.
+    DispensingError,
 }
 
 /// What a registration did.
@@ -290,8 +301,20 @@ impl Pool {
     /// # Errors
     /// [`Refusal::NoSaleToReturn`] if the order has no such sale, or it was returned.
     pub fn return_sale(&mut self, order: &str, code: &str, act: Act<'_>) -> Result<String> {
+        self.return_sale_because(order, code, ReturnReason::Returned, act)
+    }
+
+    /// The same, and says why: a sale that was a dispensing error counts as one ([`Pool::kpi`]). What was sold without a code is named by what its
+    /// lot is called ([`Unit::code`]).
+    ///
+    /// # Errors
+    /// As [`Pool::return_sale`].
+    pub fn return_sale_because(&mut self, order: &str, code: &str, reason: ReturnReason, act: Act<'_>) -> Result<String> {
         self.write(act, |work| {
-            let mut unit = work.find(code)?;
+            let mut unit = match uncoded::lot_of_order(work, order, code)? {
+                Some(lot) => lot,
+                None => work.find(code)?,
+            };
             let sales = store::sales_where(work.db, "order_id = ?1 AND key = ?2", values![order, &unit.key])?;
             let Some(sale) = sales.first() else {
                 return Err(Refusal::NoSaleToReturn { order: order.into(), code: code.into() }.into());
@@ -301,9 +324,19 @@ impl Pool {
             let event_id = work.change(&mut unit, to, remaining, &event)?;
             store::mark_returned(work.db, &sale.event_id, &event_id)?;
             let settlement = work.settlement_of(&sale.event_id)?;
-            let told =
-                Told { order: Some(order), original: Some(&sale.event_id), settlement, personal: None, delivery: None, split: !sale.whole };
+            let told = Told {
+                order: Some(order),
+                original: Some(&sale.event_id),
+                settlement,
+                personal: None,
+                delivery: None,
+                split: !sale.whole,
+                uncoded: !sale.coded,
+            };
             work.tell(UploadKind::SaleReturn, &event_id, &[&unit], sale.quantity.into(), &told)?;
+            if reason == ReturnReason::DispensingError {
+                work.note(JournalKind::DispensingError, order, &serde_json::json!({ "event": event_id, "cause": work.act.cause }))?;
+            }
             Ok(event_id)
         })
     }

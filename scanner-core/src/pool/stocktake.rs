@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::db::{Lock, values};
+use super::journal::JournalKind;
 use super::outbox::UploadKind;
 use super::stock::withdraw;
 use super::{Act, EventKind, Pool, Reservation, Result, Unit, UnitState, store};
@@ -24,6 +25,16 @@ pub enum StocktakeScope<'a> {
         /// The batch.
         batch: &'a str,
     },
+}
+
+impl StocktakeScope<'_> {
+    /// What stands in the journal: a product's id, or nothing for all of them.
+    fn name(&self) -> &str {
+        match self {
+            Self::All => "",
+            Self::Product(product) | Self::Batch { product, .. } => product,
+        }
+    }
 }
 
 /// What a stocktaking found. Codes are as they were registered, or as they were read where the pool does not know them.
@@ -85,7 +96,8 @@ impl Pool {
                 }
             }
             let lock = if book { Lock::Wait } else { Lock::No };
-            let base = "level = 'smallest_pack'";
+            // A lot without codes cannot be counted by its codes.
+            let base = "level = 'smallest_pack' AND coded = 1";
             let units = match scope {
                 StocktakeScope::All => store::units_where(work.db, &format!("{base} ORDER BY key"), lock, &[])?,
                 StocktakeScope::Product(product) => {
@@ -137,6 +149,11 @@ impl Pool {
                     counted.push((work.ids.event_id(u64::MAX / 2 - work.act.at.0 % (u64::MAX / 4) - number)?, unit));
                 }
                 work.tell_groups(UploadKind::Stocktake, &counted, None)?;
+                let found = serde_json::json!({
+                    "expected": report.expected, "matching": report.matching, "missing": report.missing.len(),
+                    "surplus": report.surplus.len(), "unknown": report.unknown.len(),
+                });
+                work.note(JournalKind::Stocktake, scope.name(), &found)?;
             }
             Ok(report)
         })

@@ -14,7 +14,7 @@ fn date(text: &str) -> Option<Date> {
     text.parse().ok()
 }
 
-const UNIT: &str = "key, code, product_id, batch, expiry, made, level, parent, state, quantity, remaining, revision";
+const UNIT: &str = "key, code, product_id, batch, expiry, made, level, parent, state, quantity, remaining, revision, coded";
 
 fn unit_of(row: &Row) -> Result<Unit> {
     Ok(Unit {
@@ -30,6 +30,7 @@ fn unit_of(row: &Row) -> Result<Unit> {
         quantity: row.small(9)?,
         remaining: row.small(10)?,
         revision: row.small(11)?,
+        coded: row.flag(12)?,
     })
 }
 
@@ -46,8 +47,8 @@ pub(super) fn units_where(db: Db<'_>, condition: &str, lock: Lock, values: &[Val
 pub(super) fn insert_unit(db: Db<'_>, unit: &Unit) -> Result<bool> {
     let (expiry, made) = (unit.expiry.to_string(), unit.made.map(|d| d.to_string()));
     let inserted = db.execute(
-        "INSERT INTO unit (key, code, product_id, batch, expiry, made, level, parent, state, quantity, remaining, revision)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (key) DO NOTHING",
+        "INSERT INTO unit (key, code, product_id, batch, expiry, made, level, parent, state, quantity, remaining, revision, coded)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (key) DO NOTHING",
         values![
             &unit.key,
             &unit.code,
@@ -61,6 +62,7 @@ pub(super) fn insert_unit(db: Db<'_>, unit: &Unit) -> Result<bool> {
             unit.quantity,
             unit.remaining,
             unit.revision,
+            unit.coded,
         ],
     )?;
     Ok(inserted > 0)
@@ -101,20 +103,21 @@ fn reservation_of(row: &Row) -> Result<Reservation> {
         quantity: row.small(3)?,
         expires_at: row.time(4)?,
         event_id: row.text(5)?,
+        coded: row.flag(6)?,
     })
 }
 
 pub(super) fn reservations_where(db: Db<'_>, condition: &str, values: &[Value<'_>]) -> Result<Vec<Reservation>> {
     let sql = format!(
-        "SELECT order_id, line, key, quantity, expires_at, event_id FROM reservation WHERE {condition} ORDER BY order_id, line, key, event_id"
+        "SELECT order_id, line, key, quantity, expires_at, event_id, coded FROM reservation WHERE {condition} ORDER BY order_id, line, key, event_id"
     );
     db.query(&sql, Lock::No, values)?.iter().map(reservation_of).collect()
 }
 
 pub(super) fn insert_reservation(db: Db<'_>, r: &Reservation) -> Result<()> {
     db.execute(
-        "INSERT INTO reservation (order_id, line, key, quantity, expires_at, event_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        values![&r.order, r.line, &r.key, r.quantity, r.expires_at, &r.event_id],
+        "INSERT INTO reservation (order_id, line, key, quantity, expires_at, event_id, coded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        values![&r.order, r.line, &r.key, r.quantity, r.expires_at, &r.event_id, r.coded],
     )
     .map(drop)
 }
@@ -155,12 +158,13 @@ pub(super) struct Sale {
     pub key: String,
     pub quantity: u32,
     pub whole: bool,
+    pub coded: bool,
 }
 
 pub(super) fn insert_sale(db: Db<'_>, sale: &Sale) -> Result<()> {
     db.execute(
-        "INSERT INTO sale (event_id, order_id, line, key, quantity, whole) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        values![&sale.event_id, &sale.order, sale.line, &sale.key, sale.quantity, sale.whole],
+        "INSERT INTO sale (event_id, order_id, line, key, quantity, whole, coded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        values![&sale.event_id, &sale.order, sale.line, &sale.key, sale.quantity, sale.whole, sale.coded],
     )
     .map(drop)
 }
@@ -168,7 +172,7 @@ pub(super) fn insert_sale(db: Db<'_>, sale: &Sale) -> Result<()> {
 /// Sales that were not returned.
 pub(super) fn sales_where(db: Db<'_>, condition: &str, values: &[Value<'_>]) -> Result<Vec<Sale>> {
     let sql = format!(
-        "SELECT event_id, order_id, line, key, quantity, whole FROM sale WHERE return_event IS NULL AND {condition} ORDER BY order_id, line, event_id"
+        "SELECT event_id, order_id, line, key, quantity, whole, coded FROM sale WHERE return_event IS NULL AND {condition} ORDER BY order_id, line, event_id"
     );
     let sale = |row: &Row| {
         Ok(Sale {
@@ -178,6 +182,7 @@ pub(super) fn sales_where(db: Db<'_>, condition: &str, values: &[Value<'_>]) -> 
             key: row.text(3)?,
             quantity: row.small(4)?,
             whole: row.flag(5)?,
+            coded: row.flag(6)?,
         })
     };
     db.query(&sql, Lock::No, values)?.iter().map(sale).collect()

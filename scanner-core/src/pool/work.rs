@@ -2,6 +2,7 @@
 
 use super::db::{Database, Lock, values};
 use super::outbox::Institution;
+use super::rules::{Rules, Settings};
 use super::{Act, EventKind, IdSource, LedgerEntry, PoolError, PoolOptions, Refusal, Reservation, Result, Unit, UnitState, store};
 use crate::codes::unit_key;
 use crate::date::Date;
@@ -30,6 +31,7 @@ pub(super) struct Work<'w> {
     pub ids: &'w mut dyn IdSource,
     pub options: &'w PoolOptions,
     pub institution: Option<&'w Institution>,
+    pub rules: &'w Rules,
     pub act: Act<'w>,
     /// The day at the pharmacy.
     pub today: Date,
@@ -37,15 +39,10 @@ pub(super) struct Work<'w> {
 }
 
 impl<'w> Work<'w> {
-    pub fn begin(
-        db: &'w dyn Database,
-        ids: &'w mut dyn IdSource,
-        options: &'w PoolOptions,
-        institution: Option<&'w Institution>,
-        act: Act<'w>,
-    ) -> Self {
+    pub fn begin(db: &'w dyn Database, ids: &'w mut dyn IdSource, options: &'w PoolOptions, settings: &'w Settings, act: Act<'w>) -> Self {
         let today = Date::of_timestamp(act.at, options.utc_offset_minutes);
-        Self { db, ids, options, institution, act, today, sequence: None }
+        let Settings { institution, rules } = settings;
+        Self { db, ids, options, institution: institution.as_ref(), rules, act, today, sequence: None }
     }
 
     /// Keeps an order to ourselves.
@@ -102,7 +99,11 @@ impl<'w> Work<'w> {
     }
 
     fn append(&mut self, unit: &Unit, from: Option<UnitState>, event: &Event<'_>) -> Result<String> {
-        let sequence = self.db.next_sequence(self.sequence)?;
+        let (sequence, latest) = self.db.next_sequence(self.sequence)?;
+        // Dates decide what expires and reservations run out by time: a clock that was set back would undo both.
+        if let Some(behind) = latest.map(|latest| latest.since(self.act.at)).filter(|behind| *behind > self.options.clock_tolerance) {
+            return Err(Refusal::ClockSetBack { seconds: behind.as_secs() }.into());
+        }
         self.sequence = Some(sequence);
         let entry = LedgerEntry {
             sequence,
@@ -124,13 +125,13 @@ impl<'w> Work<'w> {
         Ok(entry.event_id)
     }
 
-    /// Holds pieces of an available or opened unit for an order.
-    pub fn hold(&mut self, unit: &mut Unit, order: &str, line: u32, quantity: u32) -> Result<Reservation> {
+    /// Holds pieces of an available or opened unit for an order. `coded`: whether its sale will name the code.
+    pub fn hold(&mut self, unit: &mut Unit, order: &str, line: u32, quantity: u32, coded: bool) -> Result<Reservation> {
         let to = if unit.state == UnitState::Opened { UnitState::Opened } else { UnitState::Reserved };
         let event = Event { kind: EventKind::Reserve, quantity, order: Some(order), original: None };
         let event_id = self.change(unit, to, unit.remaining, &event)?;
         let expires_at = self.act.at.plus(self.options.reservation_ttl);
-        let reservation = Reservation { order: order.into(), line, key: unit.key.clone(), quantity, expires_at, event_id };
+        let reservation = Reservation { order: order.into(), line, key: unit.key.clone(), quantity, expires_at, event_id, coded };
         store::insert_reservation(self.db, &reservation)?;
         Ok(reservation)
     }

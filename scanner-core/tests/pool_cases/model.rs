@@ -1,9 +1,13 @@
-//! Random sequences of operations against a small model: no unit is sold twice, nothing falls below zero, and the tables are what the ledger says.
+//! Random sequences of operations against a small model: no unit is sold twice, nothing falls below zero, and the tables are what the ledger says. The
+//! program may die at any event of any operation, and begins again with what the store has.
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::pool_support::{Fixture, act, order, packs, pieces};
+use crate::pool_support::{Fixture, Place, act, order, packs, pieces};
 use proptest::prelude::*;
-use scanner_core::pool::{EventKind, Order, PoolError, Refusal, Reservation, UnitState};
+use scanner_core::pool::{EventKind, IdSource, Order, Pool, PoolError, PoolOptions, Refusal, Reservation, SeededIds, UnitState};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -16,6 +20,10 @@ enum Op {
     Restock(usize),
     Return(usize, usize),
     Recall(usize),
+    /// The program dies at the so many-eth event from now, wherever that is.
+    Fuse(u32),
+    /// The program ends without closing anything.
+    Abandon,
 }
 
 const UNITS: usize = 9;
@@ -34,6 +42,31 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (o, u).prop_map(|(o, u)| Op::Return(o, u)),
         1 => (0usize..12).prop_map(Op::Recall),
     ]
+}
+
+fn op_or_crash() -> impl Strategy<Value = Op> {
+    prop_oneof![6 => op(), 2 => (1u32..5).prop_map(Op::Fuse), 1 => Just(Op::Abandon)]
+}
+
+/// What a program that dies unwinds with.
+struct Died;
+
+/// Ids that end the program when their fuse has burnt down: in the middle of a transaction, with its changes made and not committed.
+struct Fused {
+    ids: SeededIds,
+    fuse: Arc<AtomicU32>,
+}
+
+impl IdSource for Fused {
+    fn event_id(&mut self, sequence: u64) -> Result<String, PoolError> {
+        let left = self.fuse.load(Ordering::Relaxed);
+        if left == 1 {
+            self.fuse.store(0, Ordering::Relaxed);
+            resume_unwind(Box::new(Died));
+        }
+        self.fuse.store(left.saturating_sub(1), Ordering::Relaxed);
+        self.ids.event_id(sequence)
+    }
 }
 
 /// What a test can know of a unit by adding up what the pool answered.
@@ -99,26 +132,16 @@ fn orders() -> [Order; ORDERS] {
     ]
 }
 
-fn run(ops: &[Op]) {
-    let mut f = Fixture::new();
-    let mut codes = f.stock("A", 3, "2028-01-31");
-    codes.extend(f.stock("A", 3, "2027-06-30"));
-    codes.extend(f.stock("B", 3, "2028-01-31"));
-    let batches = ["A-2028-01-31", "A-2027-06-30", "B-2028-01-31"];
-    let unit_of = |code: &String| {
-        let quantity = if code.starts_with("800001") { 10 } else { 30 };
-        (code.clone(), ModelUnit { quantity, remaining: quantity, ..ModelUnit::default() })
-    };
-    let mut model = Model { units: codes.iter().map(unit_of).collect() };
+/// One operation, and what the pool answers added to the model.
+fn step(f: &mut Fixture, model: &mut Model, codes: &[String], now: &mut u64, op: &Op) {
     let orders = orders();
-    let mut now = 10;
-    for op in ops {
-        now += 1;
+    let batches = ["A-2028-01-31", "A-2027-06-30", "B-2028-01-31"];
+    {
         match op {
             Op::Reserve(o) => {
-                let single = (orders[*o].lines.len() == 1).then(|| stock(&f, &codes, &orders[*o].lines[0].product));
+                let single = (orders[*o].lines.len() == 1).then(|| stock(f, codes, &orders[*o].lines[0].product));
                 let before = f.pool.progress(&orders[*o]).unwrap();
-                match f.pool.reserve(&orders[*o], act(now)) {
+                match f.pool.reserve(&orders[*o], act(*now)) {
                     Ok(reserved) => {
                         reserved.iter().for_each(|r| model.hold(&r.order, &r.key, r.quantity));
                         for p in f.pool.progress(&orders[*o]).unwrap() {
@@ -139,7 +162,7 @@ fn run(ops: &[Op]) {
             }
             Op::ReserveCodes(o, read) => {
                 let read: Vec<String> = read.iter().map(|&i| codes[i].clone()).collect();
-                for outcome in f.pool.reserve_codes(&orders[*o], &read, act(now)).unwrap() {
+                for outcome in f.pool.reserve_codes(&orders[*o], &read, act(*now)).unwrap() {
                     if let Ok(allotment) = outcome.result {
                         model.hold(&orders[*o].id, &outcome.code, allotment.quantity);
                     }
@@ -148,7 +171,7 @@ fn run(ops: &[Op]) {
                     assert!(p.held + p.sold <= p.wanted, "an order never gets more than it asks for");
                 }
             }
-            Op::Dispense(o) => match f.pool.dispense(&orders[*o].id, act(now)) {
+            Op::Dispense(o) => match f.pool.dispense(&orders[*o].id, act(*now)) {
                 Ok(sold) => {
                     for sale in sold {
                         model.drop_hold(&orders[*o].id, &sale.code, sale.quantity);
@@ -166,34 +189,72 @@ fn run(ops: &[Op]) {
                 }
             },
             Op::Release(o) => {
-                if let Ok(released) = f.pool.release(&orders[*o].id, act(now)) {
+                if let Ok(released) = f.pool.release(&orders[*o].id, act(*now)) {
                     model.let_go(&released);
                 }
             }
             Op::Wait(seconds) => {
-                now += seconds;
-                model.let_go(&f.pool.expire_reservations(act(now)).unwrap());
+                *now += seconds;
+                model.let_go(&f.pool.expire_reservations(act(*now)).unwrap());
             }
             Op::Quarantine(u) => {
-                if let Ok(released) = f.pool.quarantine(&codes[*u..=*u], act(now)) {
+                if let Ok(released) = f.pool.quarantine(&codes[*u..=*u], act(*now)) {
                     model.let_go(&released);
                 }
             }
-            Op::Restock(u) => drop(f.pool.restock(&codes[*u..=*u], act(now))),
+            Op::Restock(u) => drop(f.pool.restock(&codes[*u..=*u], act(*now))),
             Op::Return(o, u) => {
-                if f.pool.return_sale(&orders[*o].id, &codes[*u], act(now)).is_ok() {
+                if f.pool.return_sale(&orders[*o].id, &codes[*u], act(*now)).is_ok() {
                     let unit = model.units.get_mut(&codes[*u]).unwrap();
                     if std::mem::take(&mut unit.sold_whole) {
                         unit.remaining = unit.quantity;
                     }
                 }
             }
+            Op::Fuse(_) | Op::Abandon => {}
             Op::Recall(b) => {
                 if let Some(batch) = batches.get(*b) {
-                    let report = f.pool.recall_batch(&batch[..1], batch, act(now)).unwrap();
+                    let report = f.pool.recall_batch(&batch[..1], batch, act(*now)).unwrap();
                     model.let_go(&report.released);
                 }
             }
+        }
+    }
+}
+
+/// Runs operations in a pool that `open` opens, again after each crash.
+fn run(ops: &[Op], open: impl Fn(Arc<AtomicU32>) -> Pool) {
+    let fuse = Arc::new(AtomicU32::new(0));
+    let mut f = Fixture::with(open(fuse.clone()));
+    let mut codes = f.stock("A", 3, "2028-01-31");
+    codes.extend(f.stock("A", 3, "2027-06-30"));
+    codes.extend(f.stock("B", 3, "2028-01-31"));
+    let unit_of = |code: &String| {
+        let quantity = if code.starts_with("800001") { 10 } else { 30 };
+        (code.clone(), ModelUnit { quantity, remaining: quantity, ..ModelUnit::default() })
+    };
+    let mut model = Model { units: codes.iter().map(unit_of).collect() };
+    let mut now = 10;
+    for op in ops {
+        now += 1;
+        match op {
+            Op::Fuse(events) => fuse.store(*events, Ordering::Relaxed),
+            Op::Abandon => {
+                let abandoned = std::mem::replace(&mut f.pool, open(fuse.clone()));
+                // A server has room for so many connections only.
+                if !crate::pool_support::ON_POSTGRES {
+                    std::mem::forget(abandoned);
+                }
+            }
+            _ => {}
+        }
+        // What a dying program did in its last operation was never committed, so the model knows nothing of it.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| step(&mut f, &mut model, &codes, &mut now, op))) {
+            if !payload.is::<Died>() {
+                resume_unwind(payload);
+            }
+            f.pool = Pool::in_memory().unwrap(); // The dead program's connection is gone before the next one's.
+            f.pool = open(fuse.clone());
         }
         for code in &codes {
             let unit = f.pool.unit(code).unwrap().unwrap();
@@ -225,6 +286,16 @@ proptest! {
 
     #[test]
     fn any_sequence_keeps_the_books(ops in prop::collection::vec(op(), 1..40)) {
-        run(&ops);
+        run(&ops, |fuse| crate::pool_support::fresh_with(PoolOptions::default(), Box::new(Fused { ids: SeededIds::new(1), fuse })));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if crate::pool_support::ON_POSTGRES { 12 } else { 60 }))]
+
+    #[test]
+    fn any_sequence_with_crashes_keeps_the_books(ops in prop::collection::vec(op_or_crash(), 1..40)) {
+        let place = Place::new();
+        run(&ops, |fuse| place.open(PoolOptions::default(), Box::new(Fused { ids: SeededIds::new(1), fuse })));
     }
 }

@@ -6,7 +6,9 @@ pub mod server;
 use hardware_hal::Timestamp;
 use scanner_core::codes::{CodePrefix, Gtin, PackLevel, gtin_check_digit};
 use scanner_core::date::Date;
-use scanner_core::pool::{Act, Institution, NewUnit, Order, OrderLine, Pool, PoolOptions, SeededIds, Selection, Settlement, UnitState};
+use scanner_core::pool::{
+    Act, IdSource, Institution, NewUnit, Order, OrderLine, Pool, PoolOptions, SeededIds, Selection, Settlement, UnitState,
+};
 use scanner_core::product::{LevelPrefix, Names, Product};
 
 /// 2026-10-01T10:00:00 in China.
@@ -82,8 +84,34 @@ pub const ON_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"po
 
 /// A new pool: in memory, or in a database of its own on the tests' server.
 pub fn fresh(options: PoolOptions, seed: u64) -> Pool {
-    let ids = Box::new(SeededIds::new(seed));
+    fresh_with(options, Box::new(SeededIds::new(seed)))
+}
+
+/// The same, with ids from anywhere.
+pub fn fresh_with(options: PoolOptions, ids: Box<dyn IdSource>) -> Pool {
     if ON_POSTGRES { Pool::connect(&server::new_database(), options, ids).unwrap() } else { Pool::in_memory_with(options, ids).unwrap() }
+}
+
+/// Where a pool can be opened again and again: a file, in memory where the system has a folder for that, or a database of the tests' server.
+pub struct Place {
+    folder: Option<tempfile::TempDir>,
+    store: String,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        if ON_POSTGRES {
+            return Self { folder: None, store: server::new_database() };
+        }
+        let memory = std::path::Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let store = folder.path().join("pool.db").display().to_string();
+        Self { folder: Some(folder), store }
+    }
+
+    pub fn open(&self, options: PoolOptions, ids: Box<dyn IdSource>) -> Pool {
+        Pool::open_store(&self.store, options, ids).unwrap()
+    }
 }
 
 pub fn institution() -> Institution {

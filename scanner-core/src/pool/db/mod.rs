@@ -12,7 +12,7 @@ pub(super) use sqlite::Sqlite;
 use super::{PoolError, Result};
 
 /// The version of the database's layout that this software writes, the same number for both engines.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// A value on its way into a statement.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -179,8 +179,9 @@ pub(crate) trait Database: Send {
     fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64>;
     /// Runs a query.
     fn query(&self, sql: &str, lock: Lock, values: &[Value<'_>]) -> Result<Vec<Row>>;
-    /// A number for the ledger's next entry, larger than that of any entry of the same unit. `last` is the number before, if this transaction had one.
-    fn next_sequence(&self, last: Option<u64>) -> Result<u64>;
+    /// A number for the ledger's next entry, larger than that of any entry of the same unit. `last` is the number before, if this transaction had one;
+    /// if it had none, the time of the youngest entry is said besides.
+    fn next_sequence(&self, last: Option<u64>) -> Result<(u64, Option<hardware_hal::Timestamp>)>;
     /// The condition on the ledger that leaves out entries before which others may still appear.
     fn settled(&self) -> &'static str;
     /// Whether rows that are read for a change must be locked one by one. SQLite admits one writer, who has everything to itself.

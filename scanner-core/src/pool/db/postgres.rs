@@ -19,7 +19,7 @@ use super::{Access, Cell, Database, Lock, PoolError, Result, Row, SCHEMA_VERSION
 const SCHEMA: &str = "tracetwin";
 
 /// What brings a database from one version to the next: (version before, statements).
-const MIGRATIONS: [(i64, &str); 1] = [(0, include_str!("../migrations/postgres-2.sql"))];
+const MIGRATIONS: [(i64, &str); 2] = [(0, include_str!("../migrations/postgres-2.sql")), (2, include_str!("../migrations/postgres-3.sql"))];
 
 /// A connection to a server.
 pub(crate) struct Postgres {
@@ -86,13 +86,16 @@ impl Postgres {
         };
         let versions = format!("{SCHEMA}.schema_version");
         // The lock is only asked for where there may be something to do: opening must not wait for who is at work.
-        if !there(&versions)? {
+        let version = || {
+            let row = self.query_one("SELECT max(version) FROM schema_version", Lock::No, &[])?;
+            row.ok_or_else(|| PoolError::Damaged { what: "the pool has no schema version".into() })?.integer(0)
+        };
+        if !there(&versions)? || version()? < SCHEMA_VERSION {
             self.lock_name("tracetwin migration")?;
         }
         let mut found = 0;
         if there(&versions)? {
-            let row = self.query_one("SELECT max(version) FROM schema_version", Lock::No, &[])?;
-            found = row.ok_or_else(|| PoolError::Damaged { what: "the pool has no schema version".into() })?.integer(0)?;
+            found = version()?;
         } else {
             self.batch(&format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))?;
             let tables = self.query_one("SELECT count(*) FROM pg_tables WHERE schemaname::text = ?1", Lock::No, &[Value::Text(SCHEMA)])?;
@@ -165,10 +168,15 @@ impl Database for Postgres {
         rows.iter().map(cells).collect::<std::result::Result<_, _>>().map_err(|error| self.named(error))
     }
 
-    fn next_sequence(&self, _: Option<u64>) -> Result<u64> {
+    fn next_sequence(&self, last: Option<u64>) -> Result<(u64, Option<hardware_hal::Timestamp>)> {
         // The unit's row is locked by now, so its numbers rise.
-        let row = self.query_one("SELECT nextval('ledger_sequence')", Lock::No, &[])?;
-        row.ok_or_else(|| PoolError::Damaged { what: "the ledger's sequence gives no number".into() })?.count(0)
+        let sql = match last {
+            Some(_) => "SELECT nextval('ledger_sequence'), NULL::bigint",
+            None => "SELECT nextval('ledger_sequence'), (SELECT at FROM ledger ORDER BY sequence DESC LIMIT 1)",
+        };
+        let row = self.query_one(sql, Lock::No, &[])?;
+        let row = row.ok_or_else(|| PoolError::Damaged { what: "the ledger's sequence gives no number".into() })?;
+        Ok((row.count(0)?, row.optional_time(1)?))
     }
 
     fn settled(&self) -> &'static str {

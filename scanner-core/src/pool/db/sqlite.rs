@@ -14,7 +14,8 @@ use super::{Access, Cell, Database, Lock, PoolError, Result, Row, SCHEMA_VERSION
 const APPLICATION_ID: i64 = 0x5454_7750;
 
 /// What brings a database from one version to the next, from 0 (nothing there).
-const MIGRATIONS: [&str; 2] = [include_str!("../migrations/sqlite-1.sql"), include_str!("../migrations/sqlite-2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("../migrations/sqlite-1.sql"), include_str!("../migrations/sqlite-2.sql"), include_str!("../migrations/sqlite-3.sql")];
 const _: () = assert!(MIGRATIONS.len() as i64 == SCHEMA_VERSION);
 
 /// A pool's file, or memory.
@@ -105,13 +106,13 @@ impl Database for Sqlite {
         run().map_err(|error| self.named(error))
     }
 
-    fn next_sequence(&self, last: Option<u64>) -> Result<u64> {
+    fn next_sequence(&self, last: Option<u64>) -> Result<(u64, Option<hardware_hal::Timestamp>)> {
         match last {
-            Some(last) => Ok(last + 1),
-            None => {
-                let row = self.query_one("SELECT coalesce(max(sequence), 0) FROM ledger", Lock::No, &[])?;
-                row.map_or(Ok(1), |row| Ok(row.count(0)? + 1))
-            }
+            Some(last) => Ok((last + 1, None)),
+            None => match self.query_one("SELECT sequence, at FROM ledger ORDER BY sequence DESC LIMIT 1", Lock::No, &[])? {
+                Some(row) => Ok((row.count(0)? + 1, Some(row.time(1)?))),
+                None => Ok((1, None)),
+            },
         }
     }
 
