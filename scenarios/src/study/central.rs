@@ -186,7 +186,7 @@ impl Stock {
         let order = format!("order {}", self.orders);
         let act = Act::new("dispenser", "ward order", at);
         let unit = if whole { OrderUnit::Packs } else { OrderUnit::Pieces };
-        let asked = Order { id: order.clone(), lines: vec![OrderLine { product: id(product), quantity: 1, unit }] };
+        let asked = Order { id: order.clone(), lines: vec![OrderLine { product: id(product), quantity: 1, unit, batch: None }] };
         let mut refused = false;
         if let Some(picked) = scanned.filter(|picked| *picked != product) {
             self.refill(picked, at)?;
