@@ -89,10 +89,10 @@ fn the_page_is_well_formed_and_shows_both_languages() {
     loop {
         match reader.read_event().unwrap_or_else(|error| panic!("{error} at {}", reader.buffer_position())) {
             quick_xml::events::Event::Start(tag) => {
-                let lang = tag.try_get_attribute("lang").unwrap().map(|a| a.value.to_vec());
-                if tag.name().as_ref() != b"html".as_slice() {
-                    en += u32::from(lang.as_deref() == Some(b"en".as_slice()));
-                    zh += u32::from(lang.as_deref() == Some(b"zh-CN".as_slice()));
+                let lang = tag.try_get_attribute("lang").unwrap().map(|a| a.value.into_owned());
+                if tag.name().as_ref() != "html" {
+                    en += u32::from(lang.as_deref() == Some("en"));
+                    zh += u32::from(lang.as_deref() == Some("zh-CN"));
                 }
             }
             quick_xml::events::Event::Eof => break,
