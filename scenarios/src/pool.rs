@@ -15,6 +15,7 @@ use crate::output;
 
 /// What `pool` can do.
 #[derive(Debug, Clone, Subcommand)]
+#[allow(missing_docs, reason = "flattened arguments say themselves what they are")]
 pub enum PoolCommand {
     /// Make a pool, and say whose it is, so that its sales are uploaded.
     Init {
