@@ -52,12 +52,15 @@ fuzz: ## fuzz codes and parent/child files, FUZZ_SECONDS each (needs a nightly t
 	for target in codes relation_file; do \
 	  $(CARGO) +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096; done
 
-# Of these neither builds the twin. The ratio to SimPy needs it in the Python of TRACETWIN_PYTHON (default python3): pip install simpy.
-bench-des: ## speed of the event kernel beside SimPy's, and of a simulated day
-	$(CARGO) bench --locked --profile dev -p scenarios --no-default-features --bench des
+# Of these neither builds the twin. SimPy comes from PyPI into a virtual environment of its own; without it the ratio is left out, said so.
+SIMPY = $(abspath $(OUT))/simpy
+
+bench-des: ## speed of the event kernel beside SimPy's in the same run, and of a simulated day
+	@$(SIMPY)/bin/python -c 'import simpy' 2> /dev/null || { python3 -m venv $(SIMPY) && $(SIMPY)/bin/pip install --quiet simpy==4.1.1; } || true
+	TRACETWIN_PYTHON=$(SIMPY)/bin/python $(CARGO) bench --locked --profile dev -p scenarios --no-default-features --bench des
 
 validate-des: ## heavy: a thousand seeds of each queue against theory
-	$(CARGO) test --locked -p scenarios --no-default-features --test queueing -- --ignored --nocapture
+	$(CARGO) test --locked -p scenarios --no-default-features --test queueing -- --ignored --nocapture --test-threads 1
 
 CYCLES = scenarios/studies/cycles
 DRUGS = bfgf minocycline amoxicillin tinidazole
@@ -70,9 +73,11 @@ cycles: build ## heavy (about half an hour): run the studies' capture cycles and
 	  $(TRACETWIN) run $(CYCLES)/cycle-$$load.toml --seed $$seed --out $(OUT)/cycles/$$load-$$seed > /dev/null; done; done
 	$(TRACETWIN) cycles $(OUT)/cycles/* --scenario $(CYCLES)/cycle-*.toml --out $(CYCLES)/close-view.cycles.toml
 
-study: ## the three studies, without the twin (a figure that is not replicated is said, and does not fail this target)
+STUDIES = outpatient-table1 outpatient-day outpatient-waiting central-pharmacy rural-clinic published-figures
+
+study: ## the studies, without the twin (a figure that is not replicated is said, and does not fail this target)
 	$(CARGO) build --locked -p scenarios --no-default-features
-	for study in outpatient-table1 outpatient-day central-pharmacy; do \
+	for study in $(STUDIES); do \
 	  $(TRACETWIN) study scenarios/studies/$$study.toml --out $(OUT)/$$study || test $$? -eq 1; done
 
 fidelity: build ## heavy (about half an hour): the twin's renderer beside Mitsuba 3; ends with a report

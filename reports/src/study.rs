@@ -228,6 +228,19 @@ pub struct Assumed {
     pub source: String,
 }
 
+/// A fixed input of the model, and where it is from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Given {
+    /// Its key in the study file.
+    pub name: String,
+    /// Its value, in words.
+    pub value: String,
+    /// Where it is from.
+    pub source: String,
+    /// Whether no source states it.
+    pub assumed: bool,
+}
+
 /// Everything of one study.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StudyRecord {
@@ -249,6 +262,9 @@ pub struct StudyRecord {
     pub tables: Vec<StudyTable>,
     /// Charts.
     pub charts: Vec<Chart>,
+    /// Fixed inputs.
+    #[serde(default)]
+    pub inputs: Vec<Given>,
     /// Assumptions.
     pub assumptions: Vec<Assumed>,
     /// The STRESS-DES checklist (Monks et al., Journal of Simulation 13 (2019), 55–67): item and answer.

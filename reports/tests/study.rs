@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use reports::Manifest;
-use reports::study::{Assumed, Bar, Chart, Figure, Plot, Series, Span, StudyRecord, StudyTable, Swing, Text, Verdict, markdown, terminal};
+use reports::study::{Assumed, Bar, Chart, Figure, Given, Plot, Series, Span, StudyRecord, StudyTable, Swing, Text, Verdict, markdown, terminal};
 
 fn study() -> StudyRecord {
     let chart = |plot| Chart { title: Text::new("chart <b>", "图"), lead: Text::default(), plot };
@@ -66,6 +66,7 @@ fn study() -> StudyRecord {
                 lanes: vec![(Text::same("window"), vec![Span { from: 0.0, to: 60.0, kind: 0, item: "patient <1>".to_owned() }])],
             }),
         ],
+        inputs: vec![Given { name: "pick_s".to_owned(), value: "lognormal <12>".to_owned(), source: "a & b".to_owned(), assumed: true }],
         assumptions: vec![Assumed {
             name: "look_s".to_owned(),
             meaning: "look".to_owned(),
@@ -105,6 +106,10 @@ fn the_page_is_well_formed_and_shows_both_languages() {
     assert!(en > 20 && en == zh, "{en} English, {zh} Chinese");
     assert!(!page.contains("a<script>") && !page.contains("<i>") && !page.contains("patient <1>"));
     assert!(page.contains("118.2 (114.0–123.0)") && page.contains("已复现"));
+    // What is assumed is marked as such, once for the input and once for the assumption.
+    assert_eq!(page.matches("<span class=\"tag assumed\">").count(), 2);
+    // Each span of the timeline is a step.
+    assert_eq!(page.matches("<li data-x=").count(), 1);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group};
+use scenarios::study::scan::Method;
 use scenarios::study::{Study, day};
 use scenarios::workflow::Distribution;
 use scenarios::workflow::theory::{Class, mmc_wait, waits};
@@ -15,6 +16,8 @@ use scenarios::workflow::theory::{Class, mmc_wait, waits};
 const CUSTOMERS: usize = 200_000;
 const SIMPY_CUSTOMERS: usize = 50_000;
 const ROUNDS: u64 = 5;
+/// Products of the pool.
+const PRODUCTS: u32 = 300;
 
 fn mm10() -> [Class; 1] {
     [Class { arrivals_per_s: 9.0, service: Distribution::Exponential { mean: 1.0 } }]
@@ -60,23 +63,53 @@ fn compare() {
     println!("SimPy in the same run: {simpy:.0} customers/s, mean wait {wait:.4}; ratio {:.0}", rate / simpy);
 }
 
-fn bench(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("des");
-    group.sample_size(10);
-    group.throughput(Throughput::Elements(CUSTOMERS as u64));
-    group.bench_function("mm10", |bencher| bencher.iter(|| black_box(waits(&mm10(), 10, CUSTOMERS, 1))));
+/// The study of the day with 1,200 prescriptions for each of its twelve windows.
+fn full_day() -> Option<Study> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/outpatient-day.toml");
     match Study::load(&file) {
         Ok(mut study) => {
             if let Some(day) = &mut study.body.day {
                 day.prescriptions_per_window = [1200.0, 1200.0];
             }
-            group.throughput(Throughput::Elements(12 * 1200));
-            group.bench_function("day of 12 windows, 1,200 prescriptions each, MV", |bencher| {
-                bencher.iter(|| black_box(day::one_day(&study, scenarios::study::scan::Method::Mv, 0)));
-            });
+            Some(study)
         }
-        Err(error) => println!("no day: {error}"),
+        Err(error) => {
+            println!("no day: {error}");
+            None
+        }
+    }
+}
+
+/// A day with each method, without the real pool and with it.
+fn days() {
+    let Some(study) = full_day() else { return };
+    for method in Method::ALL {
+        let begun = Instant::now();
+        let Some(day) = day::one_day(&study, method, 0) else { continue };
+        let seconds = begun.elapsed().as_secs_f64();
+        println!("a day of 12 windows, {}: {} prescriptions served, {} codes, {seconds:.3} s", method.key(), day.served, day.codes);
+    }
+    let begun = Instant::now();
+    match day::one_day_with_pool(&study, Method::Pool, 0, PRODUCTS) {
+        Ok(Some(day)) => {
+            let seconds = begun.elapsed().as_secs_f64();
+            println!("the same day with the real pool in memory: {} units sold by their codes, {seconds:.1} s", day.sold_by_pool);
+        }
+        Ok(None) => {}
+        Err(error) => println!("the pool failed: {error}"),
+    }
+}
+
+fn bench(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("des");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(CUSTOMERS as u64));
+    group.bench_function("mm10", |bencher| bencher.iter(|| black_box(waits(&mm10(), 10, CUSTOMERS, 1))));
+    if let Some(study) = full_day() {
+        group.throughput(Throughput::Elements(12 * 1200));
+        group.bench_function("day of 12 windows, 1,200 prescriptions each, MV", |bencher| {
+            bencher.iter(|| black_box(day::one_day(&study, Method::Mv, 0)));
+        });
     }
     group.finish();
 }
@@ -85,6 +118,7 @@ criterion_group!(benches, bench);
 
 fn main() {
     compare();
+    days();
     benches();
     Criterion::default().configure_from_args().final_summary();
 }

@@ -6,6 +6,7 @@ mod charts;
 mod frames;
 mod study;
 mod tables;
+mod timeline;
 
 pub use study::page as study;
 

@@ -52,4 +52,31 @@
     });
   });
   pane.addEventListener("dblclick", function () { zoom(1.5); });
+
+  // A timeline's cursor goes from the beginning of one activity to the next.
+  document.querySelectorAll(".stepped").forEach(function (box) {
+    var steps = box.querySelectorAll("li"), list = box.querySelector("ol"), cursor = box.querySelector(".cursor"), at = -1, timer = 0;
+    function go(to) {
+      if (to < 0 || to >= steps.length) { clearInterval(timer); timer = 0; return; }
+      if (at >= 0) { steps[at].classList.remove("now"); }
+      at = to;
+      steps[at].classList.add("now");
+      list.scrollTop = steps[at].offsetTop - list.offsetTop - 40;
+      cursor.setAttribute("x1", steps[at].dataset.x);
+      cursor.setAttribute("x2", steps[at].dataset.x);
+      box.classList.add("on");
+    }
+    box.querySelectorAll("button").forEach(function (button) {
+      button.addEventListener("click", function () {
+        clearInterval(timer);
+        if (button.value === "play" && !timer) {
+          timer = setInterval(function () { go(at + 1); }, 600);
+          go(at + 1);
+          return;
+        }
+        timer = 0;
+        if (button.value !== "play") { go(at + (button.value === "next" ? 1 : -1)); }
+      });
+    });
+  });
 }());

@@ -4,16 +4,16 @@ use std::fmt::Write;
 
 use super::{both, both_in, section, shell};
 use crate::escape::xml;
-use crate::study::{Bar, Chart, Plot, Series, Span, StudyRecord, StudyTable, Swing, Text, Verdict, figure, with_interval};
+use crate::study::{Bar, Chart, Plot, Series, StudyRecord, StudyTable, Swing, Text, Verdict, figure, with_interval};
 
 /// Colours of lines and activities, told apart in print and by the colour-blind (Okabe & Ito).
 const COLORS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b6675"];
 
-fn color(index: usize) -> &'static str {
+pub(super) fn color(index: usize) -> &'static str {
     COLORS[index % COLORS.len()]
 }
 
-fn text(of: &Text) -> String {
+pub(super) fn text(of: &Text) -> String {
     both(&of.en, &of.zh)
 }
 
@@ -24,6 +24,7 @@ pub fn page(study: &StudyRecord) -> String {
     body.push(figures(study));
     body.extend(study.charts.iter().map(chart));
     body.extend(study.tables.iter().map(table));
+    body.push(inputs(study));
     body.push(assumptions(study));
     body.push(checklist(study));
     body.push(super::tables::manifest_of(&study.manifest, None));
@@ -120,6 +121,34 @@ fn table(of: &StudyTable) -> String {
     section((&of.title.en, &of.title.zh), (&of.lead.en, &of.lead.zh), &out)
 }
 
+/// Marks what no source states.
+fn assumed() -> String {
+    format!("<span class=\"tag assumed\">{}</span>", both("assumed", "假设"))
+}
+
+fn inputs(study: &StudyRecord) -> String {
+    if study.inputs.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("<div class=\"wide\"><table><thead><tr>");
+    for (en, zh) in [("key", "名称"), ("value", "取值"), ("source", "依据"), ("", "")] {
+        let _ = write!(out, "<th>{}</th>", both(en, zh));
+    }
+    out += "</tr></thead><tbody>\n";
+    for of in &study.inputs {
+        let tag = if of.assumed { assumed() } else { String::new() };
+        let _ = writeln!(
+            out,
+            "<tr><td class=\"key\"><code>{}</code></td><td>{}</td><td>{}</td><td>{tag}</td></tr>",
+            xml(&of.name),
+            xml(&of.value),
+            xml(&of.source)
+        );
+    }
+    out += "</tbody></table></div>\n";
+    section(("Fixed inputs", "固定输入"), ("The same in every run.", "每次仿真均相同。"), &out)
+}
+
 fn assumptions(study: &StudyRecord) -> String {
     if study.assumptions.is_empty() {
         return String::new();
@@ -143,8 +172,9 @@ fn assumptions(study: &StudyRecord) -> String {
     for of in &study.assumptions {
         let _ = writeln!(
             out,
-            "<tr><td><code>{}</code></td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td class=\"key\"><code>{}</code><br/>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>",
             xml(&of.name),
+            assumed(),
             xml(&of.meaning),
             figure(of.low),
             figure(of.likely),
@@ -181,7 +211,7 @@ fn chart(of: &Chart) -> String {
         Plot::Bars { unit, bars } => bar_plot(unit, bars),
         Plot::Lines { x, y, series } => line_plot(x, y, series),
         Plot::Tornado { unit, centre, reference, swings } => tornado(unit, *centre, *reference, swings),
-        Plot::Timeline { kinds, lanes } => timeline(kinds, lanes),
+        Plot::Timeline { kinds, lanes } => super::timeline::timeline(kinds, lanes),
     };
     section((&of.title.en, &of.title.zh), (&of.lead.en, &of.lead.zh), &drawing)
 }
@@ -194,7 +224,7 @@ fn step(span: f64) -> f64 {
 }
 
 /// Ticks from the first multiple of the step at or above `low` to `high`.
-fn ticks(low: f64, high: f64) -> Vec<f64> {
+pub(super) fn ticks(low: f64, high: f64) -> Vec<f64> {
     let step = step(high - low);
     let first = (low / step).ceil() as i64;
     (first..).map(|i| i as f64 * step).take_while(|tick| *tick <= high + 1e-9 * step).take(20).collect()
@@ -291,6 +321,8 @@ fn line_plot(x_name: &Text, y_name: &Text, series: &[Series]) -> String {
     let mut legend = String::new();
     for (i, of) in series.iter().enumerate() {
         let color = color(i);
+        // Lines that lie on one another are seen one through the other.
+        let dash = if i > 2 { r#" stroke-dasharray="8 6""# } else { "" };
         if of.band.len() == of.points.len() && !of.band.is_empty() {
             let upper = of.points.iter().zip(&of.band).map(|((px, _), (_, high))| (x(*px), y(*high)));
             let lower = of.points.iter().zip(&of.band).rev().map(|((px, _), (low, _))| (x(*px), y(*low)));
@@ -300,7 +332,7 @@ fn line_plot(x_name: &Text, y_name: &Text, series: &[Series]) -> String {
         let path: String = of.points.iter().map(|(px, py)| format!("{:.1},{:.1} ", x(*px), y(*py))).collect();
         let _ = writeln!(
             out,
-            r#"<polyline points="{}" fill="none" stroke="{color}" stroke-width="2.2" stroke-linejoin="round"/>"#,
+            r#"<polyline points="{}" fill="none" stroke="{color}" stroke-width="2.2" stroke-linejoin="round"{dash}/>"#,
             path.trim_end()
         );
         let _ = write!(legend, "<span><i style=\"background:{color};border-color:{color}\"></i>{}</span>", text(&of.name));
@@ -377,51 +409,6 @@ fn tornado(unit: &str, centre: f64, reference: Option<f64>, swings: &[Swing]) ->
             both(&format!("reported: {value}"), &format!("论文：{value}"))
         );
     }
-    format!("{out}</svg></div>\n<div class=\"legend\">{legend}</div>\n")
-}
-
-fn timeline(kinds: &[Text], lanes: &[(Text, Vec<Span>)]) -> String {
-    const LEFT: f64 = 120.0;
-    const WIDTH: f64 = 760.0;
-    const LINE: f64 = 30.0;
-    let spans = || lanes.iter().flat_map(|(_, spans)| spans);
-    let (from, to) = (spans().map(|s| s.from).fold(f64::INFINITY, f64::min), spans().map(|s| s.to).fold(f64::NEG_INFINITY, f64::max));
-    if from >= to {
-        return String::new();
-    }
-    let x = |time: f64| LEFT + (time - from) / (to - from) * WIDTH;
-    let bottom = LINE * lanes.len() as f64 + 6.0;
-    let mut out = format!("<div class=\"wide\"><svg class=\"chart\" viewBox=\"0 0 900 {:.0}\" role=\"img\">\n", bottom + 24.0);
-    for tick in ticks(from, to) {
-        let at = x(tick);
-        let _ = write!(out, r##"<line x1="{at:.1}" x2="{at:.1}" y1="0" y2="{bottom:.0}" stroke="#dde2e8"/>"##);
-        let clock = format!("{:02.0}:{:02.0}:{:02.0}", (tick / 3600.0).floor(), (tick / 60.0).floor() % 60.0, tick % 60.0);
-        let _ = writeln!(out, r#"<text class="soft" x="{at:.1}" y="{:.0}" text-anchor="middle">{clock}</text>"#, bottom + 16.0);
-    }
-    for (i, (name, spans)) in lanes.iter().enumerate() {
-        let y = LINE * i as f64 + 4.0;
-        let label = both_in("tspan", &name.en, &name.zh);
-        let _ = write!(out, r##"<text x="{:.0}" y="{:.1}" text-anchor="end">{label}</text>"##, LEFT - 8.0, y + 16.0);
-        for span in spans {
-            let kind = kinds.get(span.kind).map_or("", |kind| kind.en.as_str());
-            let _ = write!(
-                out,
-                r##"<rect x="{:.1}" y="{y:.1}" width="{:.1}" height="22" fill="{}" stroke="#fff" stroke-width=".6"><title>{}: {}, {:.1} s</title></rect>"##,
-                x(span.from),
-                x(span.to) - x(span.from),
-                color(span.kind),
-                xml(&span.item),
-                xml(kind),
-                span.to - span.from
-            );
-        }
-        out.push('\n');
-    }
-    let legend: String = kinds
-        .iter()
-        .enumerate()
-        .map(|(i, kind)| format!("<span><i style=\"background:{0};border-color:{0}\"></i>{1}</span>", color(i), text(kind)))
-        .collect();
     format!("{out}</svg></div>\n<div class=\"legend\">{legend}</div>\n")
 }
 

@@ -4,22 +4,19 @@
 //! drug, and every sale leaves a code. Because that costs far more than the rest of the simulation, only the first days of the first replication
 //! carry a pool; the others decide as it did, which a test holds against it.
 
-use std::collections::VecDeque;
-
 use hardware_hal::Timestamp;
 use reports::study::{Bar, Chart, Plot, StudyTable, Text};
-use scanner_core::codes::PackLevel;
-use scanner_core::pool::{Act, NewUnit, Order, OrderLine, OrderUnit, Pool, PoolError, PoolOptions, Refusal, SeededIds, Selection};
-use scanner_core::product::{Names, Product};
+use scanner_core::pool::PoolError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::assumptions::Values;
 use super::file::{Body, Study};
+use super::stock::{Stock, moment};
 use super::{Findings, Found, words};
 use crate::error::{Failure, Result};
 use crate::scenario::{Checked, Place};
-use crate::workflow::statistics::{Precision, replicate};
+use crate::workflow::statistics::replicate;
 use crate::workflow::{Calendar, Distribution, Servers, Stream, Streams};
 
 /// Assumptions of the model.
@@ -116,115 +113,6 @@ struct Job {
     service_s: f64,
 }
 
-/// The real pool with a stock of its own codes.
-struct Stock {
-    pool: Pool,
-    /// Codes on the shelf by product, the oldest first; the first may be opened.
-    shelf: Vec<VecDeque<String>>,
-    opened: Vec<u32>,
-    serial: u64,
-    pack_quantity: u32,
-    orders: u64,
-}
-
-const BATCH: &str = "A1";
-
-impl Stock {
-    fn new(central: &Central, seed: u64) -> std::result::Result<Self, PoolError> {
-        let mut pool = Pool::in_memory_with(PoolOptions::default(), Box::new(SeededIds::new(seed)))?;
-        pool.add_products((0..central.products).map(|index| Product {
-            id: id(index as usize),
-            names: Names { generic: id(index as usize), trade: None, english: None },
-            code_prefixes: Vec::new(),
-            gtin: None,
-            pack_quantity: central.pack_quantity,
-            unit: "piece".to_owned(),
-            size_mm: None,
-            med_list_codg: None,
-        }))?;
-        let shelf = (0..central.products).map(|_| VecDeque::new()).collect();
-        let opened = vec![0; central.products as usize];
-        Ok(Self { pool, shelf, opened, serial: 0, pack_quantity: central.pack_quantity, orders: 0 })
-    }
-
-    /// Pre-scans a delivery where the shelf runs low.
-    fn refill(&mut self, product: usize, at: Timestamp) -> std::result::Result<(), PoolError> {
-        if self.shelf[product].len() > 2 {
-            return Ok(());
-        }
-        let act = Act::new("intake", "delivery", at);
-        let codes: Vec<String> = (0..50).map(|i| format!("8{:06}{:09}{:04}", product, self.serial + i, 0)).collect();
-        self.serial += 50;
-        // Any date after the simulated months will do.
-        let expiry =
-            scanner_core::date::Date::new(2030, 12, 31).map_err(|_| PoolError::NoRandomness { message: "no such date".to_owned() })?;
-        let unit = |code: &String| NewUnit {
-            code: code.clone(),
-            product: id(product),
-            batch: BATCH.to_owned(),
-            expiry,
-            made: None,
-            level: PackLevel::SmallestPack,
-            parent: None,
-        };
-        self.pool.register(&codes.iter().map(unit).collect::<Vec<_>>(), act)?;
-        self.pool.receive(Selection::Codes(&codes), act)?;
-        self.shelf[product].extend(codes);
-        Ok(())
-    }
-
-    /// Dispenses a line of `product`. `scanned` is the product whose package is scanned first, if any is: whether the pool refused it.
-    fn dispense(
-        &mut self,
-        product: usize,
-        whole: bool,
-        scanned: Option<usize>,
-        at: Timestamp,
-    ) -> std::result::Result<(bool, bool), PoolError> {
-        self.refill(product, at)?;
-        self.orders += 1;
-        let order = format!("order {}", self.orders);
-        let act = Act::new("dispenser", "ward order", at);
-        let unit = if whole { OrderUnit::Packs } else { OrderUnit::Pieces };
-        let asked = Order { id: order.clone(), lines: vec![OrderLine { product: id(product), quantity: 1, unit, batch: None }] };
-        let mut refused = false;
-        if let Some(picked) = scanned.filter(|picked| *picked != product) {
-            self.refill(picked, at)?;
-            let code = self.code(picked, whole);
-            let outcomes = self.pool.reserve_codes(&asked, &[code], act)?;
-            refused = outcomes.iter().all(|outcome| matches!(outcome.result, Err(Refusal::OtherDrug { .. })));
-        }
-        let code = self.code(product, whole);
-        self.pool.reserve_codes(&asked, std::slice::from_ref(&code), act)?;
-        let sold = self.pool.dispense(&order, act)?;
-        self.take(product, whole);
-        Ok((refused, sold.iter().any(|unit| unit.code == code)))
-    }
-
-    /// The code at hand: a full pack, or the one that is opened.
-    fn code(&self, product: usize, whole: bool) -> String {
-        let shelf = &self.shelf[product];
-        let code = if whole { shelf.back() } else { shelf.front() };
-        code.cloned().unwrap_or_default()
-    }
-
-    fn take(&mut self, product: usize, whole: bool) {
-        if whole {
-            self.shelf[product].pop_back();
-            return;
-        }
-        self.opened[product] += 1;
-        if self.opened[product] == self.pack_quantity {
-            self.opened[product] = 0;
-            self.shelf[product].pop_front();
-        }
-    }
-}
-
-fn id(product: usize) -> String {
-    format!("product-{product}")
-}
-
 /// What both periods of a replication share.
 struct Inputs<'a> {
     body: &'a Body,
@@ -236,12 +124,19 @@ struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
+    /// Mean work ÷ working time at likely values, before.
+    fn load(&self) -> f64 {
+        let orders = Values::likely(&self.body.assumptions).get("orders_per_day");
+        let work = orders * self.central.lines.mean() * self.central.line_s.mean();
+        work / (f64::from(self.central.dispensers) * self.central.hours_per_day * 3600.0)
+    }
+
     /// One period. Orders, picks and slips come from the same streams in every period of a replication.
     fn period(&self, mechanisms: Mechanisms, number: u64, with_pool: bool) -> std::result::Result<Period, PoolError> {
         let central = self.central;
         let streams = Streams::new(self.body.seed);
         let v = Values::draw(&self.body.assumptions, &mut streams.stream("assumptions", &[number]));
-        let mut stock = if with_pool && mechanisms.pre_scan { Some(Stock::new(central, self.body.seed)?) } else { None };
+        let mut stock = if with_pool && mechanisms.pre_scan { Some(Stock::new(central.products, central.pack_quantity, self.body.seed)?) } else { None };
         let mut arrivals = streams.stream("arrivals", &[number]);
         let open_s = central.hours_per_day * 3600.0;
         let lines_per_day = v.get("orders_per_day") * central.lines.mean();
@@ -265,7 +160,7 @@ impl Inputs<'_> {
                         let mut own = streams.stream("order", &[number, day, jobs.len() as u64]);
                         let urgent = own.chance(v.get("urgent_share"));
                         let count = central.lines.sample(&mut own).round().max(1.0) as u32;
-                        let at = Timestamp(((day as f64 * 86_400.0 + now) * 1e9) as u64 + 1_767_225_600_000_000_000);
+                        let at = moment(day, now);
                         let mut service_s = 0.0;
                         for _ in 0..count {
                             service_s += self.line(
@@ -363,11 +258,7 @@ pub fn run(study: &Study, quick: bool) -> Result<Findings> {
         stocktaking: body.calibrating("before.stocktaking").unwrap_or(0.0) / 100.0,
     };
     let urgent_before_min = body.calibrating("before.urgent_min").unwrap_or(0.0);
-    let effort = if quick {
-        Precision { least: body.effort.quick, most: body.effort.quick, relative: 1.0 }
-    } else {
-        Precision { least: body.effort.least, most: body.effort.most, relative: body.effort.relative }
-    };
+    let effort = if quick { body.effort.quickly() } else { body.effort.precision() };
     let simulate = |mechanisms: Mechanisms| {
         let runs = replicate(
             effort,
@@ -384,6 +275,14 @@ pub fn run(study: &Study, quick: bool) -> Result<Findings> {
     // What an urgent order takes beside picking (delivery, papers) is what is left of the time before.
     let rest_min = urgent_before_min - reports::stats::mean(&before.iter().map(|of| of.urgent_s / 60.0).collect::<Vec<_>>()).unwrap_or(0.0);
     let mut findings = Findings { closed: closed_before && closed_after, ..Findings::default() };
+    let load = inputs.load();
+    if load > 1.0 {
+        findings.notes.push(format!(
+            "Above capacity: {} pharmacists have {:.0} % of the work that they can do in a day; the rest is done after hours.",
+            central.dispensers,
+            100.0 * load
+        ));
+    }
     let measures: [(&str, &dyn Fn(&Period) -> f64); 4] = [
         ("upload_rate", &|of| 100.0 * of.coded as f64 / of.lines.max(1) as f64),
         ("stocktaking", &|of| 100.0 * of.stocktaking),

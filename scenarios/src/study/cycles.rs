@@ -29,7 +29,7 @@ pub enum Compute {
 }
 
 /// A table of cycles of one rig.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CycleTable {
     /// Version of this format: 1.
@@ -67,7 +67,10 @@ pub struct Cycle {
     pub visible: u32,
     /// Distinct misreads.
     pub misreads: u32,
-    /// Turning, settling and exposing over all stops, s.
+    /// Stops that were planned, where the station stopped before the last one because every package was read. The lists below then end there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_stops: Option<u32>,
+    /// Turning, settling and exposing over all stops that were taken, s.
     pub mechanical_s: f64,
     /// Cores that share the decoding.
     pub cores: u32,
@@ -300,11 +303,12 @@ impl Run {
     }
 
     fn cycle(&self, scenario: &Scenario, folder: &Path) -> Result<Cycle> {
-        let stops = scenario.body.cycle.stops_deg.len();
+        let planned = scenario.body.cycle.stops_deg.len();
         let frames_per_stop = scenario.rig.cameras.len() * scenario.body.cycle.patterns.len();
-        if self.summary.frames as usize != stops * frames_per_stop {
+        let all_read = self.summary.packages_read >= self.summary.packages;
+        let Some(stops) = stops_taken(self.summary.frames as usize, frames_per_stop, planned, all_read) else {
             return Err(Failure::input(folder, "its cycle was cut short: frames are missing"));
-        }
+        };
         // Core seconds go by pixels and codes; every stop takes the same pixels, and codes weigh little.
         let recorded = self.summary.cycle_seconds_compute / stops as f64;
         let read_at = |stop: usize| {
@@ -324,6 +328,7 @@ impl Run {
             packages: self.summary.packages as u32,
             visible: self.summary.packages_ceiling as u32,
             misreads: self.summary.misreads as u32,
+            planned_stops: (stops < planned).then_some(planned as u32),
             mechanical_s: rounded(self.summary.cycle_seconds_mechanical),
             cores: scenario.body.cycle.cost.cores,
             read: (0..stops).map(read_at).collect(),
@@ -331,6 +336,12 @@ impl Run {
             measured_s: (0..stops).map(measured).map(rounded).collect(),
         })
     }
+}
+
+/// Stops that a run of so many frames took: whole ones, and fewer than planned only where everything was read by then.
+fn stops_taken(frames: usize, per_stop: usize, planned: usize, all_read: bool) -> Option<usize> {
+    let stops = frames.checked_div(per_stop).filter(|stops| stops * per_stop == frames)?;
+    (stops == planned || (all_read && (1..planned).contains(&stops))).then_some(stops)
 }
 
 /// To the millisecond: more would be noise in a file that people compare.
@@ -352,6 +363,7 @@ mod tests {
             packages,
             visible: packages,
             misreads: 0,
+            planned_stops: None,
             mechanical_s: 3.0,
             cores: 2,
             read: read.to_vec(),
@@ -396,6 +408,19 @@ mod tests {
         let unread: u32 = (0..4000).map(|_| of.draw(None, 8, Compute::Recorded, true, &mut stream).unread).sum();
         // Binomial with 32,000 trials of ½: five standard deviations.
         assert!(unread.abs_diff(16_000) < 450, "{unread}, seed 2");
+    }
+
+    #[test]
+    fn a_cycle_may_end_early_only_when_everything_is_read() {
+        assert_eq!(stops_taken(12, 4, 3, false), Some(3));
+        assert_eq!(stops_taken(8, 4, 3, true), Some(2));
+        for (frames, all_read) in [(8, false), (7, true), (0, true), (16, true)] {
+            assert_eq!(stops_taken(frames, 4, 3, all_read), None, "{frames} frames");
+        }
+        assert_eq!(stops_taken(8, 0, 3, true), None);
+        // One stop of one second, decoded on two cores in two more.
+        let early = Cycle { planned_stops: Some(3), mechanical_s: 1.0, ..cycle(None, 1, &[1]) };
+        assert_eq!(early.outcome(Compute::Recorded, true), CycleDraw { seconds: 3.0, unread: 0 });
     }
 
     #[test]

@@ -1,21 +1,24 @@
 //! A study as a file says it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use reports::study::Text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::assumptions::{self, Assumptions};
-use super::cycles::CycleTable;
-use super::scan;
-use super::{central, day};
-use crate::error::Result;
-use crate::scenario::{Checked, Document, Place};
+use super::assumptions::Assumptions;
+use super::cycles::{CycleTable, rig_sha256};
+use super::{central, clinic, day, inputs};
+use crate::error::{Failure, Result};
+use crate::scenario::{Document, Place, Rig};
+use crate::workflow::statistics::Precision;
 
 /// The version of the format that is read here.
 pub const VERSION: u32 = 1;
+
+/// An arm that any study may have: figures of other places, which only calibrate.
+pub const ELSEWHERE: &str = "elsewhere";
 
 /// Which model a study runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +30,10 @@ pub enum Model {
     OutpatientDay,
     /// A central pharmacy before and after a code pool.
     CentralPharmacy,
+    /// A rural clinic with a line that fails.
+    RuralClinic,
+    /// Window times of other hospitals.
+    PublishedFigures,
 }
 
 /// What a reported figure is used for.
@@ -113,6 +120,18 @@ pub struct Effort {
     pub quick: usize,
 }
 
+impl Effort {
+    /// For [`replicate`](crate::workflow::statistics::replicate).
+    pub fn precision(&self) -> Precision {
+        Precision { least: self.least, most: self.most, relative: self.relative }
+    }
+
+    /// The same with `--quick`.
+    pub fn quickly(&self) -> Precision {
+        Precision { least: self.quick, most: self.quick, relative: 1.0 }
+    }
+}
+
 /// A study without the cycles that it names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -145,10 +164,16 @@ pub struct Body {
     /// The central pharmacy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub central: Option<central::Central>,
+    /// The rural clinic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clinic: Option<clinic::Clinic>,
     /// Figures that the paper reports.
     pub reported: Vec<Reported>,
     /// Figures that no paper reports.
     pub assumptions: Assumptions,
+    /// Where the model's fixed inputs are from, by their key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, inputs::Origin>,
     /// Answers to the STRESS-DES checklist, by item.
     #[serde(default)]
     pub stress: BTreeMap<String, String>,
@@ -160,6 +185,8 @@ pub struct Body {
 pub struct Station {
     /// Name of the rig.
     pub rig: String,
+    /// The rig's file, relative to the study's folder. A table whose cycles were run on another state of it is refused.
+    pub rig_file: String,
     /// File of its table of cycles, relative to the study's folder.
     pub cycles: String,
     /// Whether a cycle ends when every package is read.
@@ -173,25 +200,38 @@ pub struct Study {
     pub body: Body,
     /// The station's cycles, where an arm uses one.
     pub cycles: Option<CycleTable>,
+    /// Arrivals that were really seen, where the study names them.
+    pub arrivals: Option<day::Trace>,
     /// What a reader must know about the input.
     pub notes: Vec<String>,
 }
 
 impl Study {
-    /// Reads and checks a study and the table of cycles that it names.
+    /// Reads and checks a study and the files that it names.
     ///
     /// # Errors
     /// The first fault, in whichever file it is.
     pub fn load(path: &Path) -> Result<Self> {
+        Self::load_with(path, None)
+    }
+
+    /// The same with another table of cycles than the study names.
+    ///
+    /// # Errors
+    /// The first fault, in whichever file it is; a table of another rig, or for a study without a station.
+    pub fn load_with(path: &Path, cycles: Option<&Path>) -> Result<Self> {
         let document = Document::read(path)?;
         let top = document.top();
         let body: Body = top.read(&[])?;
         body.check(&top)?;
-        let (cycles, notes) = match &body.station {
-            Some(station) => load_cycles(station, &top)?,
-            None => (None, Vec::new()),
+        let (cycles, notes) = match (&body.station, cycles) {
+            (Some(station), other) => load_cycles(station, &top, other)?,
+            (None, Some(other)) => return Err(Failure::input(other, format!("the study `{}` has no station that could use cycles", body.name))),
+            (None, None) => (None, Vec::new()),
         };
-        Ok(Self { body, cycles, notes })
+        let named = body.day.as_ref().and_then(|day| day.arrival_trace.as_ref().map(|trace| (day, trace)));
+        let arrivals = named.map(|(day, trace)| day::Trace::load(&beside(&top, trace), day)).transpose()?;
+        Ok(Self { body, cycles, arrivals, notes })
     }
 
     /// SHA-256 of study and cycles as they were understood.
@@ -202,20 +242,41 @@ impl Study {
     }
 }
 
-fn load_cycles(station: &Station, top: &Place) -> Result<(Option<CycleTable>, Vec<String>)> {
-    let path = top.path().parent().unwrap_or(Path::new("")).join(&station.cycles);
+/// A file relative to the study's folder.
+fn beside(top: &Place, name: &str) -> PathBuf {
+    top.path().parent().unwrap_or(Path::new("")).join(name)
+}
+
+fn load_cycles(station: &Station, top: &Place, other: Option<&Path>) -> Result<(Option<CycleTable>, Vec<String>)> {
+    let path = other.map_or_else(|| beside(top, &station.cycles), Path::to_path_buf);
+    let gather = "run the scenarios beside it and gather them: tracetwin cycles RUN… --scenario FILE… --out TABLE";
     if !path.exists() {
-        let fault = top.fault("station.cycles", format!("there is no file {}", path.display()));
-        return Err(
-            fault.with_help_boxed("run the scenarios beside it and gather them: tracetwin cycles RUN… --scenario FILE… --out TABLE")
-        )?;
+        return Err(match other {
+            Some(_) => Failure::input(&path, "no such file").with_help(gather),
+            None => top.fault("station.cycles", format!("there is no file {}", path.display())).with_help_boxed(gather).into(),
+        });
     }
     let table = CycleTable::load(&path)?;
+    let refused = |message: String, advice: &str| match other {
+        Some(_) => Failure::input(&path, message).with_help(advice),
+        None => top.fault("station.cycles", message).with_help_boxed(advice).into(),
+    };
     if table.rig != station.rig {
         let message = format!("the cycles are of the rig `{}`, and the study's station is `{}`", table.rig, station.rig);
-        return Err(top
-            .fault("station.cycles", message)
-            .with_help_boxed("run the cycles on the study's rig, or name the rig they are of"))?;
+        return Err(refused(message, "run the cycles on the study's rig, or name the rig they are of"));
+    }
+    let file = Document::read(&beside(top, &station.rig_file))?;
+    let rig: Rig = file.top().read(&[])?;
+    if rig.name != station.rig {
+        return Err(top.fault("station.rig_file", format!("is the rig `{}`, and the station is `{}`", rig.name, station.rig)).into());
+    }
+    if table.rig_sha256 != rig_sha256(&rig) {
+        let message = format!("the cycles were run on another state of the rig `{}` than {} says now", rig.name, file.path().display());
+        return Err(refused(message, "run the cycles again: `make cycles`"));
+    }
+    if !station.stop_early && table.cycles.iter().any(|cycle| cycle.planned_stops.is_some()) {
+        let message = "some of its cycles stopped early, and the study's station takes all stops";
+        return Err(refused(message.to_owned(), "run the cycles with all stops"));
     }
     let misreads: u32 = table.cycles.iter().map(|cycle| cycle.misreads).sum();
     let notes = vec![format!(
@@ -230,124 +291,6 @@ fn load_cycles(station: &Station, top: &Place) -> Result<(Option<CycleTable>, Ve
 }
 
 impl Body {
-    fn check(&self, top: &Place) -> Checked<()> {
-        top.version(self.schema_version, VERSION)?;
-        top.name("name", &self.name, &mut BTreeSet::new())?;
-        let effort = top.under("effort");
-        effort.within("least", self.effort.least as f64, 2.0, 1e7)?;
-        effort.within("most", self.effort.most as f64, self.effort.least as f64, 1e7)?;
-        effort.within("quick", self.effort.quick as f64, 2.0, 1e7)?;
-        effort.within("relative", self.effort.relative, 1e-6, 1.0)?;
-        self.check_arms(top)?;
-        self.check_reported(top)?;
-        self.check_calibration(top)?;
-        match self.model {
-            Model::Bench => self.check_rows(top)?,
-            Model::OutpatientDay => match &self.day {
-                Some(day) => day.check(&top.under("day"))?,
-                None => return Err(top.fault("model", "the model `outpatient-day` needs a table `[day]`")),
-            },
-            Model::CentralPharmacy => match &self.central {
-                Some(central) => central.check(&top.under("central"))?,
-                None => return Err(top.fault("model", "the model `central-pharmacy` needs a table `[central]`")),
-            },
-        }
-        assumptions::check(&self.assumptions, &self.known_assumptions(), &top.under("assumptions"))
-    }
-
-    fn known_assumptions(&self) -> Vec<&'static str> {
-        match self.model {
-            Model::Bench => [&scan::HANDHELD[..], &scan::MV].concat(),
-            Model::OutpatientDay => [&scan::HANDHELD[..], &scan::MV, &day::ASSUMPTIONS].concat(),
-            Model::CentralPharmacy => central::ASSUMPTIONS.to_vec(),
-        }
-    }
-
-    fn check_arms(&self, top: &Place) -> Checked<()> {
-        let needed: &[&str] = match self.model {
-            Model::Bench => &["none", "handheld", "mv"],
-            Model::OutpatientDay => &["none", "handheld", "mv", "pool"],
-            Model::CentralPharmacy => &["before", "after"],
-        };
-        for arm in needed {
-            if !self.arms.iter().any(|have| have == arm) {
-                return Err(top.fault("arms", format!("the arm `{arm}` is missing")));
-            }
-        }
-        for (index, arm) in self.arms.iter().enumerate() {
-            if !needed.contains(&arm.as_str()) {
-                let fault = top.fault(&format!("arms.{index}"), format!("the model has no arm `{arm}`"));
-                return Err(fault.with_help_boxed(format!("it has {}", needed.join(", "))));
-            }
-        }
-        if needed.contains(&"mv") && self.station.is_none() {
-            return Err(top.fault("arms", "the arm `mv` needs a table `[station]` that names its rig and cycles"));
-        }
-        Ok(())
-    }
-
-    fn check_reported(&self, top: &Place) -> Checked<()> {
-        let mut seen = BTreeSet::new();
-        for (index, of) in self.reported.iter().enumerate() {
-            let place = top.under(&format!("reported.{index}"));
-            if !seen.insert(&of.name) {
-                return Err(place.fault("name", format!("`{}` is reported twice", of.name)));
-            }
-            place.within("value", of.value, 0.0, 1e12)?;
-            if !self.arms.contains(&of.arm) {
-                return Err(place.fault("arm", format!("the study has no arm `{}`", of.arm)));
-            }
-            match (of.purpose, of.tolerance) {
-                (Use::Validate, None) => {
-                    return Err(
-                        place.fault("use", "a figure that is validated needs a `tolerance`: the widest half-width that shows anything")
-                    );
-                }
-                (_, Some(tolerance)) => place.positive("tolerance", tolerance)?,
-                (Use::NotComparable, None) if of.remark.is_empty() => {
-                    return Err(place.fault("use", "a figure that is not comparable needs a `remark` that says why"));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// A study must not calibrate on what it claims to replicate: no arm may have figures of both kinds.
-    fn check_calibration(&self, top: &Place) -> Checked<()> {
-        for (index, of) in self.reported.iter().enumerate().filter(|(_, of)| of.purpose == Use::Calibrate) {
-            if let Some(claimed) = self.reported.iter().find(|other| other.purpose == Use::Validate && other.arm == of.arm) {
-                let message = format!("calibrates on the arm `{}`, of which `{}` is to be replicated", of.arm, claimed.name);
-                let fault = top.fault(&format!("reported.{index}.use"), message);
-                return Err(fault.with_help_boxed(
-                    "what went into the model shows nothing by coming out of it: predict the arm, or claim nothing about it",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_rows(&self, top: &Place) -> Checked<()> {
-        if self.rows.len() < 2 {
-            return Err(top.fault("rows", "the bench needs two rows at least: a spread between them is what its noise is set by"));
-        }
-        for (index, row) in self.rows.iter().enumerate() {
-            let place = top.under(&format!("rows.{index}"));
-            place.within("packages", f64::from(row.packages), 1.0, 100.0)?;
-            for arm in ["none", "handheld"] {
-                let name = format!("{arm}.{}", row.key);
-                match self.reported.iter().find(|of| of.name == name) {
-                    None => return Err(place.fault("key", format!("no figure `{name}` is reported, and the bench is calibrated on it"))),
-                    Some(of) if of.purpose != Use::Calibrate => {
-                        return Err(place.fault("key", format!("the figure `{name}` has to be used to calibrate")));
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The reported value of a figure.
     pub fn value(&self, name: &str) -> Option<f64> {
         self.reported.iter().find(|of| of.name == name).map(|of| of.value)

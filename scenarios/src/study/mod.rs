@@ -3,10 +3,16 @@
 mod assumptions;
 mod bench;
 pub mod central;
+mod check;
+pub mod clinic;
 pub mod cycles;
 pub mod day;
 mod file;
+mod inputs;
+pub mod published;
 pub mod scan;
+pub mod slips;
+mod stock;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -41,6 +47,9 @@ pub struct StudyArguments {
     /// Also write the events of a simulated day as `trace.csv`, where the model has any.
     #[arg(long)]
     pub trace: bool,
+    /// Take the station's cycles from this table instead of the study's own. It must be of the study's rig.
+    #[arg(long, value_name = "TABLE")]
+    pub cycles: Option<PathBuf>,
     /// Whose decode time counts in the station's cycles.
     #[arg(long, value_enum, default_value_t)]
     pub compute: Compute,
@@ -101,6 +110,8 @@ fn perform_traced(study: &Study, compute: Compute, quick: bool) -> Result<(Study
         Model::Bench => bench::run(study, compute, quick),
         Model::OutpatientDay => day::run(study, compute, quick),
         Model::CentralPharmacy => central::run(study, quick)?,
+        Model::RuralClinic => clinic::run(study, quick)?,
+        Model::PublishedFigures => published::run(study, quick),
     };
     let figures = body.reported.iter().map(|of| figure(of, findings.found.get(&of.name).copied())).collect();
     let mut notes = study.notes.clone();
@@ -118,6 +129,7 @@ fn perform_traced(study: &Study, compute: Compute, quick: bool) -> Result<(Study
         figures,
         tables: findings.tables,
         charts: findings.charts,
+        inputs: inputs::listed(body),
         assumptions: assumptions::listed(&body.assumptions),
         checklist: body.stress.iter().map(|(item, answer)| (item.clone(), answer.clone())).collect(),
         notes,
@@ -169,7 +181,7 @@ fn manifest(study: &Study) -> Manifest {
 /// # Errors
 /// Bad input, a place that cannot be written; a figure that was not replicated, or a limit of replications that was reached.
 pub fn command(arguments: &StudyArguments) -> Result<()> {
-    let study = Study::load(&arguments.study)?;
+    let study = Study::load_with(&arguments.study, arguments.cycles.as_deref())?;
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("out").join(&study.body.name));
     let (record, trace) = perform_traced(&study, arguments.compute, arguments.quick)?;
     let failed = |error: reports::ReportError| Failure::environment(error.to_string());

@@ -5,6 +5,7 @@
 //! - [`Calendar`]: the kernel. A heap of (time, sequence number, event); whoever runs a model pops an event, advances the clock to it and acts.
 //! - [`Servers`]: a resource with a capacity that may change (shifts, breaks, failures), and a queue in classes of priority in front of it.
 //! - [`Distribution`]: what a file may say about a duration, checked before anything runs; [`Streams`] and [`Stream`]: randomness by name.
+//! - [`arrivals()`]: a Poisson process whose rate changes by the hour.
 //! - [`statistics`]: warm-up, batch means, replications until an interval is narrow enough.
 //! - [`theory`]: queues whose means are known exactly; the kernel is held against them.
 //!
@@ -41,6 +42,7 @@
 //! A patient's prescription, patience and durations are drawn from streams named after the patient, never from a stream that events share. So
 //! patient 17 of replication 3 is the same person under every method, and arms are compared pair by pair.
 
+mod arrivals;
 mod calendar;
 mod distribution;
 mod random;
@@ -48,6 +50,7 @@ mod servers;
 pub mod statistics;
 pub mod theory;
 
+pub use arrivals::arrivals;
 pub use calendar::Calendar;
 pub use distribution::Distribution;
 pub(crate) use distribution::{lognormal, triangular};

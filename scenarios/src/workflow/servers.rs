@@ -117,6 +117,13 @@ impl<T> Servers<T> {
         None
     }
 
+    /// All who wait leave the queue, in the order in which they would have been served.
+    pub fn withdraw_all(&mut self, now: f64) -> Vec<T> {
+        self.advance(now);
+        self.waiting = 0;
+        self.classes.iter_mut().flat_map(|class| class.drain(..)).map(|(_, item)| item).collect()
+    }
+
     /// Number waiting.
     pub fn waiting(&self) -> usize {
         self.waiting
@@ -181,6 +188,18 @@ mod tests {
         assert_eq!(servers.leave(1.0, b), None);
         assert_eq!(servers.release(2.0), Some('c'));
         assert_eq!(servers.leave(2.0, c), None);
+    }
+
+    #[test]
+    fn all_can_be_sent_away_at_once() {
+        let mut servers = Servers::new(1, 2);
+        assert_eq!(servers.request(0.0, 1, "a"), Some("a"));
+        for (class, who) in [(1, "b"), (0, "urgent"), (1, "c")] {
+            assert_eq!(servers.request(1.0, class, who), None);
+        }
+        assert_eq!(servers.withdraw_all(3.0), ["urgent", "b", "c"]);
+        assert_eq!((servers.waiting(), servers.busy(), servers.release(4.0)), (0, 1, None));
+        assert_eq!(servers.integrals(5.0).waiting, 3.0 * 2.0);
     }
 
     #[test]

@@ -1,170 +1,21 @@
-//! The bench: one prescription at a time, nobody waiting; how long dispensing takes with each method.
+//! Tables and charts of the bench.
 
-use reports::stats::{mean, paired_t, quantile, standard_deviation};
+use reports::stats::{paired_t, quantile};
 use reports::study::{Bar, Chart, Plot, Series, StudyTable, Swing, Text};
 
-use super::assumptions::Values;
-use super::cycles::{Compute, CycleTable};
-use super::file::{Body, Study};
-use super::scan::{Method, ScanModel};
-use super::{Findings, Found, words};
+use super::{Bench, Replication};
+use crate::study::assumptions::Values;
+use crate::study::cycles::{Compute, CycleTable};
+use crate::study::file::Body;
+use crate::study::scan::{Method, ScanModel};
+use crate::study::{Findings, words};
 use crate::workflow::Streams;
-use crate::workflow::statistics::in_parallel;
 
 /// Most packages of a prescription in the charts.
 const MOST_PACKAGES: u32 = 20;
 
-/// What calibration on the no-scan and handheld columns gives.
-struct Calibration {
-    /// No-scan time of each row, s.
-    base: Vec<f64>,
-    /// Mean of what the handheld scanner adds, s.
-    added: f64,
-    /// Standard deviation between rows of what it adds, s.
-    spread: f64,
-}
-
-impl Calibration {
-    /// Reads nothing but figures that are marked as used to calibrate.
-    fn of(body: &Body) -> Self {
-        let column =
-            |arm: &str| -> Vec<f64> { body.rows.iter().filter_map(|row| body.calibrating(&format!("{arm}.{}", row.key))).collect() };
-        let (base, handheld) = (column("none"), column("handheld"));
-        let added: Vec<f64> = handheld.iter().zip(&base).map(|(with, without)| with - without).collect();
-        Self { added: mean(&added).unwrap_or(0.0), spread: standard_deviation(&added).unwrap_or(0.0), base }
-    }
-}
-
-/// One simulated study of all rows.
-struct Replication {
-    /// Times by arm (handheld, MV) and row, s.
-    times: [Vec<f64>; 2],
-    /// The MV ratio without row noise and without chance in cycles and people: what the assumptions alone make it.
-    expected_ratio: f64,
-}
-
-/// Everything that a bench needs beside its file.
-struct Bench<'a> {
-    body: &'a Body,
-    cycles: &'a CycleTable,
-    compute: Compute,
-    stop_early: bool,
-    calibration: Calibration,
-}
-
-impl Bench<'_> {
-    fn model(&self, values: Values) -> ScanModel<'_> {
-        let mut model =
-            ScanModel { values, handheld_fixed_s: 0.0, cycles: self.cycles, compute: self.compute, stop_early: self.stop_early };
-        model.calibrate(self.calibration.added);
-        model
-    }
-
-    /// Ratio of sums in per cent, from the means of the scan model.
-    fn expected_ratio(&self, model: &ScanModel<'_>, method: Method) -> f64 {
-        let base: f64 = self.calibration.base.iter().sum();
-        let added: f64 = self.body.rows.iter().map(|row| model.expected_s(method, Some(&row.product), row.packages)).sum();
-        100.0 * (base + added) / base
-    }
-
-    /// [`expected_ratio`](Self::expected_ratio) of the MV arm with a share of the cycle's time, and with every package read where `read` says so.
-    fn ideal_ratio(&self, model: &ScanModel<'_>, time: f64, read: bool) -> f64 {
-        let mut cycles = self.cycles.clone();
-        for cycle in &mut cycles.cycles {
-            cycle.mechanical_s *= time;
-            for work in [&mut cycle.recorded_s, &mut cycle.measured_s] {
-                work.iter_mut().for_each(|seconds| *seconds *= time);
-            }
-            if read {
-                // What is read nowhere is taken to be read at the last stop.
-                cycle.read.last_mut().into_iter().for_each(|last| *last = cycle.packages);
-            }
-        }
-        self.expected_ratio(&ScanModel { cycles: &cycles, values: model.values.clone(), ..*model }, Method::Mv)
-    }
-
-    fn replicate(&self, number: u64) -> Replication {
-        let streams = Streams::new(self.body.seed);
-        let values = Values::draw(&self.body.assumptions, &mut streams.stream("assumptions", &[number]));
-        let model = self.model(values);
-        // The spread between the paper's rows that the scan model's own chance does not explain lies in the two timings of the rest of the work, which
-        // every arm has.
-        let chance = Streams::new(self.body.seed);
-        let own: Vec<f64> = (0..8)
-            .flat_map(|again| self.body.rows.iter().enumerate().map(move |(row, of)| (again, row, of)))
-            .map(|(again, row, of)| {
-                let mut stream = chance.stream("calibrate", &[number, again, row as u64]);
-                model.capture(Method::Handheld, Some(&of.product), of.packages, &mut stream).seconds
-            })
-            .collect();
-        let explained = standard_deviation(&own).unwrap_or(0.0);
-        let noise = (self.calibration.spread.powi(2) - explained.powi(2)).max(0.0).sqrt();
-        let arm = |method: Method, index: u64| -> Vec<f64> {
-            let rows = self.body.rows.iter().zip(&self.calibration.base).enumerate();
-            rows.map(|(row, (of, base))| {
-                let mut stream = streams.stream("capture", &[number, index, row as u64]);
-                let noise = noise * streams.stream("row", &[number, index, row as u64]).standard_normal();
-                (base + noise + model.capture(method, Some(&of.product), of.packages, &mut stream).seconds).max(0.0)
-            })
-            .collect()
-        };
-        Replication { times: [arm(Method::Handheld, 0), arm(Method::Mv, 1)], expected_ratio: self.expected_ratio(&model, Method::Mv) }
-    }
-}
-
-impl Body {
-    /// The value of a figure that is used to calibrate, and of no other: what is to be predicted stays out of reach of the models.
-    pub(super) fn calibrating(&self, name: &str) -> Option<f64> {
-        let of = self.reported.iter().find(|of| of.name == name)?;
-        (of.purpose == super::file::Use::Calibrate).then_some(of.value)
-    }
-}
-
-/// Runs the study.
-pub fn run(study: &Study, compute: Compute, quick: bool) -> Findings {
-    let body = &study.body;
-    let Some(cycles) = &study.cycles else { return Findings::default() };
-    let stop_early = body.station.as_ref().is_some_and(|station| station.stop_early);
-    let bench = Bench { body, cycles, compute, stop_early, calibration: Calibration::of(body) };
-    let studies = if quick { body.effort.quick } else { body.effort.most };
-    let runs = in_parallel(0..studies, &|number| bench.replicate(number));
-
-    let base: f64 = bench.calibration.base.iter().sum();
-    let ratio = |arm: usize| -> Vec<f64> { runs.iter().map(|run| 100.0 * run.times[arm].iter().sum::<f64>() / base).collect() };
-    let mut findings = Findings { closed: true, ..Findings::default() };
-    for (arm, key) in [(0, "handheld"), (1, "mv")] {
-        for (row, of) in body.rows.iter().enumerate() {
-            let times: Vec<f64> = runs.iter().map(|run| run.times[arm][row]).collect();
-            findings.found.insert(format!("{key}.{}", of.key), Found::of(&times));
-        }
-        findings.found.insert(format!("{key}_ratio"), Found::of(&ratio(arm)));
-    }
-    for (of, base) in body.rows.iter().zip(&bench.calibration.base) {
-        findings.found.insert(format!("none.{}", of.key), Found { value: *base, interval: None });
-    }
-    findings.replications = Text::new(
-        format!("{studies} simulated studies of {} rows", body.rows.len()),
-        format!("{studies} 次仿真研究，每次 {} 行", body.rows.len()),
-    );
-    findings.tables.push(significance(&runs, &bench.calibration.base));
-    findings.tables.push(width(&runs, &ratio(1)));
-    let likely = bench.model(Values::likely(&body.assumptions));
-    let centre = bench.expected_ratio(&likely, Method::Mv);
-    let reported = body.value("mv_ratio");
-    findings.charts.push(bars(&findings, body));
-    findings.charts.push(tornado(&bench, centre, reported));
-    if let Some(reported) = reported {
-        findings.tables.push(needed(&bench, centre, reported));
-    }
-    let (chart, table) = packages(&bench, &likely);
-    findings.charts.push(chart);
-    findings.tables.push(table);
-    findings.tables.push(cycles_table(cycles, body, stop_early));
-    findings
-}
-
 /// The share of simulated studies whose own paired t test has P < 0.05.
-fn significance(runs: &[Replication], base: &[f64]) -> StudyTable {
+pub(super) fn significance(runs: &[Replication], base: &[f64]) -> StudyTable {
     let row = |arm: usize, name: Text, reported: &str| {
         let p: Vec<f64> = runs.iter().filter_map(|run| paired_t(&run.times[arm], base)).map(|test| test.p).collect();
         let share = p.iter().filter(|p| **p < 0.05).count() as f64 / runs.len().max(1) as f64;
@@ -189,7 +40,7 @@ fn significance(runs: &[Replication], base: &[f64]) -> StudyTable {
 }
 
 /// What the width of the prediction is made of.
-fn width(runs: &[Replication], ratios: &[f64]) -> StudyTable {
+pub(super) fn width(runs: &[Replication], ratios: &[f64]) -> StudyTable {
     let half = |values: &[f64]| 0.5 * (quantile(values, 0.975).unwrap_or(f64::NAN) - quantile(values, 0.025).unwrap_or(f64::NAN));
     let expected: Vec<f64> = runs.iter().map(|run| run.expected_ratio).collect();
     let chance: Vec<f64> = ratios.iter().zip(&expected).map(|(ratio, expected)| ratio - expected).collect();
@@ -210,7 +61,7 @@ fn width(runs: &[Replication], ratios: &[f64]) -> StudyTable {
     }
 }
 
-fn bars(findings: &Findings, body: &Body) -> Chart {
+pub(super) fn bars(findings: &Findings, body: &Body) -> Chart {
     let mut bars = Vec::new();
     for row in &body.rows {
         for method in [Method::None, Method::Handheld, Method::Mv] {
@@ -251,7 +102,7 @@ fn swings(bench: &Bench<'_>) -> Vec<Swing> {
         .collect()
 }
 
-fn tornado(bench: &Bench<'_>, centre: f64, reference: Option<f64>) -> Chart {
+pub(super) fn tornado(bench: &Bench<'_>, centre: f64, reference: Option<f64>) -> Chart {
     Chart {
         title: Text::new("Sensitivity of the MV ratio", "机器视觉比值的敏感性"),
         lead: Text::new(
@@ -263,7 +114,7 @@ fn tornado(bench: &Bench<'_>, centre: f64, reference: Option<f64>) -> Chart {
 }
 
 /// For each assumption the value at which the expected ratio is the reported one.
-fn needed(bench: &Bench<'_>, centre: f64, reported: f64) -> StudyTable {
+pub(super) fn needed(bench: &Bench<'_>, centre: f64, reported: f64) -> StudyTable {
     let likely = Values::likely(&bench.body.assumptions);
     let at = |name: &str, value: f64| bench.expected_ratio(&bench.model(likely.with(name, value)), Method::Mv) - reported;
     let mut rows = Vec::new();
@@ -342,7 +193,7 @@ fn together(bench: &Bench<'_>, reported: f64) -> Text {
 }
 
 /// What scanning adds by the number of packages.
-fn packages(bench: &Bench<'_>, likely: &ScanModel<'_>) -> (Chart, StudyTable) {
+pub(super) fn packages(bench: &Bench<'_>, likely: &ScanModel<'_>) -> (Chart, StudyTable) {
     let body = bench.body;
     let streams = Streams::new(body.seed);
     let models: Vec<ScanModel<'_>> =
@@ -385,15 +236,12 @@ fn packages(bench: &Bench<'_>, likely: &ScanModel<'_>) -> (Chart, StudyTable) {
             words(format!("{unread:.1}")),
         ]
     });
-    let first = (1..=MOST_PACKAGES).find(|k| likely.expected_s(Method::Mv, None, *k) < likely.expected_s(Method::Handheld, None, *k));
-    let (en, zh) = match first {
-        Some(1) => ("The MV station is ahead from the first package on.".to_owned(), "自第一盒起机器视觉即占优。".to_owned()),
-        Some(k) => (format!("The MV station overtakes at {k} packages."), format!("自 {k} 盒起机器视觉占优。")),
-        None => ("The MV station never overtakes.".to_owned(), "机器视觉始终不占优。".to_owned()),
-    };
+    let ahead: Vec<bool> =
+        (1..=MOST_PACKAGES).map(|k| likely.expected_s(Method::Mv, None, k) < likely.expected_s(Method::Handheld, None, k)).collect();
+    let (en, zh) = crossings(&ahead);
     let table = StudyTable {
         title: Text::new("Where MV overtakes handheld", "机器视觉何时快于手持"),
-        lead: Text::new(format!("{en} Seconds added, at likely values."), format!("{zh}单位：增加的秒数（可能值）。")),
+        lead: Text::new(format!("{en}Seconds added, at likely values."), format!("{zh}单位：增加的秒数（可能值）。")),
         header: vec![
             Text::new("packages", "盒数"),
             Text::new("handheld", "手持"),
@@ -407,7 +255,24 @@ fn packages(bench: &Bench<'_>, likely: &ScanModel<'_>) -> (Chart, StudyTable) {
     (chart, table)
 }
 
-fn cycles_table(cycles: &CycleTable, body: &Body, stop_early: bool) -> StudyTable {
+/// In words, where the MV station is ahead; `ahead` says so for 1, 2, … packages.
+fn crossings(ahead: &[bool]) -> (String, String) {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for (index, _) in ahead.iter().enumerate().filter(|(_, ahead)| **ahead) {
+        match runs.last_mut() {
+            Some((_, to)) if *to == index => *to = index + 1,
+            _ => runs.push((index + 1, index + 1)),
+        }
+    }
+    if runs.is_empty() {
+        return ("The MV station never overtakes. ".to_owned(), "机器视觉始终不占优。".to_owned());
+    }
+    let range = |(from, to): &(usize, usize)| if from == to { from.to_string() } else { format!("{from}–{to}") };
+    let list: Vec<String> = runs.iter().map(range).collect();
+    (format!("The MV station is ahead at {} packages. ", list.join(", ")), format!("{} 盒时机器视觉占优。", list.join("、")))
+}
+
+pub(super) fn cycles_table(cycles: &CycleTable, body: &Body, stop_early: bool) -> StudyTable {
     let mut rows = Vec::new();
     let mut line = |name: String, product: Option<&str>, packages: u32| {
         let n = cycles.of(product, packages).len();
@@ -442,5 +307,18 @@ fn cycles_table(cycles: &CycleTable, body: &Body, stop_early: bool) -> StudyTabl
             Text::new("unread", "未识读"),
         ],
         rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crossing_is_named() {
+        let said = |ahead: &[bool]| crossings(ahead).0;
+        assert_eq!(said(&[true, true, false, false, true]), "The MV station is ahead at 1–2, 5 packages. ");
+        assert_eq!(said(&[false, true, true]), "The MV station is ahead at 2–3 packages. ");
+        assert_eq!(said(&[false]), "The MV station never overtakes. ");
     }
 }
