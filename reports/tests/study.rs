@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use reports::Manifest;
-use reports::study::{Assumed, Bar, Chart, Figure, Given, Plot, Series, Span, StudyRecord, StudyTable, Swing, Text, Verdict, markdown, terminal};
+use reports::study::{
+    Assumed, Bar, Chart, Figure, Given, Plot, Series, Span, StudyRecord, StudyTable, Swing, Text, Verdict, markdown, terminal,
+};
 
 fn study() -> StudyRecord {
     let chart = |plot| Chart { title: Text::new("chart <b>", "图"), lead: Text::default(), plot };

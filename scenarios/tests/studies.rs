@@ -131,7 +131,13 @@ fn bad_studies_are_refused_at_their_key() {
             "a rate of -1.6 cannot be",
         ),
         ("rural-clinic.toml", "arrivals_by_hour = [1.4, ", "arrivals_by_hour = [", "clinic.arrivals_by_hour", "8 rates for the 9 hours"),
-        ("rural-clinic.toml", r#"arms = ["wait", "skip", "offline"]"#, r#"arms = ["wait", "skip"]"#, "arms", "the arm `offline` is missing"),
+        (
+            "rural-clinic.toml",
+            r#"arms = ["wait", "skip", "offline"]"#,
+            r#"arms = ["wait", "skip"]"#,
+            "arms",
+            "the arm `offline` is missing",
+        ),
         (
             "published-figures.toml",
             "[assumptions.scanned_share]",
@@ -284,9 +290,19 @@ fn nothing_is_lost_by_working_offline() {
 #[test]
 fn an_arrival_rate_above_capacity_is_said_and_not_run_for_ever() {
     for (study, from, to, note) in [
-        ("outpatient-day.toml", "prescriptions_per_window = [800, 1200]", "prescriptions_per_window = [3000, 3000]", "no scan: above capacity"),
+        (
+            "outpatient-day.toml",
+            "prescriptions_per_window = [800, 1200]",
+            "prescriptions_per_window = [3000, 3000]",
+            "no scan: above capacity",
+        ),
         ("rural-clinic.toml", "low = 20\nlikely = 45\nhigh = 90", "low = 900\nlikely = 1000\nhigh = 1100", "Above capacity: one person"),
-        ("central-pharmacy.toml", "low = 200\nlikely = 400\nhigh = 700", "low = 4000\nlikely = 4000\nhigh = 4000", "Above capacity: 6 pharmacists"),
+        (
+            "central-pharmacy.toml",
+            "low = 200\nlikely = 400\nhigh = 700",
+            "low = 4000\nlikely = 4000\nhigh = 4000",
+            "Above capacity: 6 pharmacists",
+        ),
     ] {
         let mut study = changed(study, from, to).unwrap();
         study.body.effort.quick = 2;

@@ -24,17 +24,16 @@ pub(super) fn timeline(kinds: &[Text], lanes: &[(Text, Vec<Span>)]) -> String {
     }
     let x = |time: f64| LEFT + (time - from) / (to - from) * WIDTH;
     let bottom = LINE * lanes.len() as f64 + 6.0;
-    let mut out = format!("<div class=\"stepped\">\n<div class=\"wide\"><svg class=\"chart\" viewBox=\"0 0 900 {:.0}\" role=\"img\">\n", bottom + 24.0);
+    let mut out = format!(
+        "<div class=\"stepped\">\n<div class=\"wide\"><svg class=\"chart\" viewBox=\"0 0 900 {:.0}\" role=\"img\">\n",
+        bottom + 24.0
+    );
     // Minutes that are whole: a step of the scale is a number of minutes.
     for tick in ticks(from / 60.0, to / 60.0).into_iter().map(|minutes| minutes * 60.0) {
         let at = x(tick);
         let _ = write!(out, r##"<line x1="{at:.1}" x2="{at:.1}" y1="0" y2="{bottom:.0}" stroke="#dde2e8"/>"##);
-        let _ = writeln!(
-            out,
-            r#"<text class="soft" x="{at:.1}" y="{:.0}" text-anchor="middle">{}</text>"#,
-            bottom + 16.0,
-            &clock(tick)[..5]
-        );
+        let _ =
+            writeln!(out, r#"<text class="soft" x="{at:.1}" y="{:.0}" text-anchor="middle">{}</text>"#, bottom + 16.0, &clock(tick)[..5]);
     }
     for (i, (name, spans)) in lanes.iter().enumerate() {
         let y = LINE * i as f64 + 4.0;

@@ -136,7 +136,11 @@ impl Inputs<'_> {
         let central = self.central;
         let streams = Streams::new(self.body.seed);
         let v = Values::draw(&self.body.assumptions, &mut streams.stream("assumptions", &[number]));
-        let mut stock = if with_pool && mechanisms.pre_scan { Some(Stock::new(central.products, central.pack_quantity, self.body.seed)?) } else { None };
+        let mut stock = if with_pool && mechanisms.pre_scan {
+            Some(Stock::new(central.products, central.pack_quantity, self.body.seed)?)
+        } else {
+            None
+        };
         let mut arrivals = streams.stream("arrivals", &[number]);
         let open_s = central.hours_per_day * 3600.0;
         let lines_per_day = v.get("orders_per_day") * central.lines.mean();

@@ -226,7 +226,9 @@ impl Study {
         body.check(&top)?;
         let (cycles, notes) = match (&body.station, cycles) {
             (Some(station), other) => load_cycles(station, &top, other)?,
-            (None, Some(other)) => return Err(Failure::input(other, format!("the study `{}` has no station that could use cycles", body.name))),
+            (None, Some(other)) => {
+                return Err(Failure::input(other, format!("the study `{}` has no station that could use cycles", body.name)));
+            }
             (None, None) => (None, Vec::new()),
         };
         let named = body.day.as_ref().and_then(|day| day.arrival_trace.as_ref().map(|trace| (day, trace)));

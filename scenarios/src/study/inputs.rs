@@ -83,7 +83,8 @@ fn shown(value: &Value) -> String {
         }
         Value::Array(items) => {
             let nested = items.iter().any(|item| item.is_object() || item.is_array());
-            let parts: Vec<String> = items.iter().map(|item| if item.is_array() { format!("({})", shown(item)) } else { shown(item) }).collect();
+            let parts: Vec<String> =
+                items.iter().map(|item| if item.is_array() { format!("({})", shown(item)) } else { shown(item) }).collect();
             parts.join(if nested { "; " } else { ", " })
         }
         Value::String(text) => text.replace('_', " "),
@@ -101,7 +102,7 @@ mod tests {
         let value = serde_json::json!({ "cv": 0.6, "kind": "lognormal", "mean": 12.0 });
         assert_eq!(shown(&value), "lognormal, cv 0.6, mean 12.0");
         assert_eq!(shown(&serde_json::json!([1, 2.5])), "1, 2.5");
-        assert_eq!(shown(&serde_json::json!([{ "share": 1.0, "hours": [[8, 12]] }])), "hours ((8, 12)), share 1.0");
+        assert_eq!(shown(&serde_json::json!([{ "share": 1.0, "hours": [[8, 12]] }])), "hours (8, 12), share 1.0");
         assert_eq!(shown(&serde_json::json!(true)), "true");
     }
 }

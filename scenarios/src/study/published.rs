@@ -56,8 +56,7 @@ impl Inputs<'_> {
 
     /// The handheld model, set by the one-package rows of Table 1.
     fn model(&self, values: Values) -> ScanModel<'_> {
-        let mut model =
-            ScanModel { values, handheld_fixed_s: 0.0, cycles: &self.cycles, compute: Compute::Recorded, stop_early: false };
+        let mut model = ScanModel { values, handheld_fixed_s: 0.0, cycles: &self.cycles, compute: Compute::Recorded, stop_early: false };
         model.calibrate(self.calibrating("table1.handheld") - self.calibrating("table1.none"));
         model
     }
@@ -67,8 +66,7 @@ impl Inputs<'_> {
         let model = self.model(Values::draw(&self.body.assumptions, &mut streams.stream("assumptions", &[number])));
         let v = &model.values;
         let times = PLACES.into_iter().map(|(place, packages)| {
-            let (mean, spread) =
-                (self.calibrating(&format!("{place}-before.window")), self.calibrating(&format!("{place}-before.spread")));
+            let (mean, spread) = (self.calibrating(&format!("{place}-before.window")), self.calibrating(&format!("{place}-before.spread")));
             let seconds: Vec<f64> = (0..TIMED)
                 .map(|patient| {
                     let mut own = streams.stream(place, &[number, patient]);

@@ -14,8 +14,14 @@ use super::scan::Method;
 use crate::workflow::Stream;
 
 /// Assumptions that slips need.
-pub const SLIPS: [&str; 6] =
-    ["wrong_pick_share", "wrong_count_of_slips", "wrong_batch_of_slips", "caught_by_eye_share", "batch_by_eye_share", "caught_by_code_share"];
+pub const SLIPS: [&str; 6] = [
+    "wrong_pick_share",
+    "wrong_count_of_slips",
+    "wrong_batch_of_slips",
+    "caught_by_eye_share",
+    "batch_by_eye_share",
+    "caught_by_code_share",
+];
 
 /// What went wrong with a prescription before the window's check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use hardware_hal::Timestamp;
 use scanner_core::codes::PackLevel;
 use scanner_core::date::Date;
 use scanner_core::pool::{
-    Act, Institution, NewUnit, Order, OrderLine, OrderUnit, Pool, PoolError, PoolOptions, Refusal, SeededIds, Selection, Settlement, SoldUnit,
+    Act, Institution, NewUnit, Order, OrderLine, OrderUnit, Pool, PoolError, PoolOptions, Refusal, SeededIds, Selection, Settlement,
+    SoldUnit,
 };
 use scanner_core::product::{Names, Product};
 
@@ -112,13 +113,7 @@ impl Stock {
     ///
     /// # Errors
     /// The pool's.
-    pub fn sell(
-        &mut self,
-        product: usize,
-        packs: u32,
-        settlement: Option<&Settlement>,
-        at: Timestamp,
-    ) -> Result<Vec<SoldUnit>, PoolError> {
+    pub fn sell(&mut self, product: usize, packs: u32, settlement: Option<&Settlement>, at: Timestamp) -> Result<Vec<SoldUnit>, PoolError> {
         self.refill(product, packs as usize + 1, at)?;
         let act = Act::new("window", "dispensing", at);
         let asked = Order { id: self.order(), lines: vec![OrderLine::packs(id(product), packs)] };

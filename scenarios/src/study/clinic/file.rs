@@ -78,8 +78,7 @@ impl Inputs<'_> {
     pub(super) fn load(&self) -> f64 {
         let v = Values::likely(&self.body.assumptions);
         let fixed = v.get("fixed_s");
-        let model =
-            ScanModel { values: v, handheld_fixed_s: fixed, cycles: &self.cycles, compute: Compute::Recorded, stop_early: false };
+        let model = ScanModel { values: v, handheld_fixed_s: fixed, cycles: &self.cycles, compute: Compute::Recorded, stop_early: false };
         let v = &model.values;
         let packages = self.clinic.packages.mean();
         let scan = fixed + packages * (model.expected_s(Method::Handheld, None, 2) - model.expected_s(Method::Handheld, None, 1));

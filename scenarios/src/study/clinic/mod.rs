@@ -272,29 +272,29 @@ impl Inputs<'_> {
         let missed = (0..patient.packages).filter(|_| patient.scan.chance(v.get("missed_scan_share"))).count() as u32;
         spans.push((own, 0));
         let begun = clock + own;
-        let down = outage_at(outages, begun);
-        if way == Way::Skip && down.is_some() {
+        let scanned = begun + scan;
+        let (at_once, down) = (outage_at(outages, begun), outage_at(outages, scanned));
+        if way == Way::Skip && (at_once.is_some() || down.is_some()) {
+            // A line that is down is not even tried; one that fails meanwhile costs the scan.
+            let lost = if at_once.is_some() { 0.0 } else { scan };
+            spans.push((lost, 1));
             period.unreimbursed += 1;
             period.uncoded += u64::from(patient.packages);
-            return own;
+            return own + lost;
         }
         spans.push((scan, 1));
-        let scanned = begun + scan;
         // Only who waits for the answer sees the line's latency; the outbox sends in the background.
-        let answered = match (way, outage_at(outages, scanned)) {
-            (Way::Offline, _) => scanned,
-            (_, Some(end)) => end + v.get("submit_s"),
-            (_, None) => scanned + v.get("submit_s"),
-        };
-        spans.push((answered - scanned, 2));
-        period.blocked_s += (answered - scanned - v.get("submit_s")).max(0.0);
+        let blocked = down.filter(|_| way == Way::Wait).map_or(0.0, |end| end - scanned);
+        let answer = blocked + if way == Way::Offline { 0.0 } else { v.get("submit_s") };
+        spans.push((answer, 2));
+        period.blocked_s += blocked;
         period.unreimbursed += u64::from(missed > 0);
         period.uncoded += u64::from(missed);
         let codes = patient.packages - missed;
         if codes > 0 {
-            period.sales.push(Sale { at: answered, codes });
+            period.sales.push(Sale { at: scanned + answer, codes });
         }
-        answered - clock
+        own + scan + answer
     }
 }
 
@@ -339,7 +339,10 @@ pub fn run(study: &Study, quick: bool) -> Result<Findings> {
     findings.found.insert("offline.lost_codes".to_owned(), Found::of(&lost));
     let periods = results.iter().map(|(_, periods)| periods.len()).max().unwrap_or(0);
     findings.replications = Text::new(
-        format!("{periods} periods of {} days, the sales of {with_platform} through the real outbox to the platform's simulator", clinic.days),
+        format!(
+            "{periods} periods of {} days, the sales of {with_platform} through the real outbox to the platform's simulator",
+            clinic.days
+        ),
         format!("{periods} 个周期，每个 {} 天，其中 {with_platform} 个周期的销售经真实发件箱上传至平台模拟器", clinic.days),
     );
     let load = inputs.load();

@@ -27,7 +27,11 @@ fn rows<'a>(inputs: &'a Inputs<'_>) -> Vec<Measure<'a>> {
     vec![
         (Text::new("mean wait, min", "平均等候（分）"), 1, Box::new(Period::wait_min)),
         (Text::new("waiting for the line, min a day", "等待网络（分/天）"), 1, Box::new(move |p| p.blocked_s / 60.0 / days)),
-        (Text::new("patients not served, %", "未取药离开（%）"), 2, Box::new(|p| 100.0 * (p.came - p.served) as f64 / p.came.max(1) as f64)),
+        (
+            Text::new("patients not served, %", "未取药离开（%）"),
+            2,
+            Box::new(|p| 100.0 * (p.came - p.served) as f64 / p.came.max(1) as f64),
+        ),
         (
             Text::new("prescriptions not reimbursed, %", "无法报销处方（%）"),
             2,

@@ -61,7 +61,11 @@ fn measures(results: &[(Method, Vec<Outcome>)], day: &Day, inputs: &Inputs<'_>) 
         (Text::new("prescriptions served", "已发处方"), 0, Box::new(|_, d| d.served as f64)),
         (Text::new("patients not served, %", "未取药离开（%）"), 2, Box::new(move |_, d| per(d.left, d.left + d.served, 100.0))),
         (Text::new("prescriptions not reimbursed, %", "无法报销处方（%）"), 2, Box::new(move |_, d| per(d.unreimbursed, d.served, 100.0))),
-        (Text::new("wrong package handed over, per 10,000", "发错（每万张）"), 2, Box::new(move |_, d| per(d.slips.reached(), d.served, 1e4))),
+        (
+            Text::new("wrong package handed over, per 10,000", "发错（每万张）"),
+            2,
+            Box::new(move |_, d| per(d.slips.reached(), d.served, 1e4)),
+        ),
         (Text::new("codes uploaded late, %", "延迟上传（%）"), 2, Box::new(move |_, d| per(d.late_codes, d.codes, 100.0))),
         (Text::new("latest upload, min after capture", "最迟上传（采集后，分）"), 1, Box::new(|_, d| d.latest_upload_s / 60.0)),
         (Text::new("most prescriptions in the outbox", "发件箱最多积压（张）"), 0, Box::new(|_, d| d.longest_outbox as f64)),
