@@ -101,7 +101,11 @@ fn every_event_is_valid_by_the_official_schema() {
 fn an_export_goes_on_where_the_last_one_ended() {
     let mut f = eventful();
     let (_, last) = export(&f.pool, 0, &EpcisOptions::default(), act(0).at).unwrap();
-    let new = f.stock("B", 1, "2029-01-31");
+    // After all that has happened: a clock that goes back is refused.
+    let units = f.new_units("B", 1, "2029-01-31", None);
+    let new = [units[0].code.clone()];
+    f.pool.register(&units, act(260_000)).unwrap();
+    f.pool.receive(Selection::Codes(&new), act(260_001)).unwrap();
     let (document, _) = export(&f.pool, last, &EpcisOptions::default(), act(0).at).unwrap();
     let events = document["epcisBody"]["eventList"].as_array().unwrap();
     assert_eq!(events.len(), 2);

@@ -75,7 +75,7 @@ impl Pool {
         let offset = i64::from(self.options().utc_offset_minutes) * 60;
         let moment = |day: i64| Timestamp(u64::try_from(day * 86_400 - offset).unwrap_or(0).saturating_mul(1_000_000_000));
         let (first, last) = (from.days_since_1970(), to.days_since_1970());
-        let Ok(days) = u64::try_from(last - first + 1) else { return Ok(None) };
+        let Some(days) = u64::try_from(last - first + 1).ok().filter(|days| *days > 0) else { return Ok(None) };
         let (start, end) = (moment(first), moment(last + 1));
         let within = "at >= ?1 AND at < ?2";
         self.read(|db| {

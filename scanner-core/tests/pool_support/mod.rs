@@ -148,7 +148,7 @@ impl Fixture {
         Self { pool, next: 0 }
     }
 
-    fn new_units(&mut self, product: &str, count: u32, expiry: &str, parent: Option<&str>) -> Vec<NewUnit> {
+    pub fn new_units(&mut self, product: &str, count: u32, expiry: &str, parent: Option<&str>) -> Vec<NewUnit> {
         (0..count)
             .map(|_| {
                 self.next += 1;

@@ -204,6 +204,9 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
 }
 
 fn set_up(db: &mut Connection) -> rusqlite::Result<()> {
+    // A new file's first page is written under a rollback journal. Under FULL the journal's deletion is not synced: a power loss could bring it back, and
+    // SQLite would roll the file back to nothing and delete the write-ahead log with all that was acknowledged since. EXTRA syncs the deletion.
+    db.pragma_update(None, "synchronous", "EXTRA")?;
     // In memory the answer is "memory", which is fine.
     db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     db.pragma_update(None, "synchronous", "FULL")?;
