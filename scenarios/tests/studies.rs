@@ -111,7 +111,7 @@ fn bad_studies_are_refused_at_their_key() {
             "day.arrival_trace",
             "by hour or from a trace, not both",
         ),
-        ("outpatient-day.toml", "[day]", "[days]", "days", "unknown key `days`"),
+        ("rural-clinic.toml", "[clinic]", "[clinics]", "clinics", "unknown key `clinics`"),
         (
             "outpatient-waiting.toml",
             "arm = \"handheld\"\nunit = \"min\"",
@@ -142,7 +142,7 @@ fn bad_studies_are_refused_at_their_key() {
             "published-figures.toml",
             "[assumptions.scanned_share]",
             "[assumptions.read_share]",
-            "assumptions",
+            "assumptions.scanned_share",
             "the assumption `scanned_share` is missing",
         ),
         ("published-figures.toml", "high = 1.0", "high = 1.5", "assumptions.scanned_share.high", "a share of 1.5 cannot be"),
@@ -356,7 +356,7 @@ fn the_command_says_what_was_not_replicated_and_ends_with_1() {
     let output = tracetwin(None, &["study", study.to_str().unwrap(), "--quick", "--out", dir.path().to_str().unwrap()]);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(err.contains("not replicated: children-after.window"), "{err}");
+    assert!(err.contains("not replicated: outpatient-after.window, children-after.window"), "{err}");
     assert!(out.contains("not replicated") && out.contains("used for calibration"), "{out}");
     let names: std::collections::BTreeSet<String> =
         std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
