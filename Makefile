@@ -35,7 +35,7 @@ test: build ## the whole fast suite, then the recognition regression over the fr
 
 baseline: build ## heavy (about an hour): recall per band over many seeds of the demo and the closer view
 	$(TRACETWIN) recall scenarios/demo.toml --seeds 12
-	$(TRACETWIN) recall scenarios/closer.toml --seeds 30
+	$(TRACETWIN) recall scenarios/closer.toml --seeds 31
 
 bench: build ## criterion benches; the capture bench prints its ratio to Bevy's StandardMaterial
 	$(CARGO) bench --locked --profile dev --workspace --bench capture --bench vision
