@@ -45,14 +45,8 @@ fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// [`ReportError`] naming the file; the others before it are written then.
 pub fn write_all(run: &RunRecord, dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    fs::create_dir_all(dir).map_err(|source| ReportError::io(dir, source))?;
-    let mut paths = Vec::new();
-    let mut write = |name: &str, make: &dyn Fn(&Path) -> Result<Vec<u8>, ReportError>| {
-        let path = dir.join(name);
-        write_atomically(&path, &make(&path)?)?;
-        paths.push(path);
-        Ok::<_, ReportError>(())
-    };
+    let mut folder = Folder::make(dir)?;
+    let mut write = |name: &str, make: &dyn Fn(&Path) -> Result<Vec<u8>, ReportError>| folder.write(name, make);
     write("report.html", &|_| Ok(html::report(run).into_bytes()))?;
     write("summary.json", &|path| json(path, &summary::summary(run)))?;
     write("summary.md", &|_| Ok(markdown::summary(run).into_bytes()))?;
@@ -63,7 +57,7 @@ pub fn write_all(run: &RunRecord, dir: &Path) -> Result<Vec<PathBuf>, ReportErro
     if !run.thresholds.is_empty() {
         write("junit.xml", &|_| Ok(junit::document(&junit::suites(run)).into_bytes()))?;
     }
-    Ok(paths)
+    Ok(folder.paths)
 }
 
 /// Writes a study into the folder `dir`, which is made if it is not there: `report.html`, `study.json`, `summary.md`, `manifest.json`. Returns the
@@ -72,19 +66,34 @@ pub fn write_all(run: &RunRecord, dir: &Path) -> Result<Vec<PathBuf>, ReportErro
 /// # Errors
 /// [`ReportError`] naming the file; the others before it are written then.
 pub fn write_study(study: &StudyRecord, dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    fs::create_dir_all(dir).map_err(|source| ReportError::io(dir, source))?;
-    let mut paths = Vec::new();
-    let mut write = |name: &str, make: &dyn Fn(&Path) -> Result<Vec<u8>, ReportError>| {
-        let path = dir.join(name);
-        write_atomically(&path, &make(&path)?)?;
-        paths.push(path);
-        Ok::<_, ReportError>(())
-    };
+    let mut folder = Folder::make(dir)?;
+    let mut write = |name: &str, make: &dyn Fn(&Path) -> Result<Vec<u8>, ReportError>| folder.write(name, make);
     write("report.html", &|_| Ok(html::study(study).into_bytes()))?;
     write("study.json", &|path| json(path, study))?;
     write("summary.md", &|_| Ok(crate::study::markdown(study).into_bytes()))?;
     write("manifest.json", &|path| json(path, &study.manifest))?;
-    Ok(paths)
+    Ok(folder.paths)
+}
+
+/// A folder that is being filled.
+struct Folder<'a> {
+    dir: &'a Path,
+    /// What is in it so far.
+    paths: Vec<PathBuf>,
+}
+
+impl<'a> Folder<'a> {
+    fn make(dir: &'a Path) -> Result<Self, ReportError> {
+        fs::create_dir_all(dir).map_err(|source| ReportError::io(dir, source))?;
+        Ok(Self { dir, paths: Vec::new() })
+    }
+
+    fn write(&mut self, name: &str, make: &dyn Fn(&Path) -> Result<Vec<u8>, ReportError>) -> Result<(), ReportError> {
+        let path = self.dir.join(name);
+        write_atomically(&path, &make(&path)?)?;
+        self.paths.push(path);
+        Ok(())
+    }
 }
 
 fn json(path: &Path, value: &impl serde::Serialize) -> Result<Vec<u8>, ReportError> {

@@ -148,3 +148,24 @@ impl Body {
         Ok(())
     }
 }
+
+/// Arrivals by hour: a rate for each hour that the doors are open, none below zero, not all of them zero.
+///
+/// # Errors
+/// The first fault, at `arrivals_by_hour` below `place`.
+pub(super) fn check_arrivals(place: &Place, rates: &[f64], open_h: f64) -> Checked<()> {
+    let hours = open_h.ceil() as usize;
+    if rates.len() != hours {
+        let message = format!("{} rates for the {hours} hours that the doors are open", rates.len());
+        return Err(place.fault("arrivals_by_hour", message));
+    }
+    for (hour, rate) in rates.iter().enumerate() {
+        if !rate.is_finite() || *rate < 0.0 {
+            return Err(place.fault(&format!("arrivals_by_hour.{hour}"), format!("a rate of {rate} cannot be")));
+        }
+    }
+    if rates.iter().sum::<f64>() <= 0.0 {
+        return Err(place.fault("arrivals_by_hour", "nobody would ever come"));
+    }
+    Ok(())
+}

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Inputs;
 use crate::scenario::{Checked, Place};
 use crate::study::assumptions::Values;
+use crate::study::check::check_arrivals;
 use crate::study::cycles::Compute;
 use crate::study::scan::{Method, ScanModel};
 use crate::workflow::{Distribution, Stream};
@@ -40,19 +41,7 @@ impl Clinic {
         place.within("opens_h", self.opens_h, 0.0, 24.0)?;
         place.within("closes_h", self.closes_h, self.opens_h + 1.0, 24.0)?;
         place.within("periods_with_platform", f64::from(self.periods_with_platform), 1.0, 1000.0)?;
-        let hours = (self.closes_h - self.opens_h).ceil() as usize;
-        if self.arrivals_by_hour.len() != hours {
-            let message = format!("{} rates for the {hours} hours that the doors are open", self.arrivals_by_hour.len());
-            return Err(place.fault("arrivals_by_hour", message));
-        }
-        for (hour, rate) in self.arrivals_by_hour.iter().enumerate() {
-            if !rate.is_finite() || *rate < 0.0 {
-                return Err(place.fault(&format!("arrivals_by_hour.{hour}"), format!("a rate of {rate} cannot be")));
-            }
-        }
-        if self.arrivals_by_hour.iter().sum::<f64>() <= 0.0 {
-            return Err(place.fault("arrivals_by_hour", "nobody would ever come"));
-        }
+        check_arrivals(place, &self.arrivals_by_hour, self.closes_h - self.opens_h)?;
         for (key, distribution) in [("packages", &self.packages), ("patience_s", &self.patience_s)] {
             distribution.check().map_err(|(inner, why)| place.fault(&format!("{key}.{inner}"), why))?;
         }

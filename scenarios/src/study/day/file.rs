@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{Checked, Place};
+use crate::study::check::check_arrivals;
 use crate::workflow::Distribution;
 
 /// The day as a file says it.
@@ -131,19 +132,7 @@ impl Day {
             }
             return Ok(());
         }
-        let hours = (self.closes_h - self.opens_h).ceil() as usize;
-        if self.arrivals_by_hour.len() != hours {
-            let message = format!("{} rates for the {hours} hours that the doors are open", self.arrivals_by_hour.len());
-            return Err(place.fault("arrivals_by_hour", message));
-        }
-        for (hour, rate) in self.arrivals_by_hour.iter().enumerate() {
-            if !rate.is_finite() || *rate < 0.0 {
-                return Err(place.fault(&format!("arrivals_by_hour.{hour}"), format!("a rate of {rate} cannot be")));
-            }
-        }
-        if self.arrivals_by_hour.iter().sum::<f64>() <= 0.0 {
-            return Err(place.fault("arrivals_by_hour", "nobody would ever come"));
-        }
+        check_arrivals(place, &self.arrivals_by_hour, self.closes_h - self.opens_h)?;
         match self.fit.as_deref() {
             None | Some(FITS) => Ok(()),
             Some(other) => Err(place.fault("fit", format!("the demand cannot be set by `{other}`")).with_help_boxed(FITS)),
