@@ -24,7 +24,7 @@ pub(crate) fn rows(run: &RunRecord) -> impl Iterator<Item = Row<'_>> {
 }
 
 /// Name and content, in the order of the files.
-pub(crate) const COLUMNS: [(&str, Get); 34] = [
+pub(crate) const COLUMNS: [(&str, Get); 35] = [
     ("scenario", Get::Text(|row| &row.run.scenario)),
     ("seed", Get::Int(|row| row.run.manifest.seed)),
     ("frame", Get::Int(|row| row.view.frame as u64)),
@@ -55,6 +55,7 @@ pub(crate) const COLUMNS: [(&str, Get); 34] = [
     ("motion_blur_px", Get::Real(|row| row.view.motion_blur_px)),
     ("grid_angle_deg", Get::Real(|row| row.view.grid_angle_deg)),
     ("contrast", Get::Real(|row| row.view.contrast)),
+    ("print_grade", Get::Real(|row| row.view.print_grade)),
     ("nominal", Get::Bool(|row| row.view.nominal)),
     ("read", Get::Bool(|row| row.view.read)),
     ("reason", Get::Maybe(|row| row.view.reason.as_deref())),

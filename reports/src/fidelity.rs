@@ -62,7 +62,22 @@ pub struct Code {
     pub modulation: Option<[f64; 2]>,
     /// Radiance of the quiet zones; linear codes only.
     pub paper: Option<[f64; 2]>,
-    /// Frames with noise of their own.
+    /// Frames with noise of their own, in the scenario's light.
+    pub frames: u64,
+    /// Frames in which it was read.
+    pub read: [u64; 2],
+    /// Wrong traceability codes.
+    pub wrong: [u64; 2],
+    /// The same in a light in which noise decides; none where the scenario's light is too little already.
+    pub threshold: Option<Threshold>,
+}
+
+/// What is read of a code where the light is so low that noise decides.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Threshold {
+    /// By what the scenario's light was divided; the gain was multiplied by as much.
+    pub darkness: f64,
+    /// Frames with noise of their own, the same noise for both renderers.
     pub frames: u64,
     /// Frames in which it was read.
     pub read: [u64; 2],
@@ -87,15 +102,15 @@ pub struct FidelitySummary {
     pub modulation_within: usize,
     /// Twin ÷ other of the quiet zones: mean, smallest, largest.
     pub paper_ratio: Option<[f64; 3]>,
-    /// Codes of which the two together read 10 to 90 % of the frames.
+    /// Codes of which the two together read 10 to 90 % of the frames in the light in which noise decides.
     pub hard_codes: usize,
     /// Share of their frames that is read.
     pub hard_recall: Option<[f64; 2]>,
     /// Difference of the codes' recalls, twin − other, with its 95 % interval (Student's t over codes).
     pub recall_difference: Option<[f64; 3]>,
-    /// Frames read of all codes.
+    /// Frames read of all codes in the scenario's light.
     pub read: [u64; 2],
-    /// Frames of all codes, of each renderer.
+    /// Frames of all codes in the scenario's light, of each renderer.
     pub frames: u64,
     /// Wrong traceability codes.
     pub wrong: [u64; 2],
@@ -108,15 +123,13 @@ pub fn summary(record: &FidelityRecord) -> FidelitySummary {
     let of_bars: Vec<f64> =
         record.codes.iter().filter(|c| c.px_per_module >= MODULATION_FROM).filter_map(|c| c.modulation).map(|[a, b]| a - b).collect();
     let ratios: Vec<f64> = record.codes.iter().filter_map(|c| c.paper).map(|[a, b]| a / b).collect();
-    let hard: Vec<&Code> = record
+    let hard: Vec<&Threshold> = record
         .codes
         .iter()
-        .filter(|c| {
-            let share = (c.read[0] + c.read[1]) as f64 / (2 * c.frames.max(1)) as f64;
-            (0.1..=0.9).contains(&share)
-        })
+        .filter_map(|code| code.threshold.as_ref())
+        .filter(|t| (0.1..=0.9).contains(&((t.read[0] + t.read[1]) as f64 / (2 * t.frames.max(1)) as f64)))
         .collect();
-    let differences: Vec<f64> = hard.iter().map(|c| (c.read[0] as f64 - c.read[1] as f64) / c.frames.max(1) as f64).collect();
+    let differences: Vec<f64> = hard.iter().map(|t| (t.read[0] as f64 - t.read[1] as f64) / t.frames.max(1) as f64).collect();
     let interval = || {
         let (mean, spread) = (stats::mean(&differences)?, stats::standard_deviation(&differences)?);
         let n = differences.len() as f64;
@@ -124,9 +137,9 @@ pub fn summary(record: &FidelityRecord) -> FidelitySummary {
         Some([mean, mean - half, mean + half])
     };
     let extreme = |values: &[f64], of: fn(f64, f64) -> f64| values.iter().copied().reduce(of);
-    let read_of = |codes: &[&Code], i: usize| codes.iter().map(|c| c.read[i]).sum::<u64>();
-    let frames_of = |codes: &[&Code]| codes.iter().map(|c| c.frames).sum::<u64>();
-    let all: Vec<&Code> = record.codes.iter().collect();
+    let hard_frames: u64 = hard.iter().map(|t| t.frames).sum();
+    let hard_recall = [0, 1].map(|i| hard.iter().map(|t| t.read[i]).sum::<u64>() as f64 / hard_frames.max(1) as f64);
+    let wrong = |code: &Code, i: usize| code.wrong[i] + code.threshold.as_ref().map_or(0, |t| t.wrong[i]);
     let glare: Vec<f64> = record.scenes.iter().filter_map(|scene| scene.glare).collect();
     FidelitySummary {
         scenes: record.scenes.len(),
@@ -137,11 +150,11 @@ pub fn summary(record: &FidelityRecord) -> FidelitySummary {
         modulation_within: of_bars.iter().filter(|d| d.abs() <= MODULATION_MARGIN).count(),
         paper_ratio: stats::mean(&ratios).zip(extreme(&ratios, f64::min)).zip(extreme(&ratios, f64::max)).map(|((a, b), c)| [a, b, c]),
         hard_codes: hard.len(),
-        hard_recall: (!hard.is_empty()).then(|| [0, 1].map(|i| read_of(&hard, i) as f64 / frames_of(&hard) as f64)),
+        hard_recall: (!hard.is_empty()).then_some(hard_recall),
         recall_difference: interval(),
-        read: [0, 1].map(|i| read_of(&all, i)),
-        frames: frames_of(&all),
-        wrong: [0, 1].map(|i| record.codes.iter().map(|c| c.wrong[i]).sum()),
+        read: [0, 1].map(|i| record.codes.iter().map(|c| c.read[i]).sum()),
+        frames: record.codes.iter().map(|c| c.frames).sum(),
+        wrong: [0, 1].map(|i| record.codes.iter().map(|c| wrong(c, i)).sum()),
         glare_worst_px: glare.into_iter().reduce(f64::max),
     }
 }
@@ -164,13 +177,13 @@ impl fmt::Display for FidelitySummary {
         }
         writeln!(
             f,
-            "frames read: {} and {} of {} each; wrong codes {} and {}",
+            "frames read in the scenario's light: {} and {} of {} each; wrong codes in any light: {} and {}",
             self.read[0], self.read[1], self.frames, self.wrong[0], self.wrong[1]
         )?;
         match (self.hard_recall, self.recall_difference) {
             (Some([a, b]), Some([mean, low, high])) => writeln!(
                 f,
-                "hard codes (10–90 %): {}; recall {:.1} % and {:.1} %; difference {:.1} points ({:.1} to {:.1}; wanted inside ±{:.0})",
+                "codes in light so low that 10–90 % of frames are read: {}; recall {:.1} % and {:.1} %; difference {:.1} points ({:.1} to {:.1}; wanted inside ±{:.0})",
                 self.hard_codes,
                 100.0 * a,
                 100.0 * b,
@@ -179,7 +192,7 @@ impl fmt::Display for FidelitySummary {
                 100.0 * high,
                 100.0 * RECALL_MARGIN
             )?,
-            _ => writeln!(f, "hard codes (10–90 %): {}, too few for an interval", self.hard_codes)?,
+            _ => writeln!(f, "codes in light so low that 10–90 % of frames are read: {}, too few for an interval", self.hard_codes)?,
         }
         write!(f, "glare: centres at most {} px apart", self.glare_worst_px.map_or_else(|| "–".to_owned(), |d| format!("{d:.0}")))
     }
@@ -220,7 +233,7 @@ fn table(codes: &[Code]) -> String {
     for code in codes {
         let pair = |pair: Option<[f64; 2]>| pair.map_or_else(|| "–".to_owned(), |[a, b]| format!("{a:.3} / {b:.3}"));
         rows += &format!(
-            "<tr><td>{}</td><td>{}</td><td class=\"n\">{:.2}</td><td class=\"n\">{:.0}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{} / {} / {}</td></tr>\n",
+            "<tr><td>{}</td><td>{}</td><td class=\"n\">{:.2}</td><td class=\"n\">{:.0}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{} / {} / {}</td><td class=\"n\">{}</td></tr>\n",
             xml(&code.scene),
             xml(&code.text.replace('\u{1d}', "<GS>")),
             code.px_per_module,
@@ -229,7 +242,10 @@ fn table(codes: &[Code]) -> String {
             pair(code.paper),
             code.read[0],
             code.read[1],
-            code.frames
+            code.frames,
+            code.threshold
+                .as_ref()
+                .map_or_else(|| "–".to_owned(), |t| format!("1/{:.0}: {} / {} / {}", t.darkness, t.read[0], t.read[1], t.frames)),
         );
     }
     let head = [
@@ -240,6 +256,7 @@ fn table(codes: &[Code]) -> String {
         ("modulation", "调制度"),
         ("paper", "纸面"),
         ("read / read / frames", "读出 / 读出 / 帧"),
+        ("in less light", "减光后"),
     ]
     .map(|(en, zh)| format!("<th>{}</th>", both(en, zh)))
     .concat();
@@ -260,9 +277,10 @@ mod tests {
             grid_angle_deg: 20.0,
             modulation: Some(modulation),
             paper: Some([0.9, 1.0]),
-            frames: 20,
-            read,
+            frames: 4,
+            read: [4, 3],
             wrong: [0, 0],
+            threshold: Some(Threshold { darkness: 8.0, frames: 20, read, wrong: [0, 0] }),
         }
     }
 
@@ -284,6 +302,6 @@ mod tests {
             (mean - 0.066_667).abs() < 1e-6 && (high - low - 2.0 * 4.302_653 * 0.152_753 / 3f64.sqrt()).abs() < 1e-5,
             "{mean} {low} {high}"
         );
-        assert_eq!((figures.read, figures.frames), ([51, 47], 100));
+        assert_eq!((figures.read, figures.frames), ([20, 15], 20));
     }
 }

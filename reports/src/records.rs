@@ -70,6 +70,8 @@ pub struct CodeView {
     pub grid_angle_deg: f64,
     /// (paper − ink) ÷ paper reflectance.
     pub contrast: f64,
+    /// Print grade in the manner of ISO/IEC 15416 and 15415, 0 (F) to 4 (A).
+    pub print_grade: f64,
     /// Whether the conditions are those for which recognition targets hold.
     pub nominal: bool,
     /// Whether this symbol's own text was read at this place in this frame.

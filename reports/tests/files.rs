@@ -22,6 +22,7 @@ fn awkward_run() -> RunRecord {
             px_per_module: 0.1 + 0.2,
             glare_share: f64::MIN_POSITIVE / 4.0,
             contrast: -0.0,
+            print_grade: 4.0,
             incidence_deg: f64::INFINITY,
             ..view()
         },

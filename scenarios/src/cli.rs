@@ -53,6 +53,8 @@ pub enum Command {
     Pool(pool::PoolCommand),
     /// Make a data set: pictures of a scenario's loads with ground truth as COCO and Parquet.
     Dataset(DatasetArguments),
+    /// Say whether the frozen training, validation and test sets are still what they were.
+    Sets(SetsArguments),
     /// Hold the twin's renderer against an independent one.
     #[command(subcommand)]
     Fidelity(FidelityCommand),
@@ -171,8 +173,8 @@ pub enum FidelityCommand {
         /// The folder that `export` filled and the other renderer added to.
         #[arg(value_name = "DIR")]
         folder: PathBuf,
-        /// Frames with noise of their own that are read of each code.
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        /// Frames that are read of each code where the light is so low that noise decides.
+        #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=1000))]
         frames: u64,
         /// Print the figures as JSON.
         #[arg(long)]
@@ -183,21 +185,35 @@ pub enum FidelityCommand {
 /// Arguments of `dataset`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatasetArguments {
-    /// The scenario whose loads are photographed.
+    /// The scenario whose loads are photographed; with `--set` the file of the frozen sets.
     #[arg(value_name = "FILE")]
     pub scenario: PathBuf,
+    /// Photograph the loads of this frozen set.
+    #[arg(long, value_name = "NAME", conflicts_with = "first_seed")]
+    pub set: Option<String>,
     /// How many pictures.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub count: u64,
     /// Where they go: an empty folder, or one that an earlier call began.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Seed of the first load; the next has the next one.
-    #[arg(long, default_value_t = 1)]
-    pub first_seed: u64,
+    /// Seed of the first load, 1 if not given; the next has the next one.
+    #[arg(long)]
+    pub first_seed: Option<u64>,
     /// Print what was made as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `sets`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SetsArguments {
+    /// The file of the frozen sets.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Accept what they are now.
+    #[arg(long)]
+    pub bless: bool,
 }
 
 /// Does what the command line says.
@@ -216,6 +232,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Hub(arguments) => hub::command(&arguments),
         Command::Pool(command) => pool::command(&command),
         Command::Dataset(arguments) => crate::run::dataset(&arguments),
+        Command::Sets(arguments) => crate::run::sets(&arguments),
         Command::Fidelity(command) => crate::run::fidelity(&command),
         Command::Verify(arguments) => pool::verify(&arguments),
         Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),

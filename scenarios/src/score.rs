@@ -118,6 +118,7 @@ fn view(frame: &FrameName, truth: &CodeTruth, reading: &FrameReading, load: &Loa
         motion_blur_px: truth.motion_blur_px,
         grid_angle_deg: truth.grid_angle_deg,
         contrast: truth.contrast,
+        print_grade: truth.print_grade,
         nominal: truth.nominal(),
         read,
         reason,
@@ -192,6 +193,7 @@ mod tests {
             blur_modules: 0.3,
             grid_angle_deg: 5.0,
             contrast: 0.8,
+            print_grade: 4.0,
         }
     }
 

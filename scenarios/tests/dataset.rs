@@ -20,7 +20,7 @@ fn can_render() -> bool {
 
 fn arguments(out: &Path, count: u64) -> DatasetArguments {
     let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden-small.toml");
-    DatasetArguments { scenario, count, out: out.to_owned(), first_seed: 7, json: false }
+    DatasetArguments { scenario, count, out: out.to_owned(), first_seed: Some(7), set: None, json: false }
 }
 
 /// Every file below a folder.
@@ -93,7 +93,7 @@ fn a_data_set_is_whole_and_can_be_taken_up_again() {
         assert!(longer[path] == *bytes, "{} changed", path.display());
     }
 
-    let error = command(&DatasetArguments { first_seed: 8, ..arguments(out, 5) }).expect_err("other seeds");
+    let error = command(&DatasetArguments { first_seed: Some(8), ..arguments(out, 5) }).expect_err("other seeds");
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().ends_with("dataset.json: this data set begins with seed 7"), "{error}");
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo.toml");
@@ -115,4 +115,45 @@ fn a_place_that_cannot_be_written_is_the_environment() {
     let error = command(&arguments(folder.path(), 1)).expect_err("no folder can be made");
     assert_eq!(error.exit_code(), 3);
     assert!(error.to_string().contains("images"), "{error}");
+}
+
+#[test]
+fn frozen_sets_are_apart_and_say_when_they_change() {
+    use scenarios::cli::SetsArguments;
+    use scenarios::dataset::sets;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("sets.toml");
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden-small.toml").display().to_string();
+    let write = |second: u64| {
+        let set =
+            |name: &str, first: u64| format!("[[sets]]\nname = \"{name}\"\nscenario = \"{scenario}\"\nfirst_seed = {first}\nloads = 5\n");
+        std::fs::write(&file, format!("schema_version = 1\n{}{}", set("training", 1), set("test", second))).expect("a file");
+    };
+    let run = |bless| sets(&SetsArguments { file: file.clone(), bless });
+
+    write(5);
+    let error = run(false).expect_err("a seed in two sets");
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("shares seeds with set `training`"), "{error}");
+
+    write(6);
+    let error = run(false).expect_err("not blessed yet");
+    assert_eq!((error.exit_code(), error.to_string().as_str()), (1, "not what was frozen: training, test"));
+    run(true).expect("blessed");
+    run(false).expect("as frozen");
+
+    let choose = |name: &str, count| DatasetArguments {
+        scenario: file.clone(),
+        set: Some(name.to_owned()),
+        first_seed: None,
+        ..arguments(&folder.path().join("out"), count)
+    };
+    let error = command(&choose("validation", 1)).expect_err("no such set");
+    assert!(format!("{error:?}").contains("it has training, test"), "{error:?}");
+    assert_eq!(command(&choose("test", 100_000)).expect_err("more than there are").exit_code(), 2);
+
+    let text = std::fs::read_to_string(&file).expect("the file");
+    let hash = text.lines().find_map(|line| line.strip_prefix("loads_sha256 = ")).expect("a hash").to_owned();
+    std::fs::write(&file, text.replacen(&hash, "\"00\"", 1)).expect("a file");
+    assert_eq!(run(false).expect_err("another load").to_string(), "not what was frozen: training");
 }

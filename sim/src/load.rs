@@ -2,7 +2,7 @@
 
 use crate::artwork::{ArtworkError, PlacedSymbol, place};
 use crate::random::{Stream, Streams};
-use crate::spec::{ArtworkSpec, Face, PackageSpec, Shape, SymbolKind, SymbolSpec};
+use crate::spec::{ArtworkSpec, Face, FilmSpec, PackageSpec, PrintQuality, Shape, SymbolKind, SymbolSpec};
 
 /// The print rules' smallest X-dimension of a linear traceability code, m.
 pub const SMALLEST_X: f64 = 0.17e-3;
@@ -68,6 +68,45 @@ pub struct PackageKind {
     pub text: [f64; 2],
     /// Share of light that the varnish mirrors at normal incidence.
     pub gloss: [f64; 2],
+    /// What goes wrong with the traceability codes in print and after.
+    pub defects: PrintDefects,
+    /// Clear films over the print.
+    pub film: Films,
+}
+
+/// Clear films over a kind's packages. The default is none.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Films {
+    /// Share of packages in shrink-wrap.
+    pub wrap_share: f64,
+    /// Share of the others with a strip of tape that runs over the code's face, over all or part of the code.
+    pub tape_share: f64,
+    /// Share of the light that a film mirrors at normal incidence.
+    pub gloss: [f64; 2],
+}
+
+/// Widths of tape, m: what pharmacies close cartons with.
+const TAPE_WIDTH: [f64; 2] = [12e-3, 24e-3];
+
+/// How a kind's traceability codes come out; ranges are drawn uniformly. The default is a perfect print. See [`PrintQuality`] for the meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PrintDefects {
+    /// Share of packages that have any of this.
+    pub share: f64,
+    /// Bar growth, modules.
+    pub growth: [f64; 2],
+    /// Standard deviation of edges, modules.
+    pub edge_sigma: [f64; 2],
+    /// Share of the symbol's area.
+    pub voids: [f64; 2],
+    /// Share of the area with quiet zones.
+    pub spots: [f64; 2],
+    /// Mean diameter of voids and spots, m.
+    pub mark_diameter: [f64; 2],
+    /// Scratches on a code.
+    pub scratches: [f64; 2],
+    /// Share of the ink that is gone where it has faded most.
+    pub fading: [f64; 2],
 }
 
 impl PackageKind {
@@ -92,6 +131,8 @@ impl PackageKind {
             band: [0.15, 0.6],
             text: [0.05, 0.2],
             gloss: [0.0, 0.04],
+            defects: PrintDefects::default(),
+            film: Films::default(),
         }
     }
 }
@@ -227,10 +268,21 @@ fn check(kind: &PackageKind) -> Result<(), LoadError> {
         ("the bands' reflectance", kind.band),
         ("the text's reflectance", kind.text),
         ("the gloss", kind.gloss),
+        ("the share of damaged codes", [kind.defects.share; 2]),
+        ("the voids' share", kind.defects.voids),
+        ("the spots' share", kind.defects.spots),
+        ("the fading", kind.defects.fading),
+        ("the share in shrink-wrap", [kind.film.wrap_share; 2]),
+        ("the share with tape", [kind.film.tape_share; 2]),
+        ("the films' gloss", kind.film.gloss),
     ];
     for (what, share) in shares {
         range(what, share, 0.0, 1.0, "0 to 1, low end first, is possible")?;
     }
+    range("the bar growth in modules", kind.defects.growth, -0.8, 0.8, "-0.8 to 0.8, low end first, is possible")?;
+    range("the edges' standard deviation in modules", kind.defects.edge_sigma, 0.0, 0.4, "0 to 0.4, low end first, is possible")?;
+    range("the marks' diameter in m", kind.defects.mark_diameter, 0.0, 5e-3, "0 to 0.005, low end first, is possible")?;
+    range("the scratches", kind.defects.scratches, 0.0, 100.0, "0 to 100, low end first, is possible")?;
     let low = kind.face_weights.iter().copied().fold(f64::INFINITY, f64::min);
     let high = kind.face_weights.iter().copied().fold(0.0, f64::max);
     // NaN slips through min and max, so every weight is looked at.
@@ -286,6 +338,7 @@ impl Draft<'_> {
             quarter_turns: 0,
             ink: random.within(kind.ink),
             paper: random.within(kind.paper),
+            quality: self.quality(streams),
         };
         let sizes = match symbol {
             SymbolKind::DataMatrix => [kind.module, kind.module],
@@ -301,7 +354,13 @@ impl Draft<'_> {
 
         let mut random = streams.stream("package decoy", &[self.package as u64]);
         if random.chance(kind.decoy_probability) {
-            let decoy = SymbolSpec { kind: SymbolKind::Ean13, text: ask(SymbolKind::Ean13, false), trace: false, ..symbols[0].clone() };
+            let decoy = SymbolSpec {
+                kind: SymbolKind::Ean13,
+                text: ask(SymbolKind::Ean13, false),
+                trace: false,
+                quality: PrintQuality::default(),
+                ..symbols[0].clone()
+            };
             let sizes = [kind.decoy_x_dimension, kind.decoy_height];
             // The retail code likes the larger faces, whatever the traceability code does.
             let weights = shape.printed().iter().map(|face| shape.extent(*face).iter().product::<f64>()).collect();
@@ -309,7 +368,51 @@ impl Draft<'_> {
                 symbols.push(decoy);
             }
         }
-        Ok(PackageSpec { name: kind.name.clone(), shape, mass, symbols, artwork })
+        let films = self.films(&shape, &symbols[0], streams);
+        Ok(PackageSpec { name: kind.name.clone(), shape, mass, symbols, artwork, films })
+    }
+
+    /// Shrink-wrap all around, or a strip of tape somewhere over the code.
+    fn films(&self, shape: &Shape, code: &SymbolSpec, streams: &Streams) -> Vec<FilmSpec> {
+        let film = &self.kind.film;
+        let mut random = streams.stream("package film", &[self.package as u64]);
+        let (wrapped, taped) = (random.chance(film.wrap_share), random.chance(film.tape_share));
+        let gloss = random.within(film.gloss);
+        // What the film mirrors on the way in is lost; what it mirrors on the way out meets the paper again.
+        let over = |face: Face, rect| FilmSpec { face, rect, gloss, transmission: 1.0 - gloss };
+        if wrapped {
+            return shape.printed().iter().map(|face| over(*face, [[0.0; 2], shape.extent(*face)])).collect();
+        }
+        if !taped {
+            return Vec::new();
+        }
+        // Tape runs from edge to edge; its middle is no farther from the code's than half its own width.
+        let (axis, width) = (random.below(2) as usize, random.within(TAPE_WIDTH));
+        let middle = code.centre[axis] + random.uniform(-0.5, 0.5) * width;
+        let extent = shape.extent(code.face);
+        let (mut low, mut high) = ([0.0; 2], extent);
+        low[axis] = (middle - width / 2.0).max(0.0);
+        high[axis] = (middle + width / 2.0).min(extent[axis]);
+        vec![over(code.face, [low, high])]
+    }
+
+    /// How the traceability code comes out.
+    fn quality(&self, streams: &Streams) -> PrintQuality {
+        let defects = &self.kind.defects;
+        let mut random = streams.stream("package print", &[self.package as u64]);
+        if !random.chance(defects.share) {
+            return PrintQuality::default();
+        }
+        PrintQuality {
+            growth: random.within(defects.growth),
+            edge_sigma: random.within(defects.edge_sigma),
+            voids: random.within(defects.voids),
+            spots: random.within(defects.spots),
+            mark_diameter: random.within(defects.mark_diameter),
+            scratches: random.within(defects.scratches),
+            fading: random.within(defects.fading),
+            seed: random.bits(),
+        }
     }
 
     /// How likely the traceability code is on each printed face.

@@ -210,6 +210,29 @@ pub struct PackageSpec {
     pub symbols: Vec<SymbolSpec>,
     /// Look of the print around the symbols.
     pub artwork: ArtworkSpec,
+    /// Clear films over its print: tape, shrink-wrap. They lie side by side, not on each other.
+    pub films: Vec<FilmSpec>,
+}
+
+/// A clear film over a rectangle of a face.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FilmSpec {
+    /// The face.
+    pub face: Face,
+    /// From (u, v) to (u, v), m; what goes beyond the face is cut off.
+    pub rect: [[f64; 2]; 2],
+    /// Share of the light that it mirrors at normal incidence, in the place of the varnish below it.
+    pub gloss: f64,
+    /// Share of the scattered light that is left after two passes through it.
+    pub transmission: f64,
+}
+
+impl FilmSpec {
+    /// Whether it covers a point of its face.
+    pub fn covers(&self, [u, v]: [f64; 2]) -> bool {
+        let [low, high] = self.rect;
+        (low[0]..=high[0]).contains(&u) && (low[1]..=high[1]).contains(&v)
+    }
 }
 
 /// Shapes, in the package's own frame: origin in its centre.
@@ -364,6 +387,29 @@ pub struct SymbolSpec {
     pub ink: f64,
     /// Reflectance of the field it is printed on (quiet zones included), 0 to 1.
     pub paper: f64,
+    /// How well it was printed, and what became of it since.
+    pub quality: PrintQuality,
+}
+
+/// How well a symbol was printed, and what handling did to it. The default is a perfect print.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PrintQuality {
+    /// Bar growth: by how much every dark element is wider than it should be (narrower where negative), modules.
+    pub growth: f64,
+    /// Standard deviation of each edge's place, modules.
+    pub edge_sigma: f64,
+    /// Share of the symbol's area whose ink is missing in round voids.
+    pub voids: f64,
+    /// Share of the area, quiet zones included, that is soiled by round spots of ink.
+    pub spots: f64,
+    /// Mean diameter of voids and spots, m.
+    pub mark_diameter: f64,
+    /// Scratches that took the ink away, on average.
+    pub scratches: f64,
+    /// Share of the ink that is gone where it has faded most.
+    pub fading: f64,
+    /// Seed of where all that stands.
+    pub seed: u64,
 }
 
 /// Look of the rest of the print.

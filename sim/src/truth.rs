@@ -3,10 +3,10 @@
 use hardware_hal::glam::{DVec2, DVec3};
 use hardware_hal::{Calibration, Pose, rig_from_plate};
 
-use crate::artwork::{ArtworkError, PlacedSymbol, SymbolPattern, print_faces};
+use crate::artwork::{ArtworkError, PlacedSymbol, SymbolPattern, print_faces, print_grade};
 use crate::geometry::{PlacedBody, plate_blocks};
 use crate::shading;
-use crate::spec::{CameraSpec, Face, LampSpec, PatternSpec, Placement, Shape, SymbolKind, TwinSpec};
+use crate::spec::{CameraSpec, Face, FilmSpec, LampSpec, PatternSpec, Placement, Shape, SymbolKind, TwinSpec};
 
 /// What is true of one printed symbol in one frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,15 +44,21 @@ pub struct CodeTruth {
     pub grid_angle_deg: f64,
     /// (paper − ink) ÷ paper reflectance.
     pub contrast: f64,
+    /// Its print grade in the manner of ISO/IEC 15416 and 15415, 0 (F) to 4 (A).
+    pub print_grade: f64,
 }
 
 impl CodeTruth {
-    /// Nominal conditions, for which recognition targets hold: incidence ≤ 60°, glare share ≤ 5 %, blur σ ≤ 1 module, contrast ≥ 0.55 (what print
-    /// grade C, ISO 15416 symbol contrast, asks for).
+    /// Nominal conditions, for which recognition targets hold: incidence ≤ 60°, glare share ≤ 5 %, blur σ ≤ 1 module, and a print as the rules ask
+    /// for it: contrast ≥ 0.55, print grade C or better.
     pub fn nominal(&self) -> bool {
-        self.incidence_deg <= 60.0 && self.glare_share <= 0.05 && self.blur_modules <= 1.0 && self.contrast >= 0.55
+        let seen = self.incidence_deg <= 60.0 && self.glare_share <= 0.05 && self.blur_modules <= 1.0;
+        seen && self.contrast >= 0.55 && self.print_grade >= GRADE_C
     }
 }
+
+/// The lowest print grade that is called C (ISO/IEC 15416, table 5).
+pub const GRADE_C: f64 = 1.5;
 
 /// Stations along a code at which its local px per module is measured.
 const STATIONS: usize = 17;
@@ -81,6 +87,7 @@ struct SceneSymbol {
     trace: bool,
     gloss: f64,
     placed: PlacedSymbol,
+    print_grade: f64,
 }
 
 /// How a frame was taken, as far as ground truth goes.
@@ -134,6 +141,7 @@ impl<'a> TruthScene<'a> {
                     face,
                     trace: package.symbols[placed.index].trace,
                     gloss,
+                    print_grade: print_grade(&placed).grade,
                     placed,
                 }));
             }
@@ -226,6 +234,7 @@ impl Frame<'_> {
             blur_modules: self.view.camera.sensor.blur_sigma_px / px_per_module,
             grid_angle_deg: grid_angle_deg(stop - start),
             contrast: if placed.paper > 0.0 { (placed.paper - placed.ink) / placed.paper } else { 0.0 },
+            print_grade: symbol.print_grade,
         })
     }
 
@@ -293,7 +302,9 @@ impl Frame<'_> {
     /// Share of the symbol's area where the varnish mirrors more light than print of the symbol's mean reflectance scatters.
     fn glare_share(&self, surface: &Surface<'_>) -> f64 {
         let placed = &surface.symbol.placed;
-        if surface.symbol.gloss <= 0.0 || surface.normal_at_centre().dot(self.eye - surface.centre()) <= 0.0 {
+        let films: Vec<&FilmSpec> =
+            self.spec.packages[surface.symbol.package].films.iter().filter(|film| film.face == surface.symbol.face).collect();
+        if (surface.symbol.gloss <= 0.0 && films.is_empty()) || surface.normal_at_centre().dot(self.eye - surface.centre()) <= 0.0 {
             return 0.0;
         }
         let modules = match &placed.pattern {
@@ -319,12 +330,13 @@ impl Frame<'_> {
                 let reached = self.is_clear(point, normal, lamp.position, near);
                 (*lamp, if reached { *share } else { 0.0 })
             });
+            let film = films.iter().find(|film| film.covers(placed.point(s, t)));
             let shaded = shading::radiance(
                 point,
                 normal,
                 to_eye,
-                albedo,
-                surface.symbol.gloss,
+                albedo * film.map_or(1.0, |film| film.transmission),
+                film.map_or(surface.symbol.gloss, |film| film.gloss),
                 lit,
                 self.spec.ambient,
                 self.view.camera.lens.analyser,
@@ -381,13 +393,13 @@ mod tests {
     use hardware_hal::{Intrinsics, PixelFormat, PixelLayout};
 
     use super::*;
-    use crate::spec::{ArtworkSpec, PackageSpec, PlateSpec, SensorSpec, SymbolSpec, TurntableSpec};
+    use crate::spec::{ArtworkSpec, PackageSpec, PlateSpec, PrintQuality, SensorSpec, SymbolSpec, TurntableSpec};
 
     const CODE: &str = "81234567890123456789";
 
     fn package(name: &str, size: [f64; 3]) -> PackageSpec {
         let artwork = ArtworkSpec { board: 0.8, band: 0.3, text: 0.1, gloss: 0.0, seed: 1 };
-        PackageSpec { name: name.into(), shape: Shape::Carton { size }, mass: 0.05, symbols: Vec::new(), artwork }
+        PackageSpec { name: name.into(), shape: Shape::Carton { size }, mass: 0.05, symbols: Vec::new(), artwork, films: Vec::new() }
     }
 
     /// A carton of 100 × 60 × 30 mm with a code of X = 0.25 mm and 10 mm high in the middle of its front, and blank cartons.
@@ -404,6 +416,7 @@ mod tests {
             quarter_turns: 0,
             ink: 0.05,
             paper: 0.8,
+            quality: PrintQuality::default(),
         });
         let lamp = |position| LampSpec {
             name: "lamp".into(),

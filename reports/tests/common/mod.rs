@@ -59,6 +59,7 @@ pub fn view() -> CodeView {
         motion_blur_px: 0.0,
         grid_angle_deg: 12.0,
         contrast: 0.8,
+        print_grade: 4.0,
         nominal: true,
         read: true,
         reason: None,

@@ -126,6 +126,7 @@ fn code(truth: CodeTruth) -> Code {
         blur_modules: truth.blur_modules,
         grid_angle_deg: truth.grid_angle_deg,
         contrast: truth.contrast,
+        print_grade: truth.print_grade,
     }
 }
 

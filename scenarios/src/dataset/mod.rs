@@ -14,7 +14,10 @@
 
 mod capture;
 mod coco;
+mod sets;
 mod tables;
+
+pub use sets::command as sets;
 
 use std::path::{Path, PathBuf};
 
@@ -78,6 +81,7 @@ struct Code {
     blur_modules: f64,
     grid_angle_deg: f64,
     contrast: f64,
+    print_grade: f64,
     nominal: bool,
 }
 
@@ -106,12 +110,18 @@ struct Package {
 /// # Errors
 /// Bad input; a folder that holds something else; an environment that refuses. What is in the folder by then stays and is built on later.
 pub fn command(arguments: &DatasetArguments) -> Result<()> {
-    let scenario = Scenario::load(&arguments.scenario)?;
+    let (scenario, begins, most) = match &arguments.set {
+        None => (Scenario::load(&arguments.scenario)?, arguments.first_seed.unwrap_or(1), u64::MAX),
+        Some(name) => {
+            let set = sets::choose(&arguments.scenario, name)?;
+            (set.scenario, set.first_seed, set.loads)
+        }
+    };
     let recipe = Recipe {
         schema_version: SCHEMA_VERSION,
         scenario: scenario.body.name.clone(),
         scenario_sha256: scenario.sha256(),
-        first_seed: arguments.first_seed,
+        first_seed: begins,
         adapter: crate::run::adapter()
             .map_err(|message| Failure::environment(message).with_help("`tracetwin doctor` says what is missing; `make setup` gets it"))?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -121,11 +131,14 @@ pub fn command(arguments: &DatasetArguments) -> Result<()> {
 
     let per_load = (scenario.rig.cameras.len() * scenario.body.cycle.stops_deg.len() * scenario.body.cycle.patterns.len()) as u64;
     let loads = arguments.count.div_ceil(per_load);
+    if loads > most {
+        return Err(Failure::input(&arguments.scenario, format!("the set has {most} loads of {per_load} pictures")));
+    }
     let mut progress = Progress::new();
     let (mut taken, mut kept) = (0, 0);
     for load in 0..loads {
         let wanted = per_load.min(arguments.count - load * per_load) as usize;
-        let seed = arguments.first_seed.checked_add(load).ok_or_else(|| Failure::input(out, "the seeds run out"))?;
+        let seed = begins.checked_add(load).ok_or_else(|| Failure::input(out, "the seeds run out"))?;
         let part = part_file(out, seed);
         // A part's pictures were all there when it was written; one that has gone since is taken again.
         if read_part(&part)?.is_some_and(|images| images.len() >= wanted && images.iter().all(|image| out.join(&image.file).is_file())) {
@@ -143,7 +156,7 @@ pub fn command(arguments: &DatasetArguments) -> Result<()> {
     let mut images = Vec::with_capacity(arguments.count as usize);
     for load in 0..loads {
         let wanted = per_load.min(arguments.count - load * per_load) as usize;
-        let part = part_file(out, arguments.first_seed + load);
+        let part = part_file(out, begins + load);
         let read = read_part(&part)?.ok_or_else(|| Failure::input(&part, "is gone"))?;
         images.extend(read.into_iter().take(wanted));
     }

@@ -81,6 +81,7 @@ fn codes(images: &[Image]) -> Vec<(&'static str, Column)> {
         ("motion_blur_px", rows.real(|_, code| code.motion_blur_px)),
         ("grid_angle_deg", rows.real(|_, code| code.grid_angle_deg)),
         ("contrast", rows.real(|_, code| code.contrast)),
+        ("print_grade", rows.real(|_, code| code.print_grade)),
         ("nominal", rows.bool(|_, code| code.nominal)),
     ]);
     columns

@@ -1,20 +1,27 @@
 //! Both renderers' light side by side.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use rayon::prelude::*;
-use reports::fidelity::{Code, FidelityRecord, Scene, page, summary};
+use reports::fidelity::{Code, FidelityRecord, Scene, Threshold, page, summary};
 use scanner_core::vision::{ScanOptions, Scanner};
 
-use super::measure::{bars, read};
+use super::measure::{Read, bars, read};
 use super::{Light, SceneFile, Window, light_file};
 use crate::error::{Failure, Result};
 use crate::output::{self, Progress};
 
-/// Frames after which it is known whether a code is worth more of them.
+/// Frames of the scenario's own light, and of each step of the search for the light in which noise decides.
 const FIRST_LOOK: u64 = 4;
+
+/// Steps of the search in which the light halves.
+const STEPS_PER_HALVING: f64 = 3.0;
+
+/// Its last step: a 2¹⁰th of the light, some ten electrons at white.
+const DARKEST: u32 = 30;
 
 /// Radiance that the report shows white.
 const WHITE: f32 = 1.2;
@@ -95,17 +102,30 @@ fn scene(folder: &Path, frames: u64, record: &mut FidelityRecord) -> Result<()> 
 
 fn code(scene: &str, window: &Window, lights: &[Light; 2], file: &SceneFile, scanner: &Scanner, frames: u64) -> Code {
     let measured = [0, 1].map(|i| bars(&lights[i], window));
-    let look = |i: usize, from: u64, to: u64| read(&lights[i], window, &file.sensor, scanner, file.seed, from..to);
-    let mut outcome = [0, 1].map(|i| look(i, 0, FIRST_LOOK.min(frames)));
-    // What is read always or never by both needs no more frames.
-    let settled = outcome.iter().all(|o| o.read == o.frames) || outcome.iter().all(|o| o.read == 0);
-    if !settled && frames > FIRST_LOOK {
-        for (i, outcome) in outcome.iter_mut().enumerate() {
-            let more = look(i, FIRST_LOOK, frames);
-            (outcome.frames, outcome.read, outcome.wrong) =
-                (outcome.frames + more.frames, outcome.read + more.read, outcome.wrong + more.wrong);
+    let look = |fewer: f64, frames: Range<u64>| {
+        [0, 1].map(|i| read(&lights[i], window, &file.sensor.with_light_divided_by(fewer), scanner, file.seed, frames.clone()))
+    };
+    let share = |of: &[Read; 2]| (of[0].read + of[1].read) as f64 / (of[0].frames + of[1].frames).max(1) as f64;
+    let first = look(1.0, 0..FIRST_LOOK);
+    // What a frame of the scenario's own light does not show is beyond both; all else is made so dark that noise decides.
+    let possible = share(&first) > 0.0;
+    let darkness = possible.then(|| {
+        if share(&first) < 1.0 {
+            return 1.0;
         }
-    }
+        let (mut read, mut lost) = (0, DARKEST);
+        while lost - read > 1 {
+            let middle = (read + lost) / 2;
+            let half_read = share(&look(darkening(middle), 0..FIRST_LOOK)) >= 0.5;
+            *(if half_read { &mut read } else { &mut lost }) = middle;
+        }
+        darkening(lost)
+    });
+    // Other noise than that by which the light was chosen, else the choice would favour whoever was lucky.
+    let threshold = darkness.map(|darkness| {
+        let outcome = look(darkness, FIRST_LOOK..FIRST_LOOK + frames);
+        Threshold { darkness, frames, read: outcome.map(|o| o.read), wrong: outcome.map(|o| o.wrong) }
+    });
     Code {
         scene: scene.to_owned(),
         text: window.text.clone(),
@@ -115,10 +135,16 @@ fn code(scene: &str, window: &Window, lights: &[Light; 2], file: &SceneFile, sca
         grid_angle_deg: window.grid_angle_deg,
         modulation: measured[0].zip(measured[1]).map(|(a, b)| [a.modulation, b.modulation]),
         paper: measured[0].zip(measured[1]).map(|(a, b)| [a.paper, b.paper]),
-        frames: outcome[0].frames,
-        read: outcome.map(|o| o.read),
-        wrong: outcome.map(|o| o.wrong),
+        frames: FIRST_LOOK,
+        read: first.map(|o| o.read),
+        wrong: first.map(|o| o.wrong),
+        threshold,
     }
+}
+
+/// By what the light is divided at a step of the search.
+fn darkening(step: u32) -> f64 {
+    2f64.powf(f64::from(step) / STEPS_PER_HALVING)
 }
 
 /// Grey values for the eye: gamma 2.2.

@@ -6,7 +6,7 @@ use hardware_hal::glam::DVec3;
 use scanner_core::codes::{GS, PackLevel};
 use scanner_core::product::Product;
 use sim::lights::{Light, LightShape};
-use sim::load::{Form, PackageKind, TextRequest, draw_load};
+use sim::load::{Films, Form, PackageKind, PrintDefects, TextRequest, draw_load};
 use sim::presets::{LensPreset, SensorPreset};
 use sim::random::Streams;
 use sim::spec::{
@@ -16,7 +16,7 @@ use sim::spec::{
 
 use super::goods::{Batch, Serials};
 use crate::error::{Failure, Result};
-use crate::scenario::{Camera, FaceName, FormName, Kind, Lamp, LampKind, Print, Rig, Scenario, metres};
+use crate::scenario::{Camera, Defects, FaceName, Film, FormName, Kind, Lamp, LampKind, Print, Rig, Scenario, metres};
 
 /// Wavelength that diffraction is reckoned with, m: the middle of a white LED's light.
 const WAVELENGTH: f64 = 525e-9;
@@ -130,6 +130,25 @@ fn package_kind(kind: &Kind, print: &Print) -> PackageKind {
         band: print.band,
         text: print.text,
         gloss: kind.gloss,
+        defects: print.defects.as_ref().map(print_defects).unwrap_or_default(),
+        film: kind.film.as_ref().map(films).unwrap_or_default(),
+    }
+}
+
+fn films(film: &Film) -> Films {
+    Films { wrap_share: film.wrap_share, tape_share: film.tape_share, gloss: film.gloss }
+}
+
+fn print_defects(defects: &Defects) -> PrintDefects {
+    PrintDefects {
+        share: defects.share,
+        growth: defects.growth_modules,
+        edge_sigma: defects.edge_sigma_modules,
+        voids: defects.voids,
+        spots: defects.spots,
+        mark_diameter: defects.mark_diameter_mm.map(|mm| mm * 1e-3),
+        scratches: defects.scratches,
+        fading: defects.fading,
     }
 }
 

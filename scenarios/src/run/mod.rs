@@ -32,6 +32,8 @@ pub use load::{Drawn, camera_spec, draw, twin_spec};
 pub use recall::command as recall;
 
 #[cfg(feature = "twin")]
+pub use crate::dataset::sets;
+#[cfg(feature = "twin")]
 pub use crate::{dataset::command as dataset, fidelity::command as fidelity, rig_check::command as check_rig};
 
 /// Runs the command.
@@ -73,6 +75,15 @@ pub fn check_rig(file: &std::path::Path, _json: bool) -> crate::error::Result<()
 #[cfg(not(feature = "twin"))]
 pub fn dataset(arguments: &crate::cli::DatasetArguments) -> crate::error::Result<()> {
     crate::scenario::Scenario::load(&arguments.scenario)?;
+    no_twin()
+}
+
+/// Checks the frozen sets.
+///
+/// # Errors
+/// Always: this build has no twin, so nothing can be drawn.
+#[cfg(not(feature = "twin"))]
+pub fn sets(_arguments: &crate::cli::SetsArguments) -> crate::error::Result<()> {
     no_twin()
 }
 

@@ -70,6 +70,9 @@ pub struct Kind {
     pub gloss: [f64; 2],
     /// Diffuse reflectance of the board, from and to.
     pub board: [f64; 2],
+    /// Clear films over its print.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub film: Option<Film>,
     /// How codes are printed on it, where the catalogue's `print` does not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub print: Option<Print>,
@@ -77,6 +80,25 @@ pub struct Kind {
 
 fn one() -> f64 {
     1.0
+}
+
+/// Clear films over packages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Film {
+    /// Share of packages in shrink-wrap.
+    #[serde(default)]
+    pub wrap_share: f64,
+    /// Share of the others with a strip of clear tape, 12 to 24 mm wide, over all or part of the code.
+    #[serde(default)]
+    pub tape_share: f64,
+    /// Share of the light that the film mirrors at normal incidence, from and to; 0.04 by Fresnel's formula for a refractive index of 1.5.
+    #[serde(default = "film_gloss")]
+    pub gloss: [f64; 2],
+}
+
+fn film_gloss() -> [f64; 2] {
+    [0.04, 0.08]
 }
 
 /// The form of a package.
@@ -143,6 +165,42 @@ pub struct Print {
     /// Reflectance of text in the artwork, from and to.
     #[serde(default = "text")]
     pub text: [f64; 2],
+    /// What goes wrong with traceability codes in print and after; left out, all of them are perfect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defects: Option<Defects>,
+}
+
+/// What goes wrong with codes in print and after; each from and to. How bad that is shows in the print grade of every code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Defects {
+    /// Share of packages whose code has any of this.
+    pub share: f64,
+    /// Bar growth in modules: by how much dark elements are wider than they should be (negative: narrower).
+    #[serde(default)]
+    pub growth_modules: [f64; 2],
+    /// Standard deviation of each edge's place, modules.
+    #[serde(default)]
+    pub edge_sigma_modules: [f64; 2],
+    /// Share of the symbol whose ink is missing in round voids.
+    #[serde(default)]
+    pub voids: [f64; 2],
+    /// Share of the symbol, quiet zones included, that is soiled by round spots of ink.
+    #[serde(default)]
+    pub spots: [f64; 2],
+    /// Mean diameter of voids and spots.
+    #[serde(default = "mark_diameter")]
+    pub mark_diameter_mm: [f64; 2],
+    /// Scratches on a code.
+    #[serde(default)]
+    pub scratches: [f64; 2],
+    /// Share of the ink that is gone where it has faded most.
+    #[serde(default)]
+    pub fading: [f64; 2],
+}
+
+fn mark_diameter() -> [f64; 2] {
+    [0.1, 0.4]
 }
 
 fn decoy_x_dimension() -> [f64; 2] {
@@ -266,6 +324,12 @@ impl Catalogue {
         place.range("density_kg_m3", kind.density_kg_m3, 1.0, 25_000.0)?;
         place.range("gloss", kind.gloss, 0.0, 1.0)?;
         place.range("board", kind.board, 0.0, 1.0)?;
+        if let Some(film) = &kind.film {
+            let place = place.under("film");
+            place.within("wrap_share", film.wrap_share, 0.0, 1.0)?;
+            place.within("tape_share", film.tape_share, 0.0, 1.0)?;
+            place.range("gloss", film.gloss, 0.0, 1.0)?;
+        }
         if let Some(print) = &kind.print {
             check_print(print, &place.under("print"))?;
         }
@@ -327,6 +391,17 @@ fn check_print(print: &Print, place: &Place) -> Checked<()> {
     place.range("data_matrix_module_mm", print.data_matrix_module_mm, 0.05, 5.0)?;
     place.within("data_matrix_share", print.data_matrix_share, 0.0, 1.0)?;
     place.within("decoy_probability", print.decoy_probability, 0.0, 1.0)?;
+    if let Some(defects) = &print.defects {
+        let place = place.under("defects");
+        place.within("share", defects.share, 0.0, 1.0)?;
+        place.range("growth_modules", defects.growth_modules, -0.8, 0.8)?;
+        place.range("edge_sigma_modules", defects.edge_sigma_modules, 0.0, 0.4)?;
+        place.range("voids", defects.voids, 0.0, 1.0)?;
+        place.range("spots", defects.spots, 0.0, 1.0)?;
+        place.range("mark_diameter_mm", defects.mark_diameter_mm, 0.01, 5.0)?;
+        place.range("scratches", defects.scratches, 0.0, 100.0)?;
+        place.range("fading", defects.fading, 0.0, 1.0)?;
+    }
     place.range("ink", print.ink, 0.0, 1.0)?;
     place.range("paper", print.paper, 0.0, 1.0)?;
     if print.ink[1] >= print.paper[0] {

@@ -7,14 +7,17 @@
 
 mod code128;
 mod ean13;
+mod grade;
 mod layout;
 mod matrix;
+pub(crate) mod quality;
 mod raster;
 mod symbol;
 mod text;
 
 pub use code128::{CODE128_WIDTHS, encode_code128};
 pub use ean13::{ean13_check_digit, encode_ean13};
+pub use grade::{PrintGrade, print_grade};
 pub use matrix::encode_data_matrix;
 pub use raster::{GreyImage, Printed};
 pub use symbol::{PlacedSymbol, Rect, SymbolPattern, encode, place, quiet_modules};

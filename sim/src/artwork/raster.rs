@@ -2,6 +2,7 @@
 
 use super::FacePrint;
 use super::layout::Paint;
+use super::quality::{self, Blemishes};
 use super::symbol::{PlacedSymbol, Rect, SymbolPattern};
 use super::text::{GLYPH_ROWS, advance, glyph};
 
@@ -46,8 +47,11 @@ impl FacePrint {
             surface.paint(paint);
         }
         for symbol in &self.symbols {
+            surface.spots(symbol);
+            let damaged = symbol.quality.has_marks() || symbol.quality.moves_edges();
             match (&symbol.pattern, printed) {
                 (_, Printed::NoSymbols) | (SymbolPattern::Linear { .. }, Printed::Matrices) => {}
+                _ if damaged => surface.damaged(symbol),
                 (SymbolPattern::Linear { modules }, _) => surface.bars(symbol, modules),
                 (SymbolPattern::Matrix { size, dark }, _) => surface.modules(symbol, *size, dark),
             }
@@ -55,7 +59,27 @@ impl FacePrint {
         let pixels = surface.values.iter().map(|v| (v * 255.0).round().clamp(0.0, 255.0) as u8).collect();
         GreyImage { width: size[0], height: size[1], pixels }
     }
+
+    /// What marks took away of the symbols' ink, 0 to 255 for nothing to all, on the pixels of [`Self::rasterise`]; `None` where nothing is missing.
+    pub(crate) fn missing_ink(&self, px_per_m: f64) -> Option<GreyImage> {
+        let size = self.extent.map(|e| ((e * px_per_m).ceil() as usize).max(1));
+        let pitch = [self.extent[0] / size[0] as f64, self.extent[1] / size[1] as f64];
+        let mut surface = Surface { size, pitch, values: vec![0.0; size[0] * size[1]] };
+        let mut any = false;
+        for symbol in &self.symbols {
+            let Some(marks) = Blemishes::of(symbol) else { continue };
+            any = true;
+            surface.sample(&Rect::around(&symbol.inked()), |surface, index, at, share| {
+                surface.values[index] += (share * marks.void(symbol.local(at))) as f32;
+            });
+        }
+        let pixels = surface.values.iter().map(|v| (v * 255.0).round().clamp(0.0, 255.0) as u8).collect();
+        any.then_some(GreyImage { width: size[0], height: size[1], pixels })
+    }
 }
+
+/// Points at which each pixel of a damaged symbol is sampled, along each axis.
+const SAMPLES: usize = 3;
 
 impl Surface {
     fn paint(&mut self, paint: &Paint) {
@@ -146,6 +170,62 @@ impl Surface {
         });
     }
 
+    /// Visits points of every pixel that a rectangle touches: (canvas, index of the pixel, place on the face, share of the pixel that the point stands for).
+    fn sample(&mut self, rect: &Rect, mut visit: impl FnMut(&mut Self, usize, [f64; 2], f64)) {
+        let share = 1.0 / (SAMPLES * SAMPLES) as f64;
+        let offset = |k: usize| (k as f64 + 0.5) / SAMPLES as f64;
+        for y in self.touched(1, rect.min[1], rect.max[1]) {
+            for x in self.touched(0, rect.min[0], rect.max[0]) {
+                for sample in 0..SAMPLES * SAMPLES {
+                    let at = [(x as f64 + offset(sample % SAMPLES)) * self.pitch[0], (y as f64 + offset(sample / SAMPLES)) * self.pitch[1]];
+                    let index = y * self.size[0] + x;
+                    visit(self, index, at, share);
+                }
+            }
+        }
+    }
+
+    /// Spots of ink on a symbol's field.
+    fn spots(&mut self, symbol: &PlacedSymbol) {
+        if symbol.quality.spots <= 0.0 {
+            return;
+        }
+        let Some(marks) = Blemishes::of(symbol) else { return };
+        let mut share_of = vec![0.0_f32; self.values.len()];
+        self.sample(&symbol.quiet_rect(), |_, index, at, share| {
+            if marks.spot(symbol.local(at)) {
+                share_of[index] += share as f32;
+            }
+        });
+        for (value, share) in self.values.iter_mut().zip(share_of) {
+            *value += (symbol.ink as f32 - *value) * share;
+        }
+    }
+
+    /// A symbol with moved edges or marks, by points.
+    fn damaged(&mut self, symbol: &PlacedSymbol) {
+        let cells = quality::cells(symbol);
+        let marks = Blemishes::of(symbol);
+        let per_m = quality::CELLS as f64 / symbol.x_dimension;
+        let beyond = quality::BEYOND as f64 * symbol.x_dimension;
+        let across = (symbol.pattern.modules_across() + 2 * quality::BEYOND) * quality::CELLS;
+        let linear = matches!(symbol.pattern, SymbolPattern::Linear { .. });
+        let mut share_of = vec![0.0_f32; self.values.len()];
+        self.sample(&Rect::around(&symbol.inked()), |_, index, at, share| {
+            let [s, t] = symbol.local(at);
+            let column = ((s + beyond) * per_m).floor();
+            let row = if linear { if (0.0..symbol.height).contains(&t) { 0.0 } else { -1.0 } } else { ((t + beyond) * per_m).floor() };
+            if column < 0.0 || row < 0.0 || column >= across as f64 || row >= across as f64 {
+                return;
+            }
+            let dark = cells[row as usize * across + column as usize];
+            share_of[index] += dark * (share * (1.0 - marks.as_ref().map_or(0.0, |m| m.void([s, t])))) as f32;
+        });
+        for (value, share) in self.values.iter_mut().zip(share_of) {
+            *value += (symbol.ink as f32 - *value) * share;
+        }
+    }
+
     /// One character of a line: `start` metres along the line, `height` line height.
     fn letter(&mut self, character: char, bold: bool, origin: [f64; 2], axes: [[f64; 2]; 2], [start, height]: [f64; 2], reflectance: f64) {
         let glyph = glyph(character, bold);
@@ -177,7 +257,7 @@ impl Surface {
 mod tests {
     use super::*;
     use crate::artwork::{ArtworkError, encode, print_faces};
-    use crate::spec::{ArtworkSpec, Face, PackageSpec, Shape, SymbolKind, SymbolSpec};
+    use crate::spec::{ArtworkSpec, Face, PackageSpec, PrintQuality, Shape, SymbolKind, SymbolSpec};
 
     const CODE: &str = "81234567890123456789";
 
@@ -193,6 +273,7 @@ mod tests {
             quarter_turns,
             ink: 0.0,
             paper: 1.0,
+            quality: PrintQuality::default(),
         }
     }
 
@@ -203,6 +284,7 @@ mod tests {
             mass: 0.05,
             symbols,
             artwork: ArtworkSpec { board: 0.8, band: 0.3, text: 0.1, gloss: 0.02, seed: 3 },
+            films: Vec::new(),
         }
     }
 

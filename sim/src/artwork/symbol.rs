@@ -1,7 +1,7 @@
 //! A symbol as modules, and where it stands on its face.
 
 use super::{ArtworkError, encode_code128, encode_data_matrix, encode_ean13};
-use crate::spec::{PackageSpec, SymbolKind, SymbolSpec};
+use crate::spec::{PackageSpec, PrintQuality, SymbolKind, SymbolSpec};
 
 /// Free space above and below a linear symbol, m: the print rules ask for at least 1 mm.
 pub(crate) const CLEAR_ABOVE_BELOW: f64 = 1e-3;
@@ -120,6 +120,8 @@ pub struct PlacedSymbol {
     pub ink: f64,
     /// Reflectance of light modules and of the field around the symbol.
     pub paper: f64,
+    /// How well it is printed.
+    pub quality: PrintQuality,
     /// The paper-coloured field: quiet zones, at least 1 mm above and below, the human-readable line; clipped to the face.
     pub field: Rect,
 }
@@ -138,6 +140,27 @@ impl PlacedSymbol {
             SymbolPattern::Linear { .. } => [self.point(0.0, 0.0), self.point(w, 0.0), self.point(w, h), self.point(0.0, h)],
             SymbolPattern::Matrix { .. } => [self.point(0.0, h), self.point(0.0, 0.0), self.point(w, 0.0), self.point(w, h)],
         }
+    }
+
+    /// Corners of what ink may cover, in no stated order: a symbol with moved edges reaches beyond its own.
+    pub(crate) fn inked(&self) -> [[f64; 2]; 4] {
+        if !self.quality.moves_edges() {
+            return self.corners();
+        }
+        let beyond = super::quality::BEYOND as f64 * self.x_dimension;
+        let (w, h) = (self.width + beyond, self.height);
+        match self.pattern {
+            SymbolPattern::Linear { .. } => [self.point(-beyond, 0.0), self.point(w, 0.0), self.point(w, h), self.point(-beyond, h)],
+            SymbolPattern::Matrix { .. } => {
+                [self.point(-beyond, -beyond), self.point(w, -beyond), self.point(w, w), self.point(-beyond, w)]
+            }
+        }
+    }
+
+    /// Where a point of the face lies in the symbol: (s, t), metres along and down from its top-left corner.
+    pub fn local(&self, uv: [f64; 2]) -> [f64; 2] {
+        let d = [uv[0] - self.origin[0], uv[1] - self.origin[1]];
+        [d[0] * self.along[0] + d[1] * self.along[1], d[0] * self.down[0] + d[1] * self.down[1]]
     }
 
     /// The rectangle with quiet zones on the face.
@@ -184,6 +207,7 @@ pub fn place(index: usize, spec: &SymbolSpec, extent: [f64; 2]) -> Result<Placed
         quiet: quiet_modules(spec.kind).map(|modules| modules * spec.x_dimension),
         ink: spec.ink,
         paper: spec.paper,
+        quality: spec.quality,
         field: Rect { min: [0.0; 2], max: [0.0; 2] },
     };
     placed.field = super::layout::field(&placed, extent);

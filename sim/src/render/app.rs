@@ -326,7 +326,7 @@ fn upload_of(scene: &Scene, atlas: Atlas, px_per_m: f64) -> (Stage, SceneData, u
                 SymbolPattern::Linear { .. } => Kind::Linear,
                 SymbolPattern::Matrix { .. } => Kind::Matrix,
             };
-            layout.symbols.push((symbols.len() as u32, kind, symbol.corners()));
+            layout.symbols.push((symbols.len() as u32, kind, symbol.inked()));
             symbols.push(tables.add(symbol));
         }
         layouts.push(layout);

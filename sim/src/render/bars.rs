@@ -4,7 +4,7 @@
 //! integral of a function under a trapezoid is four values of its second antiderivative, so bars come out exact at any size and angle. A matrix
 //! symbol has a summed-area table instead.
 
-use crate::artwork::{PlacedSymbol, SymbolPattern};
+use crate::artwork::{PlacedSymbol, SymbolPattern, quality};
 
 /// One symbol as the shader reads it; field by field the WGSL struct `Symbol`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,16 +44,21 @@ impl SymbolTables {
 
     /// Adds a symbol.
     pub fn add(&mut self, symbol: &PlacedSymbol) -> SymbolRecord {
+        if symbol.quality.moves_edges() {
+            return self.add_cells(symbol);
+        }
         let (start, kind, mean) = match &symbol.pattern {
             SymbolPattern::Linear { modules } => {
                 let start = self.bars.len();
                 let mean = modules.iter().filter(|dark| **dark).count() as f64 / modules.len().max(1) as f64;
-                self.bars.extend(antiderivatives(modules, mean));
+                let values: Vec<f64> = modules.iter().map(|dark| f64::from(u8::from(*dark))).collect();
+                self.bars.extend(antiderivatives(&values, mean));
                 (start, 0, mean)
             }
             SymbolPattern::Matrix { size, dark } => {
                 let start = self.dark_area.len();
-                self.dark_area.extend(summed_areas(*size, dark));
+                let values: Vec<f32> = dark.iter().map(|dark| f32::from(u8::from(*dark))).collect();
+                self.dark_area.extend(summed_areas(*size, &values));
                 (start, 1, 0.0)
             }
         };
@@ -62,6 +67,35 @@ impl SymbolTables {
             frame: [origin[0], origin[1], along[0], along[1]],
             scale: [down[0], down[1], (1.0 / symbol.x_dimension) as f32, (symbol.height / symbol.x_dimension) as f32],
             look: [symbol.pattern.modules_across() as f32, symbol.ink as f32, mean as f32, 0.0],
+            table: [start as u32, kind, 0, 0],
+        }
+    }
+
+    /// Adds a symbol whose edges have moved: cells, finer than modules and partly dark, in the place of modules.
+    fn add_cells(&mut self, symbol: &PlacedSymbol) -> SymbolRecord {
+        let cells = quality::cells(symbol);
+        let cell = symbol.x_dimension / quality::CELLS as f64;
+        let beyond = quality::BEYOND as f64 * symbol.x_dimension;
+        let (across, start, kind, mean, top) = match &symbol.pattern {
+            SymbolPattern::Linear { .. } => {
+                let values: Vec<f64> = cells.iter().map(|dark| f64::from(*dark)).collect();
+                let mean = values.iter().sum::<f64>() / values.len() as f64;
+                let start = self.bars.len();
+                self.bars.extend(antiderivatives(&values, mean));
+                (values.len(), start, 0, mean, 0.0)
+            }
+            SymbolPattern::Matrix { size, .. } => {
+                let side = (size + 2 * quality::BEYOND) * quality::CELLS;
+                let start = self.dark_area.len();
+                self.dark_area.extend(summed_areas(side, &cells));
+                (side, start, 1, 0.0, beyond)
+            }
+        };
+        let [origin, along, down] = [symbol.point(-beyond, -top), symbol.along, symbol.down].map(|p| p.map(|x| x as f32));
+        SymbolRecord {
+            frame: [origin[0], origin[1], along[0], along[1]],
+            scale: [down[0], down[1], (1.0 / cell) as f32, (symbol.height / cell) as f32],
+            look: [across as f32, symbol.ink as f32, mean as f32, 0.0],
             table: [start as u32, kind, 0, 0],
         }
     }
@@ -75,11 +109,11 @@ impl Default for SymbolTables {
 
 /// Per module, and one entry before and after: (anchor, second antiderivative there, first antiderivative there, value). Outside the value is −mean.
 /// Without the mean both antiderivatives stay small, which is what keeps 32-bit floats exact enough.
-fn antiderivatives(modules: &[bool], mean: f64) -> Vec<[f32; 4]> {
+fn antiderivatives(modules: &[f64], mean: f64) -> Vec<[f32; 4]> {
     let (mut second, mut first) = (0.0, 0.0);
     let mut entries = vec![[0.0, 0.0, 0.0, -mean as f32]];
     for (i, dark) in modules.iter().enumerate() {
-        let value = f64::from(u8::from(*dark)) - mean;
+        let value = dark - mean;
         entries.push([i as f32, second as f32, first as f32, value as f32]);
         second += first + value / 2.0;
         first += value;
@@ -88,13 +122,13 @@ fn antiderivatives(modules: &[bool], mean: f64) -> Vec<[f32; 4]> {
     entries
 }
 
-fn summed_areas(size: usize, dark: &[bool]) -> Vec<f32> {
+fn summed_areas(size: usize, dark: &[f32]) -> Vec<f32> {
     let stride = size + 1;
     let mut sums = vec![0.0; stride * stride];
     for y in 0..size {
         let mut row = 0.0;
         for x in 0..size {
-            row += f32::from(u8::from(dark[y * size + x]));
+            row += dark[y * size + x];
             sums[(y + 1) * stride + x + 1] = sums[y * stride + x + 1] + row;
         }
     }
@@ -107,7 +141,7 @@ mod tests {
 
     #[test]
     fn second_antiderivative_gives_the_integral_under_a_box() {
-        let modules = [true, false, false, true, true, false, true];
+        let modules = [1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0];
         let mean = 4.0 / 7.0;
         let table = antiderivatives(&modules, mean);
         let first = |x: f64| {
@@ -123,7 +157,7 @@ mod tests {
 
     #[test]
     fn summed_areas_count_dark_modules() {
-        let sums = summed_areas(2, &[true, false, true, true]);
+        let sums = summed_areas(2, &[1.0, 0.0, 1.0, 1.0]);
         assert_eq!(sums, [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 2.0, 3.0]);
     }
 }

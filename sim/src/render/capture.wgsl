@@ -182,25 +182,33 @@ fn linear_darkness(symbol: Symbol, f: Footprint) -> f32 {
     return clamp(along * down, 0.0, 1.0);
 }
 
-fn print_albedo(f: Footprint) -> f32 {
+// Reflectance of what lies below the symbols, and the share of a symbol's ink that is missing.
+fn print_sample(f: Footprint) -> vec2<f32> {
     let du = f.dx * surface.texels.xy;
     let dv = f.dy * surface.texels.xy;
     // Side of the square of the footprint's area, in texels.
     let area = abs(du.x * dv.y - du.y * dv.x);
     let level = 0.5 * log2(max(area, 1.0));
     let at = f.uv * vec2<f32>(surface.right.w, surface.down.w);
-    return textureSampleLevel(print, smooth_sampler, at, level).r;
+    return textureSampleLevel(print, smooth_sampler, at, level).rg;
+}
+
+fn print_albedo(f: Footprint) -> f32 {
+    return print_sample(f).r;
 }
 
 fn linear_albedo(f: Footprint, index: u32) -> f32 {
     let symbol = symbols[index];
-    return mix(print_albedo(f), symbol.look.y, linear_darkness(symbol, f));
+    let below = print_sample(f);
+    return mix(below.r, symbol.look.y, linear_darkness(symbol, f) * (1.0 - below.g));
 }
 
 fn matrix_albedo(f: Footprint, index: u32) -> f32 {
     let symbol = symbols[index];
     let m = in_modules(symbol, f);
-    return mix(print_albedo(f), symbol.look.y, matrix_darkness(m.uv, m.dx, m.dy, symbol.table.x, symbol.look.x));
+    let below = print_sample(f);
+    let dark = matrix_darkness(m.uv, m.dx, m.dy, symbol.table.x, symbol.look.x);
+    return mix(below.r, symbol.look.y, dark * (1.0 - below.g));
 }
 
 fn diffuse(f: Footprint, albedo: f32) -> f32 {

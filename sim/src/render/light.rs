@@ -90,6 +90,8 @@ pub struct Visibility {
     facing: Vec<Vec<f32>>,
     /// Four lamps per layer: visible share of each times the share of its beam there, 0 to 255, by texel.
     pub shares: Vec<Vec<[u8; 4]>>,
+    /// Patches of what lies below a film, and the share of light that the film leaves.
+    films: Vec<(Patch, f32)>,
 }
 
 impl Visibility {
@@ -119,7 +121,8 @@ impl Visibility {
                 }
             }
         }
-        Self { angle_rad, facing, shares }
+        let films = surfaces.iter().filter(|s| s.transmission < 1.0).map(|s| (atlas.patches[s.index], s.transmission as f32)).collect();
+        Self { angle_rad, facing, shares, films }
     }
 
     /// Radiance of a white surface under ambient light and the lamps in these shares, by texel, with `stamp` in texel (0, 0).
@@ -131,6 +134,12 @@ impl Visibility {
         for (facing, share) in lit {
             for (sum, f) in sums.iter_mut().zip(facing) {
                 *sum += share * f;
+            }
+        }
+        for (patch, transmission) in &self.films {
+            let [[x, y], [w, h]] = [patch.at, patch.size].map(|pair| pair.map(|n| n as usize));
+            for row in y..y + h {
+                sums[row * ATLAS_WIDTH as usize + x..][..w].iter_mut().for_each(|sum| *sum *= transmission);
             }
         }
         sums[0] = f32::from(stamp);
@@ -331,6 +340,7 @@ mod tests {
             outline: [[0.0, 0.0], [0.4, 0.0], [0.4, 0.4], [0.0, 0.4]].into(),
             albedo: 0.5,
             gloss: 0.0,
+            transmission: 1.0,
             print: None,
             owner: None,
             rides: false,

@@ -257,7 +257,7 @@ fn print_view(device: &RenderDevice, queue: &RenderQueue, image: &PrintImage) ->
         mip_level_count: image.levels,
         sample_count: 1,
         dimension: TextureDimension::D2,
-        format: TextureFormat::R8Unorm,
+        format: if image.channels == 2 { TextureFormat::Rg8Unorm } else { TextureFormat::R8Unorm },
         usage: TextureUsages::TEXTURE_BINDING,
         view_formats: &[],
     };

@@ -2,13 +2,15 @@
 
 use crate::artwork::{FacePrint, Printed};
 
-/// A print for upload: 8-bit linear reflectance, all mip levels one after the other.
+/// A print for upload: 8 bits of linear reflectance a texel, with 8 more where marks took ink of symbols away; all mip levels one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrintImage {
     /// Width and height of the first level, texels.
     pub size: [u32; 2],
     /// Number of levels.
     pub levels: u32,
+    /// Bytes of a texel: 1, or 2 where the second is the share of a symbol's ink that is missing.
+    pub channels: u32,
     /// Texels, level by level.
     pub texels: Vec<u8>,
 }
@@ -16,13 +18,16 @@ pub struct PrintImage {
 impl PrintImage {
     /// A single white texel.
     pub fn blank() -> Self {
-        Self { size: [1, 1], levels: 1, texels: vec![255] }
+        Self { size: [1, 1], levels: 1, channels: 1, texels: vec![255] }
     }
 
     /// A face at about `px_per_m` texels a metre.
     pub fn of_face(face: &FacePrint, px_per_m: f64) -> Self {
         let image = face.rasterise(px_per_m, Printed::NoSymbols);
-        Self::with_levels([image.width, image.height], image.pixels)
+        let ink = Self::with_levels([image.width, image.height], image.pixels);
+        let Some(missing) = face.missing_ink(px_per_m) else { return ink };
+        let missing = Self::with_levels([missing.width, missing.height], missing.pixels);
+        Self { channels: 2, texels: ink.texels.into_iter().zip(missing.texels).flat_map(|(a, b)| [a, b]).collect(), ..ink }
     }
 
     /// Adds the mip levels, each texel the mean of what it covers of the level before.
@@ -35,7 +40,7 @@ impl PrintImage {
             texels.extend(level);
             (w, h, levels) = (next_w, next_h, levels + 1);
         }
-        Self { size: size.map(|n| n as u32), levels, texels }
+        Self { size: size.map(|n| n as u32), levels, channels: 1, texels }
     }
 }
 

@@ -19,6 +19,9 @@ const TABLE_ALBEDO: f64 = 0.18;
 const RIM_THICKNESS: f64 = 0.004;
 const RIM_SEGMENTS: usize = 72;
 
+/// Thickness of a film, m: packing tape has 0.05 mm.
+const FILM_THICKNESS: f64 = 0.05e-3;
+
 /// Diffuse reflectance of bottle caps.
 const CAP_ALBEDO: f64 = 0.75;
 
@@ -62,6 +65,8 @@ pub struct Surface {
     pub albedo: f64,
     /// Share of the light that varnish mirrors at normal incidence.
     pub gloss: f64,
+    /// Share of the light it scatters that a film over it leaves: 1 where there is none.
+    pub transmission: f64,
     /// What is printed on it, by index into [`Scene::prints`].
     pub print: Option<usize>,
     /// The package it belongs to, which never shades it.
@@ -169,7 +174,9 @@ impl Scene {
             plate_radius: spec.plate.radius,
         };
         for (index, (package, placement)) in spec.packages.iter().zip(placements).enumerate() {
+            let first = scene.surfaces.len();
             scene.add_package(index, package, placement)?;
+            scene.add_films(first, package);
         }
         scene.add_plate(&spec.plate);
         for (index, surface) in scene.surfaces.iter_mut().enumerate() {
@@ -201,6 +208,7 @@ impl Scene {
                 outline: Arc::new([[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]]),
                 albedo: print.board,
                 gloss: print.gloss,
+                transmission: 1.0,
                 print: Some(self.prints.len()),
                 owner: Some(index),
                 rides: true,
@@ -210,6 +218,30 @@ impl Scene {
             self.prints.push(print);
         }
         Ok(())
+    }
+
+    /// A package's films, as surfaces of their own just above the ones from `first` on that they cover.
+    fn add_films(&mut self, first: usize, package: &PackageSpec) {
+        let mut films = Vec::new();
+        for below in &self.surfaces[first..] {
+            let Some(face) = below.print.map(|print| self.prints[print].face) else { continue };
+            for film in package.films.iter().filter(|film| film.face == face) {
+                let start = [0, 1].map(|i| film.rect[0][i].max(below.start[i]));
+                let extent = [0, 1].map(|i| film.rect[1][i].min(below.extent[i]));
+                if start[0] < extent[0] && start[1] < extent[1] {
+                    films.push(Surface {
+                        origin: below.origin + below.normal() * FILM_THICKNESS,
+                        start,
+                        extent,
+                        outline: Arc::new([start, [extent[0], start[1]], extent, [start[0], extent[1]]]),
+                        gloss: film.gloss,
+                        transmission: film.transmission,
+                        ..below.clone()
+                    });
+                }
+            }
+        }
+        self.surfaces.extend(films);
     }
 
     /// A bottle as flat strips around, so many that none is farther from the cylinder than a hundredth of a millimetre, and its two ends.
@@ -239,6 +271,7 @@ impl Scene {
                 outline: Arc::new([]),
                 albedo: print.board,
                 gloss: print.gloss,
+                transmission: 1.0,
                 print: Some(self.prints.len()),
                 owner: Some(index),
                 rides: true,
@@ -304,6 +337,7 @@ impl Scene {
             outline: (0..RIM_SEGMENTS).map(|i| centre(circle(inner, i))).collect(),
             albedo: plate.albedo,
             gloss: 0.0,
+            transmission: 1.0,
             print: None,
             owner: None,
             rides: false,

@@ -171,6 +171,8 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
     order.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.index.cmp(&b.3.index)));
     for (_, _, _, surface, glossy) in order {
         let print = surface.print.map(|p| &prints[p]);
+        // A film before the symbols below it; those are drawn again as they show through it.
+        let lift = if surface.transmission < 1.0 { 2.0 * LIFT } else { 0.0 };
         // Symbols before the face that they lie on, lifted towards the eye (by less than a tenth of a millimetre at a metre): the face then is hidden
         // behind them, and only their few pixels pay for their pipelines.
         for (symbol, kind, corners) in print.iter().flat_map(|p| &p.symbols) {
@@ -180,11 +182,11 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
                 &surface,
                 &drawing,
                 &quad,
-                LIFT,
+                lift + LIFT,
             );
         }
         let kind = if print.is_some() { Kind::Printed } else { Kind::Plain };
-        prepared.add(Draw { surface: surface.index, kind, glossy, symbol: 0, vertices: 0..0 }, &surface, &drawing, &surface.outline, 0.0);
+        prepared.add(Draw { surface: surface.index, kind, glossy, symbol: 0, vertices: 0..0 }, &surface, &drawing, &surface.outline, lift);
     }
     prepared
 }

@@ -3,10 +3,10 @@
 use hardware_hal::Calibration;
 use hardware_hal::glam::{DQuat, DVec3};
 use hardware_hal::rig_from_plate;
-use sim::artwork::{PlacedSymbol, SymbolPattern, print_faces};
+use sim::artwork::{GreyImage, PlacedSymbol, Printed, SymbolPattern, print_faces};
 use sim::render::scene::Scene;
 use sim::render::{Renderer, Shot};
-use sim::spec::{ArtworkSpec, Face, PackageSpec, Placement, Shape, SymbolKind, SymbolSpec, TwinSpec};
+use sim::spec::{ArtworkSpec, Face, PackageSpec, Placement, PrintQuality, Shape, SymbolKind, SymbolSpec, TwinSpec};
 
 use crate::station::{self, oblique};
 
@@ -28,6 +28,7 @@ pub fn scene(kind: SymbolKind, text: &str) -> (TwinSpec, Vec<Placement>, PlacedS
         quarter_turns: 0,
         ink: 0.05,
         paper: 0.85,
+        quality: PrintQuality::default(),
     };
     spec.packages = vec![PackageSpec {
         name: "bars".into(),
@@ -35,6 +36,7 @@ pub fn scene(kind: SymbolKind, text: &str) -> (TwinSpec, Vec<Placement>, PlacedS
         mass: 0.04,
         symbols: vec![symbol],
         artwork: ArtworkSpec { board: 0.85, band: 0.85, text: 0.85, gloss: 0.0, seed: 3 },
+        films: Vec::new(),
     }];
     let placements = vec![Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, THICK / 2.0) }];
     let placed = print_faces(&spec.packages[0]).unwrap().remove(0).symbols.remove(0);
@@ -212,6 +214,62 @@ fn matrix_symbols_are_area_sampled() {
         for degrees in [0.0f64, 17.0, 45.0, 100.0] {
             let d = difference(&renderer, overhead(px_per_module), degrees.to_radians(), &symbol);
             assert!(d.along < 0.04 && d.ends < 0.04 && d.rms < 0.01, "{px_per_module} px per module at {degrees}°: {d:?}");
+        }
+    }
+}
+
+/// A print as it is rasterised for others, many pixels to a module: mean reflectance of a pixel of the camera.
+fn rasterised(raster: &GreyImage, per_m: f64, at: impl Fn(f64, f64) -> [f64; 2]) -> f64 {
+    const N: usize = 16;
+    let offset = |i: usize| (i as f64 + 0.5) / N as f64 - 0.5;
+    let point = |k: usize| {
+        let [u, v] = at(offset(k % N), offset(k / N)).map(|x| (x * per_m) as usize);
+        f64::from(raster.pixels[v.min(raster.height - 1) * raster.width + u.min(raster.width - 1)]) / 255.0
+    };
+    (0..N * N).map(point).sum::<f64>() / (N * N) as f64
+}
+
+#[test]
+fn a_damaged_print_is_drawn_as_it_is_rasterised() {
+    const PER_M: f64 = 60_000.0;
+    for (kind, text) in [(SymbolKind::Code128, "81234560123456789012"), (SymbolKind::DataMatrix, "\u{1d}010690123456789221SN0000012345")] {
+        for growth in [0.3, -0.25] {
+            let (mut spec, placements, _) = scene(kind, text);
+            spec.packages[0].symbols[0].quality = PrintQuality {
+                growth,
+                edge_sigma: 0.06,
+                voids: 0.04,
+                spots: 0.02,
+                mark_diameter: 0.5e-3,
+                scratches: 3.0,
+                fading: 0.4,
+                seed: 9,
+            };
+            let print = print_faces(&spec.packages[0]).unwrap().remove(0);
+            let (raster, symbol) = (print.rasterise(PER_M, Printed::All), print.symbols[0].clone());
+            let renderer = Renderer::start(Scene::new(&spec, &placements).unwrap(), 10_000.0).unwrap();
+            for (px_per_module, angle) in [(1.0, 0.3), (2.0, 1.2)] {
+                let calibration = overhead(px_per_module);
+                let picture = renderer.render(Shot::at_rest(calibration, angle, vec![0.0; 4])).unwrap();
+                let width = calibration.intrinsics.size_px[0] as usize;
+                let (mut squares, mut sum, mut count) = (0.0, 0.0, 0);
+                for (index, found) in picture.pixels.iter().enumerate().step_by(3) {
+                    let (x, y) = ((index % width) as f64, (index / width) as f64);
+                    let [s, t] = on_symbol(&calibration, angle, &symbol, x, y);
+                    if s < -4.0 * X || s > symbol.width + 4.0 * X || t < 2.0 * X || t > symbol.height - 2.0 * X {
+                        continue;
+                    }
+                    let wanted = rasterised(&raster, PER_M, |i, j| {
+                        let [s, t] = on_symbol(&calibration, angle, &symbol, x + i, y + j);
+                        symbol.point(s, t)
+                    });
+                    let difference = f64::from(*found) - wanted;
+                    (squares, sum, count) = (squares + difference * difference, sum + difference, count + 1);
+                }
+                let (mean, rms) = (sum / f64::from(count), (squares / f64::from(count)).sqrt());
+                // Voids and fading are drawn from texels of a tenth of a millimetre: their edges are softer than they are.
+                assert!(count > 100 && mean.abs() < 0.01 && rms < 0.06, "{kind:?} {growth} at {px_per_module}: mean {mean}, rms {rms}");
+            }
         }
     }
 }

@@ -64,6 +64,7 @@ fn varnished(mut spec: TwinSpec, calibration: Calibration, shares: &[f64], analy
         symbols: Vec::new(),
         // White all over: blocks of the artwork are lighter than its bands.
         artwork: ArtworkSpec { board: 1.0, band: 1.0, text: 1.0, gloss: 0.05, seed: 1 },
+        films: Vec::new(),
     }];
     let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.02) };
     let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();

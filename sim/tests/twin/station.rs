@@ -4,8 +4,8 @@ use hardware_hal::glam::{DQuat, DVec3};
 use hardware_hal::{Calibration, Intrinsics, PixelFormat, Pose};
 use sim::physics::Settled;
 use sim::spec::{
-    ArtworkSpec, CameraSpec, Face, LampSpec, PackageSpec, PatternSpec, Placement, PlateSpec, SensorSpec, Shape, SymbolKind, SymbolSpec,
-    TurntableSpec, TwinSpec,
+    ArtworkSpec, CameraSpec, Face, LampSpec, PackageSpec, PatternSpec, Placement, PlateSpec, PrintQuality, SensorSpec, Shape, SymbolKind,
+    SymbolSpec, TurntableSpec, TwinSpec,
 };
 
 pub fn lamp(name: &str, position: [f64; 3], intensity: f64) -> LampSpec {
@@ -64,6 +64,7 @@ pub fn carton(index: usize, x_dimension: f64) -> PackageSpec {
         quarter_turns: 0,
         ink: 0.06,
         paper: 0.85,
+        quality: PrintQuality::default(),
     };
     PackageSpec {
         name: format!("Amoxicillin {index}"),
@@ -74,6 +75,7 @@ pub fn carton(index: usize, x_dimension: f64) -> PackageSpec {
             symbol(SymbolKind::Ean13, "6901234567892", false, 0.00026, 0.012, [0.085, 0.05]),
         ],
         artwork: ArtworkSpec { board: 0.82, band: 0.35, text: 0.12, gloss: 0.04, seed: index as u64 },
+        films: Vec::new(),
     }
 }
 
