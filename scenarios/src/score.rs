@@ -192,6 +192,7 @@ mod tests {
             blur_modules: 0.3,
             grid_angle_deg: 5.0,
             contrast: 0.8,
+            fold: Default::default(),
         }
     }
 

@@ -12,9 +12,10 @@ use rapier3d::prelude::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::forms::Convex;
 use crate::geometry::{PlacedBox, RIM_THICKNESS};
 use crate::random::{Stream, Streams};
-use crate::spec::{Placement, PlateSpec, Shape, TwinSpec};
+use crate::spec::{PackageSpec, Placement, PlateSpec, Shape, TwinSpec};
 
 /// Time step, s.
 const STEP: f64 = 1.0 / 480.0;
@@ -95,6 +96,14 @@ pub enum PhysicsError {
         footprint: f64,
         /// The plate's area, m².
         area: f64,
+    },
+    /// A package whose measures leave no solid.
+    #[error("package {index} ({name:?}) has no solid body; its measures are too small or out of proportion")]
+    NoBody {
+        /// Index in the load.
+        index: usize,
+        /// The package's name.
+        name: String,
     },
     /// A package that would not stay.
     #[error("package {index} ({name:?}) left the plate in each of {attempts} drops; the plate is too full or its rim too low")]
@@ -232,12 +241,14 @@ impl<'a> Drop<'a> {
             let damping = if is_round(&package.shape) { ROLLING_DAMPING as f32 } else { 0.3 };
             let body =
                 RigidBodyBuilder::dynamic().pose(pose).linvel(velocity).angvel(vector(spin)).angular_damping(damping).ccd_enabled(true);
-            let collider = match package.shape {
-                Shape::Carton { .. } => ColliderBuilder::cuboid(half.x as f32, half.y as f32, half.z as f32),
-                Shape::Bottle { radius, height } => ColliderBuilder::cylinder((height / 2.0) as f32, radius as f32),
+            let mut colliders = colliders(package).into_iter();
+            let Some(first) = colliders.next() else {
+                return Err(PhysicsError::NoBody { index, name: package.name.clone() });
             };
-            let collider = collider.mass(package.mass as f32).friction(CARTON_FRICTION as f32).restitution(RESTITUTION as f32);
-            let (handle, _) = self.world.insert(body, collider);
+            let (handle, _) = self.world.insert(body, first);
+            for collider in colliders {
+                self.world.insert_collider(collider, Some(handle));
+            }
             if let Some(body) = self.world.bodies.get_mut(handle) {
                 // Asleep only what truly lies still (the unit is length_unit per second): a box on its edge tips slowly at first.
                 body.activation_mut().normalized_linear_threshold = 0.02;
@@ -294,9 +305,11 @@ impl<'a> Drop<'a> {
     /// Rolling resistance of what is round and lies.
     fn stop_creeping(&mut self) {
         for (handle, package) in self.handles.iter().zip(&self.spec.packages) {
-            let Shape::Bottle { radius, .. } = package.shape else { continue };
+            let Some(radius) = rolling_radius(&package.shape) else { continue };
             let Some(body) = self.world.bodies.get_mut(*handle).filter(|body| !body.is_sleeping()) else { continue };
-            let axis = *body.rotation() * Vector::new(0.0, 1.0, 0.0);
+            // A pouch rocks on its belly, whichever way; what has an axis rolls about it where that lies.
+            let flat = matches!(package.shape, Shape::Pouch { .. });
+            let axis = *body.rotation() * if flat { Vector::new(1.0, 0.0, 0.0) } else { Vector::new(0.0, 1.0, 0.0) };
             let (speed, turn) = (body.linvel(), body.angvel());
             let slow = f64::from(speed.length()) < CREEP && f64::from(turn.length()) * radius < CREEP;
             if slow && f64::from(axis.z.abs()) < LYING {
@@ -322,8 +335,13 @@ impl<'a> Drop<'a> {
     /// Drops again whatever hangs over the rim or lies outside; says whether anything did.
     fn throw_again(&mut self) -> Result<bool, PhysicsError> {
         let limit = self.spec.plate.radius + RIM_THICKNESS;
-        let inside = |b: &PlacedBox| b.corners().iter().all(|c| c.truncate().length() <= limit && c.z > -0.01);
-        let lost: Vec<usize> = self.boxes().iter().enumerate().filter(|(_, b)| !inside(b)).map(|(index, _)| index).collect();
+        let inside = |c: DVec3| c.truncate().length() <= limit && c.z > -0.01;
+        // What is made of parts fills its box badly: its own corners count.
+        let stays = |index: usize, b: &PlacedBox| match self.spec.packages[index].shape.model() {
+            None => b.corners().into_iter().all(inside),
+            Some(model) => model.colliders.iter().flat_map(|part| &part.corners).all(|c| inside(b.pose.transform_point(*c))),
+        };
+        let lost: Vec<usize> = self.boxes().iter().enumerate().filter(|(index, b)| !stays(*index, b)).map(|(index, _)| index).collect();
         for index in &lost {
             self.throw(*index)?;
             self.redrops += 1;
@@ -391,9 +409,41 @@ fn build_plate(world: &mut PhysicsWorld, plate: &PlateSpec) {
     }
 }
 
+/// What a package is to the engine: its convex solids with their shares of the mass, by volume.
+fn colliders(package: &PackageSpec) -> Vec<ColliderBuilder> {
+    let half = package.shape.half_extents();
+    let of_mass = |collider: ColliderBuilder, mass: f64| {
+        collider.mass(mass as f32).friction(CARTON_FRICTION as f32).restitution(RESTITUTION as f32)
+    };
+    match package.shape {
+        Shape::Carton { .. } => vec![of_mass(ColliderBuilder::cuboid(half.x as f32, half.y as f32, half.z as f32), package.mass)],
+        Shape::Bottle { radius, height } => {
+            vec![of_mass(ColliderBuilder::cylinder((height / 2.0) as f32, radius as f32), package.mass)]
+        }
+        _ => {
+            let Some(model) = package.shape.model() else { return Vec::new() };
+            let volume = model.volume();
+            let solid = |part: &Convex| {
+                let corners: Vec<Vector> = part.corners.iter().map(|c| vector(*c)).collect();
+                Some(of_mass(ColliderBuilder::convex_hull(&corners)?, package.mass * part.volume / volume))
+            };
+            model.colliders.iter().filter_map(solid).collect()
+        }
+    }
+}
+
 /// Whether a shape rolls.
 fn is_round(shape: &Shape) -> bool {
-    matches!(shape, Shape::Bottle { .. })
+    rolling_radius(shape).is_some()
+}
+
+/// The radius on which a shape rolls or rocks, m.
+fn rolling_radius(shape: &Shape) -> Option<f64> {
+    match *shape {
+        Shape::Bottle { radius, .. } | Shape::Tube { radius, .. } => Some(radius),
+        Shape::Pouch { size } => Some(size[0].min(size[1]) / 2.0),
+        Shape::Carton { .. } | Shape::Sleeve { .. } | Shape::Tray { .. } => None,
+    }
 }
 
 fn vector(v: DVec3) -> Vector {
