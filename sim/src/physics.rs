@@ -412,9 +412,8 @@ fn build_plate(world: &mut PhysicsWorld, plate: &PlateSpec) {
 /// What a package is to the engine: its convex solids with their shares of the mass, by volume.
 fn colliders(package: &PackageSpec) -> Vec<ColliderBuilder> {
     let half = package.shape.half_extents();
-    let of_mass = |collider: ColliderBuilder, mass: f64| {
-        collider.mass(mass as f32).friction(CARTON_FRICTION as f32).restitution(RESTITUTION as f32)
-    };
+    let of_mass =
+        |collider: ColliderBuilder, mass: f64| collider.mass(mass as f32).friction(CARTON_FRICTION as f32).restitution(RESTITUTION as f32);
     match package.shape {
         Shape::Carton { .. } => vec![of_mass(ColliderBuilder::cuboid(half.x as f32, half.y as f32, half.z as f32), package.mass)],
         Shape::Bottle { radius, height } => {

@@ -369,11 +369,7 @@ impl Shape {
             _ => match face.folded_panel() {
                 Some(panel) => {
                     let (size, below) = (self.faces_size(), v - self.flap_depth(panel));
-                    if below >= 0.0 {
-                        panel.point(size, u, below)
-                    } else {
-                        panel.point(size, u, 0.0) + panel.axes().2 * below
-                    }
+                    if below >= 0.0 { panel.point(size, u, below) } else { panel.point(size, u, 0.0) + panel.axes().2 * below }
                 }
                 None => face.point(self.faces_size(), u, v),
             },

@@ -73,7 +73,10 @@ impl CodeTruth {
     /// grade C, ISO 15416 symbol contrast, asks for), and a fold that leaves one piece with all modules.
     pub fn nominal(&self) -> bool {
         self.fold != Fold::BetweenModules
-            && self.incidence_deg <= 60.0 && self.glare_share <= 0.05 && self.blur_modules <= 1.0 && self.contrast >= 0.55
+            && self.incidence_deg <= 60.0
+            && self.glare_share <= 0.05
+            && self.blur_modules <= 1.0
+            && self.contrast >= 0.55
     }
 }
 
@@ -203,7 +206,14 @@ impl<'a> TruthScene<'a> {
             for (symbol, spec) in package.symbols.iter().enumerate().filter(|(_, spec)| spec.face.folded_panel().is_some()) {
                 let placed = place(symbol, spec, package.shape.extent(spec.face))?;
                 let piece = Piece::of(&package.shape, spec.face, &placed);
-                symbols.push(SceneSymbol { package: index, face: spec.face, trace: spec.trace, gloss: package.artwork.gloss, piece, placed });
+                symbols.push(SceneSymbol {
+                    package: index,
+                    face: spec.face,
+                    trace: spec.trace,
+                    gloss: package.artwork.gloss,
+                    piece,
+                    placed,
+                });
             }
         }
         symbols.sort_by_key(|s| (s.package, s.placed.index));

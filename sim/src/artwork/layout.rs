@@ -34,6 +34,16 @@ pub(crate) enum Paint {
     },
 }
 
+impl Paint {
+    /// Moves it right and down, m.
+    fn shift(&mut self, by: f64) {
+        match self {
+            Self::Fill { rect, .. } => *rect = Rect { min: rect.min.map(|x| x + by), max: rect.max.map(|x| x + by) },
+            Self::Text { origin, .. } => *origin = origin.map(|x| x + by),
+        }
+    }
+}
+
 /// Free space kept between a symbol's field and other print, m.
 const FIELD_MARGIN: f64 = 0.5e-3;
 
@@ -78,9 +88,12 @@ pub(super) fn field(symbol: &PlacedSymbol, extent: [f64; 2]) -> Rect {
 
 /// Paint below the symbols' fields, and the fields with their human-readable lines.
 pub(super) fn compose(package: &PackageSpec, face: Face, extent: [f64; 2], symbols: &[PlacedSymbol]) -> (Vec<Paint>, Vec<Paint>) {
+    // What is not sealed.
+    let seam = package.shape.seam(face);
+    let shifted = |rect: Rect| Rect { min: rect.min.map(|x| x - seam), max: rect.max.map(|x| x - seam) };
     let mut canvas = Canvas {
-        extent,
-        keep_out: symbols.iter().map(|s| s.field.grown(FIELD_MARGIN)).collect(),
+        extent: extent.map(|e| e - 2.0 * seam),
+        keep_out: symbols.iter().map(|s| shifted(s.field.grown(FIELD_MARGIN))).collect(),
         text: package.artwork.text,
         band: package.artwork.band,
         paints: Vec::new(),
@@ -90,8 +103,9 @@ pub(super) fn compose(package: &PackageSpec, face: Face, extent: [f64; 2], symbo
     } else {
         canvas.decorate(package, face);
     }
-    let seam = package.shape.seam(face);
     if seam > 0.0 {
+        canvas.paints.iter_mut().for_each(|paint| paint.shift(seam));
+        canvas.extent = extent;
         canvas.crimp(package.artwork.board, seam);
     }
     (canvas.paints, fields(package, extent, symbols))

@@ -13,7 +13,7 @@ use crate::spec::Face;
 /// Thickness of the seals, m.
 const SEAL_THICKNESS: f64 = 0.8e-3;
 /// Cells of the grid along x and y: odd, so that the middle is flat and the pouch lies on it.
-const CELLS: [usize; 2] = [7, 9];
+const CELLS: [usize; 2] = [9, 11];
 /// How full: the larger, the flatter the middle and the steeper the foot.
 const FULLNESS: f64 = 2.5;
 

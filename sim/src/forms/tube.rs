@@ -53,13 +53,7 @@ impl Tube {
     /// A tube.
     pub fn new(radius: f64, length: f64) -> Self {
         let bottom = -length / 2.0;
-        let y = [
-            bottom,
-            bottom + CAP_LENGTH * length,
-            bottom + (CAP_LENGTH + SHOULDER) * length,
-            -bottom - SEAL_LENGTH * length,
-            -bottom,
-        ];
+        let y = [bottom, bottom + CAP_LENGTH * length, bottom + (CAP_LENGTH + SHOULDER) * length, -bottom - SEAL_LENGTH * length, -bottom];
         let half_seal = (SEAL_THICKNESS / 2.0).min(radius / 4.0);
         Self { radius, length, y, half_seal, half_flat: FRAC_PI_2 * (radius - half_seal) }
     }
@@ -153,8 +147,7 @@ impl Tube {
                 drawn.push((print, vec![lower[0], lower[1], upper[1]], vec![below[0], below[1], above[1]], [n, m, m]));
                 drawn.push((print, vec![lower[0], upper[1], upper[0]], vec![below[0], above[1], above[0]], [n, m, n]));
                 let slope = -(1.0 - CAP_RADIUS) * r / (foot - cap_y);
-                let shoulder =
-                    |angle: f64| DVec3::new(side * libm::sin(angle), slope, facing * libm::cos(angle)).normalize();
+                let shoulder = |angle: f64| DVec3::new(side * libm::sin(angle), slope, facing * libm::cos(angle)).normalize();
                 let (n, m) = (shoulder(from), shoulder(to));
                 drawn.push((Look::Board, vec![neck[0], neck[1], lower[1]], Vec::new(), [n, m, m]));
                 drawn.push((Look::Board, vec![neck[0], lower[1], lower[0]], Vec::new(), [n, m, n]));
@@ -182,7 +175,8 @@ impl Tube {
         let ring = |y: f64| (0..CAP_STRIPS).map(|i| direction(i) * radius + DVec3::Y * y).collect::<Vec<DVec3>>();
         let (low, high) = (ring(bottom), ring(top));
         let mut faces = vec![low.clone(), high.clone()];
-        let sides: Vec<[DVec3; 4]> = (0..CAP_STRIPS).map(|i| [low[i], low[(i + 1) % CAP_STRIPS], high[(i + 1) % CAP_STRIPS], high[i]]).collect();
+        let sides: Vec<[DVec3; 4]> =
+            (0..CAP_STRIPS).map(|i| [low[i], low[(i + 1) % CAP_STRIPS], high[(i + 1) % CAP_STRIPS], high[i]]).collect();
         faces.extend(sides.iter().map(|side| side.to_vec()));
         let part = builder.part(Convex::of_faces(&faces));
         builder.facet(part, CAP, &low, &[]);

@@ -10,8 +10,8 @@ use hardware_hal::rig_from_plate;
 use rayon::prelude::*;
 
 use super::scene::{Occluder, Scene, Surface};
-use crate::forms::Convex;
 use crate::error::SimError;
+use crate::forms::Convex;
 use crate::shading::{LAMP_RADIUS, beam_share, diffuse_white};
 use crate::spec::LampSpec;
 
@@ -323,11 +323,15 @@ impl<'a> Tile<'a> {
         let (middle, radius) = ((low + high) / 2.0, low.distance(high) / 2.0);
         let near: Vec<&ShadowBox> = boxes
             .iter()
-            .filter(|b| !(self.surface.owner == Some(b.package) && self.surface.part == b.part) && b.near(middle, radius, lamp.centre, LAMP_RADIUS as f32))
+            .filter(|b| {
+                !(self.surface.owner == Some(b.package) && self.surface.part == b.part)
+                    && b.near(middle, radius, lamp.centre, LAMP_RADIUS as f32)
+            })
             .collect();
         for y in 0..self.size[1] {
             for x in 0..self.size[0] {
-                let uv = self.uv(x, y);
+                // Facets are thinner than the distance of samples: those beside one count as on its edge.
+                let uv = self.surface.on_facet(self.uv(x, y));
                 let point = self.surface.point(uv) + normal * LIFT;
                 let light = diffuse_white(lamp.spec, point, self.surface.normal_at(uv));
                 if light <= 0.0 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bevy::prelude::Component;
-use hardware_hal::glam::{DQuat, DVec3};
+use hardware_hal::glam::{DQuat, DVec2, DVec3};
 use hardware_hal::rig_from_plate;
 
 use crate::artwork::{FacePrint, print_faces};
@@ -119,6 +119,22 @@ impl Surface {
         (self.normal() + self.right * (self.curvature * (u - middle[0]))).normalize()
     }
 
+    /// The place of a facet's outline that is nearest to (u, v); that place itself for what is no facet.
+    pub fn on_facet(&self, place: [f64; 2]) -> [f64; 2] {
+        if self.smooth.is_none() {
+            return place;
+        }
+        let p = DVec2::from_array(place);
+        let corners = || self.outline.iter().map(|c| DVec2::from_array(*c));
+        let edges = || corners().zip(corners().cycle().skip(1));
+        let winding: f64 = edges().map(|(a, b)| a.perp_dot(b)).sum();
+        if edges().all(|(a, b)| (b - a).perp_dot(p - a) * winding >= 0.0) {
+            return place;
+        }
+        let onto = |(a, b): (DVec2, DVec2)| a + (b - a) * ((p - a).dot(b - a) / (b - a).length_squared().max(1e-30)).clamp(0.0, 1.0);
+        edges().map(onto).min_by(|a, b| a.distance_squared(p).total_cmp(&b.distance_squared(p))).unwrap_or(p).to_array()
+    }
+
     /// The largest angle between its own normal and that of what it is a piece of, rad.
     pub fn turns(&self) -> f64 {
         if self.smooth.is_none() {
@@ -150,10 +166,9 @@ impl Surface {
             origin: pose.transform_point(self.origin),
             right: pose.rotation * self.right,
             down: pose.rotation * self.down,
-            smooth: self.smooth.map(|smooth| Smooth {
-                normal: pose.rotation * smooth.normal,
-                turn: smooth.turn.map(|turn| pose.rotation * turn),
-            }),
+            smooth: self
+                .smooth
+                .map(|smooth| Smooth { normal: pose.rotation * smooth.normal, turn: smooth.turn.map(|turn| pose.rotation * turn) }),
             ..self.clone()
         }
     }

@@ -336,9 +336,9 @@ fn surface_bytes(
         *byte = *lamp as u8;
     }
     out.extend(lamps);
-    let turned = surface.smooth.map_or([DVec3::ZERO; 3], |smooth| {
-        [smooth.normal - surface.down.cross(surface.right), smooth.turn[0], smooth.turn[1]]
-    });
+    let turned = surface
+        .smooth
+        .map_or([DVec3::ZERO; 3], |smooth| [smooth.normal - surface.down.cross(surface.right), smooth.turn[0], smooth.turn[1]]);
     for (vector, w) in turned.into_iter().zip([surface.middle()[1], 0.0, 0.0]) {
         push_vector(out, vector, w);
     }
