@@ -342,9 +342,9 @@ impl Shape {
     pub fn normal(&self, face: Face, u: f64, v: f64) -> DVec3 {
         match (*self, face) {
             (Self::Tube { radius, length }, Face::Around) => Tube::new(radius, length).on_body(u, v).1,
-            (Self::Pouch { size }, Face::Front) => Pouch::new(size).front(u - size[0] / 2.0, size[1] / 2.0 - v).1,
+            (Self::Pouch { size }, Face::Front) => Pouch::new(size).normal(u - size[0] / 2.0, size[1] / 2.0 - v),
             (Self::Pouch { size }, Face::Back) => {
-                let front = Pouch::new(size).front(u - size[0] / 2.0, size[1] / 2.0 - v).1;
+                let front = Pouch::new(size).normal(u - size[0] / 2.0, size[1] / 2.0 - v);
                 DVec3::new(-front.x, front.y, -front.z)
             }
             _ => match face.folded_panel() {
@@ -363,7 +363,7 @@ impl Shape {
             (Self::Tube { radius, length }, Face::Crimp) => Tube::new(radius, length).on_seal(u, v),
             (Self::Pouch { size }, Face::Front | Face::Back) => {
                 let (x, y) = (u - size[0] / 2.0, size[1] / 2.0 - v);
-                let z = Pouch::new(size).front(x, y).0;
+                let z = Pouch::new(size).height(x, y);
                 if face == Face::Front { DVec3::new(x, y, z) } else { DVec3::new(-x, y, -z) }
             }
             _ => match face.folded_panel() {

@@ -397,13 +397,13 @@ impl FormName {
 fn check_form(kind: &Kind, place: &Place) -> Checked<()> {
     let size = &kind.size_mm;
     let fault = |key: &str, message: String| Err(place.fault(key, message));
-    let form = kind.form.key();
+    let form = kind.form.key().replace('_', " ");
     if matches!(kind.form, FormName::Bottle | FormName::Tube) && size.width != size.depth {
         return fault("size_mm.depth", format!("a {form} is round: its depth is its width, the diameter"));
     }
     let flat = |least: f64, most: f64| {
         if size.depth[0] < least || size.depth[1] > most {
-            return fault("size_mm.depth", format!("a {form} is flat: its depth is between {least} and {most} mm"));
+            return fault("size_mm.depth", format!("a package of form {form} is flat: its depth is between {least} and {most} mm"));
         }
         Ok(())
     };

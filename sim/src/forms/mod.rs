@@ -149,3 +149,109 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hardware_hal::Pose;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geometry::PlacedBody;
+    use crate::load::Form;
+
+    fn any_form() -> impl Strategy<Value = Shape> {
+        let tube = (0.006..0.02f64, 3.0..6.0f64).prop_map(|(r, slim)| Form::Tube.shape([2.0 * r, 2.0 * r * slim, 2.0 * r]));
+        let sleeve = (0.05..0.13, 0.03..0.07, 0.006..0.02).prop_map(|(w, h, d)| Form::Sleeve.shape([w, h, d]));
+        let tray = (0.04..0.14, 0.04..0.1, 0.009..0.03).prop_map(|(w, h, d)| Form::AmpouleTray.shape([w, h, d]));
+        let pouch = (0.05..0.1, 0.06..0.13, 0.004..0.012).prop_map(|(w, h, d)| Form::Pouch.shape([w, h, d]));
+        prop_oneof![tube, sleeve, tray, pouch]
+    }
+
+    /// How far a facet may lie inside the smooth form, m.
+    const CHORD: f64 = 1.5e-5;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn print_lies_on_the_surface_and_is_continuous(shape in any_form(), a in 0.0..1.0f64, b in 0.0..1.0f64) {
+            let model = shape.model().unwrap();
+            for face in shape.printed() {
+                let extent = shape.extent(*face);
+                let (u, v) = (a * extent[0], b * extent[1]);
+                let point = shape.point(*face, u, v);
+                let outside = model.parts[shape.part_of(*face)].outside(point);
+                // On the skin of the part that carries it, or of the bulge above that.
+                let on_any = model.parts.iter().map(|part| part.outside(point).abs()).fold(f64::INFINITY, f64::min);
+                prop_assert!(outside.abs() < CHORD || on_any < CHORD, "{shape:?} {face:?} {u} {v}: {outside} m off its part");
+                prop_assert!(model.parts.iter().all(|part| part.outside(point) > -CHORD), "{shape:?} {face:?} {u} {v}: inside");
+                let normal = shape.normal(*face, u, v);
+                prop_assert!((normal.length() - 1.0).abs() < 1e-9);
+                // A tenth of a millimetre on the print is about that on the skin, and the normal looks away from it.
+                for (du, dv) in [(1e-4, 0.0), (0.0, 1e-4)] {
+                    if u + du > extent[0] || v + dv > extent[1] {
+                        continue;
+                    }
+                    let step = shape.point(*face, u + du, v + dv) - point;
+                    prop_assert!((0.7e-4..1.6e-4).contains(&step.length()), "{shape:?} {face:?} {u} {v}: {} m", step.length());
+                    prop_assert!(step.normalize().dot(normal).abs() < 0.35, "{shape:?} {face:?} {u} {v}: {}", step.normalize().dot(normal));
+                }
+                let (right, down) = (shape.point(*face, (u + 1e-6).min(extent[0]), v) - point, shape.point(*face, u, (v + 1e-6).min(extent[1])) - point);
+                if right.length() > 1e-7 && down.length() > 1e-7 {
+                    prop_assert!(down.cross(right).dot(normal) > 0.0, "{shape:?} {face:?}: print is mirrored");
+                }
+            }
+        }
+
+        #[test]
+        fn facets_are_the_skin_of_their_parts(shape in any_form()) {
+            let model = shape.model().unwrap();
+            let half = shape.half_extents();
+            for facet in &model.facets {
+                let part = &model.parts[facet.part];
+                for corner in &facet.corners {
+                    prop_assert!(part.outside(*corner).abs() < 1e-5, "{shape:?}: {} m", part.outside(*corner));
+                    prop_assert!((corner.abs() - half).max_element() < 1e-9, "{shape:?}: {corner} is outside its box");
+                }
+                if let Look::Print(face) = facet.look {
+                    for (corner, uv) in facet.corners.iter().zip(&facet.uv) {
+                        // The seal of a tube has its print on both sides.
+                        let said = shape.point(face, uv[0], uv[1]);
+                        prop_assert!(said.distance(*corner) < 1e-9 || face == Face::Crimp, "{shape:?} {face:?}: {said} {corner}");
+                    }
+                }
+            }
+            let reached = model.facets.iter().flat_map(|f| &f.corners).fold(DVec3::ZERO, |m, c| m.max(c.abs()));
+            prop_assert!((reached - half).abs().max_element() < 1e-4, "{shape:?} fills its box: {reached} of {half}");
+        }
+
+        #[test]
+        fn rays_are_blocked_just_where_they_pass_a_part(shape in any_form(), seed: u64) {
+            let mut random = crate::random::Streams::new(seed).stream("rays", &[]);
+            let pose = Pose { rotation: random.orientation(), translation: DVec3::new(0.1, -0.2, 0.3) };
+            let body = PlacedBody::new(&shape, pose);
+            let half = shape.half_extents();
+            for _ in 0..40 {
+                let mut place = || half * DVec3::new(random.uniform(-2.0, 2.0), random.uniform(-2.0, 2.0), random.uniform(-2.0, 2.0));
+                let (a, b) = (place(), place());
+                const STEPS: i32 = 400;
+                let inside = (0..=STEPS).any(|i| body.parts.iter().any(|p| p.outside(a.lerp(b, f64::from(i) / f64::from(STEPS))) < 0.0));
+                let blocked = body.blocks(pose.transform_point(a), pose.transform_point(b));
+                prop_assert!(blocked || !inside, "{shape:?}: passes through unseen from {a} to {b}");
+                let near = (0..=STEPS).any(|i| body.parts.iter().any(|p| p.outside(a.lerp(b, f64::from(i) / f64::from(STEPS))) < 1e-3));
+                prop_assert!(near || !blocked, "{shape:?}: blocked by nothing from {a} to {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tubes_cross_sections_keep_its_circumference() {
+        let tube = Tube::new(0.015, 0.12);
+        let [width, height] = tube.around();
+        for v in [0.05, 0.3, 0.6, 0.95] {
+            let points: Vec<DVec3> = (0..=4000).map(|i| tube.on_body(width * f64::from(i) / 4000.0, v * height).0).collect();
+            let length: f64 = points.windows(2).map(|pair| pair[0].distance(pair[1])).sum();
+            assert!((length / width - 1.0).abs() < 1e-4, "{length} of {width} at {v}");
+        }
+    }
+}

@@ -6,7 +6,7 @@
 
 use hardware_hal::glam::DVec3;
 
-use super::convex::{Convex, area_vector};
+use super::convex::Convex;
 use super::{Builder, Look, Model};
 use crate::spec::Face;
 
@@ -28,13 +28,24 @@ pub struct Pouch {
     pub seal: f64,
     /// Half the thickness of the seals.
     half_seal: f64,
+    /// Height of the bulge where the mean of the profiles is 1, m.
+    scale: f64,
+}
+
+/// A mean of two profiles which is concave where they are and 0 where either is.
+fn mean(f: f64, g: f64) -> f64 {
+    f * g / (f * f + g * g).sqrt()
 }
 
 impl Pouch {
     /// A pouch.
     pub fn new(size: [f64; 3]) -> Self {
         let seal = (0.1 * size[0].min(size[1])).min(8e-3);
-        Self { size, seal, half_seal: (SEAL_THICKNESS / 2.0).min(size[2] / 4.0) }
+        let half_seal = (SEAL_THICKNESS / 2.0).min(size[2] / 4.0);
+        let flat = Self { size, seal, half_seal, scale: 0.0 };
+        // The nodes around the middle are the highest.
+        let [(f, _), (g, _)] = [0, 1].map(|axis| flat.profile(axis, flat.line(axis, CELLS[axis] / 2)));
+        Self { scale: (size[2] / 2.0 - half_seal) / mean(f, g), ..flat }
     }
 
     /// Half the width and height of what bulges, m.
@@ -44,32 +55,29 @@ impl Pouch {
 
     /// Place of a grid line, m from the middle. They stand closer near the seals, where the film bends.
     fn line(&self, axis: usize, index: usize) -> f64 {
-        let t = 2.0 * index as f64 / CELLS[axis] as f64 - 1.0;
+        // Exactly at the seals, whatever rounding does.
+        let t = if index == CELLS[axis] { 1.0 } else { 2.0 * index as f64 / CELLS[axis] as f64 - 1.0 };
         self.half_bulge()[axis] * t * (1.25 - 0.25 * t * t)
+    }
+
+    /// How far along an axis' profile a place is: 1 in the middle, 0 at the seals, and its slope, 1/m.
+    fn profile(&self, axis: usize, at: f64) -> (f64, f64) {
+        let half = self.half_bulge()[axis];
+        let t = at / half;
+        if t.abs() >= 1.0 {
+            return (0.0, -FULLNESS * t.signum() / half);
+        }
+        let power = libm::pow(t.abs(), FULLNESS - 1.0);
+        (1.0 - power * t.abs(), -FULLNESS * power * t.signum() / half)
     }
 
     /// Height of a node of the grid over the middle plane, m.
     fn node(&self, column: usize, row: usize) -> f64 {
-        let half = self.half_bulge();
-        let profile = |axis: usize, index: usize| {
-            if index == 0 || index == CELLS[axis] {
-                return 0.0;
-            }
-            1.0 - libm::pow((self.line(axis, index) / half[axis]).abs(), FULLNESS)
-        };
-        let [f, g] = [profile(0, column), profile(1, row)];
-        // A mean of the two which is concave where they are and 0 where either is: 1/z² = 1/f² + 1/g².
-        let bulge = if f <= 0.0 || g <= 0.0 { 0.0 } else { f * g / (f * f + g * g).sqrt() };
-        self.half_seal + bulge / self.peak() * (self.size[2] / 2.0 - self.half_seal)
-    }
-
-    /// The largest value of the mean: at the nodes around the middle.
-    fn peak(&self) -> f64 {
-        let [f, g] = [0, 1].map(|axis| {
-            let t = 1.0 / CELLS[axis] as f64;
-            1.0 - libm::pow(t * (1.25 - 0.25 * t * t), FULLNESS)
-        });
-        f * g / (f * f + g * g).sqrt()
+        if column == 0 || row == 0 || column == CELLS[0] || row == CELLS[1] {
+            return self.half_seal;
+        }
+        let [(f, _), (g, _)] = [self.profile(0, self.line(0, column)), self.profile(1, self.line(1, row))];
+        self.half_seal + self.scale * mean(f, g)
     }
 
     fn place(&self, column: usize, row: usize) -> DVec3 {
@@ -83,11 +91,11 @@ impl Pouch {
         if z(a) + z(c) >= z(b) + z(d) { [[a, b, c], [a, c, d]] } else { [[a, b, d], [b, c, d]] }
     }
 
-    /// Height and unit normal of the front side over a place of the middle plane.
-    pub fn front(&self, x: f64, y: f64) -> (f64, DVec3) {
+    /// Height of the front side over a place of the middle plane, m.
+    pub fn height(&self, x: f64, y: f64) -> f64 {
         let half = self.half_bulge();
         if x.abs() >= half[0] || y.abs() >= half[1] {
-            return (self.half_seal, DVec3::Z);
+            return self.half_seal;
         }
         let cell = |axis: usize, at: f64| (0..CELLS[axis] - 1).find(|i| self.line(axis, i + 1) > at).unwrap_or(CELLS[axis] - 1);
         for nodes in self.cut(cell(0, x), cell(1, y)) {
@@ -96,27 +104,32 @@ impl Pouch {
             let area = ab.x * ac.y - ab.y * ac.x;
             let (s, t) = ((p.x * ac.y - p.y * ac.x) / area, (ab.x * p.y - ab.y * p.x) / area);
             if s >= -1e-12 && t >= -1e-12 && s + t <= 1.0 + 1e-12 {
-                let normals = nodes.map(|[column, row]| self.node_normal(column, row));
-                let normal = normals[0] * (1.0 - s - t) + normals[1] * s + normals[2] * t;
-                return (a.z + s * ab.z + t * ac.z, normal.normalize());
+                return a.z + s * ab.z + t * ac.z;
             }
         }
         // The two triangles cover their cell.
-        (self.half_seal, DVec3::Z)
+        self.half_seal
     }
 
-    /// Normal of the smooth form at a node: the mean of the triangles around it.
-    fn node_normal(&self, column: usize, row: usize) -> DVec3 {
-        let cells = |index: usize, count: usize| index.saturating_sub(1)..=index.min(count - 1);
-        let mut sum = DVec3::ZERO;
-        for i in cells(column, CELLS[0]) {
-            for j in cells(row, CELLS[1]) {
-                for nodes in self.cut(i, j).iter().filter(|nodes| nodes.contains(&[column, row])) {
-                    sum += area_vector(&nodes.map(|[column, row]| self.place(column, row)));
-                }
-            }
+    /// Unit normal of the front side there, as if it were smooth; on the seals straight up.
+    pub fn normal(&self, x: f64, y: f64) -> DVec3 {
+        let half = self.half_bulge();
+        if x.abs() > half[0] || y.abs() > half[1] {
+            return DVec3::Z;
         }
-        sum.normalize_or(DVec3::Z)
+        let [(f, df), (g, dg)] = [self.profile(0, x), self.profile(1, y)];
+        let square = f * f + g * g;
+        if square < 1e-12 {
+            return DVec3::Z;
+        }
+        // Of f·g ÷ √(f² + g²).
+        let whole = self.scale / (square * square.sqrt());
+        DVec3::new(-whole * df * g * g * g, -whole * dg * f * f * f, 1.0).normalize()
+    }
+
+    /// Normal at a node of the grid.
+    fn node_normal(&self, column: usize, row: usize) -> DVec3 {
+        self.normal(self.line(0, column), self.line(1, row))
     }
 
     /// Parts and facets.
