@@ -307,12 +307,12 @@ impl<'a> Drop<'a> {
         for (handle, package) in self.handles.iter().zip(&self.spec.packages) {
             let Some(radius) = rolling_radius(&package.shape) else { continue };
             let Some(body) = self.world.bodies.get_mut(*handle).filter(|body| !body.is_sleeping()) else { continue };
-            // A pouch rocks on its belly, whichever way; what has an axis rolls about it where that lies.
-            let flat = matches!(package.shape, Shape::Pouch { .. });
-            let axis = *body.rotation() * if flat { Vector::new(1.0, 0.0, 0.0) } else { Vector::new(0.0, 1.0, 0.0) };
+            let axis = *body.rotation() * Vector::new(0.0, 1.0, 0.0);
+            // A pouch gives wherever it is touched.
+            let gives = matches!(package.shape, Shape::Pouch { .. }) || f64::from(axis.z.abs()) < LYING;
             let (speed, turn) = (body.linvel(), body.angvel());
             let slow = f64::from(speed.length()) < CREEP && f64::from(turn.length()) * radius < CREEP;
-            if slow && f64::from(axis.z.abs()) < LYING {
+            if slow && gives {
                 body.set_linvel(speed * 0.5, false);
                 body.set_angvel(turn * 0.5, false);
             } else if f64::from(turn.length()) * radius < WOBBLE {

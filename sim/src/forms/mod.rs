@@ -1,7 +1,7 @@
 //! Forms of packages that are neither box nor cylinder: tubes, blisters in a sleeve, ampoule trays and flat pouches.
 //!
 //! Each form is a few convex parts ([`Convex`]) and the flat facets that can be seen of them ([`Facet`]). Renderer, shadows, rays of ground truth and
-//! physics all use these same parts, so picture and truth cannot disagree by more than a facet's distance from the smooth form (tubes: a hundredth
+//! physics all use these same parts, so picture and truth cannot disagree by more than a facet's distance from the smooth form (tubes: a fiftieth
 //! of a millimetre; all others: nothing). What a face's print is mapped to stands in [`Shape::point`](crate::spec::Shape::point).
 
 pub mod convex;
@@ -168,7 +168,7 @@ mod tests {
     }
 
     /// How far a facet may lie inside the smooth form, m.
-    const CHORD: f64 = 1.5e-5;
+    const CHORD: f64 = 3e-5;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
@@ -181,9 +181,9 @@ mod tests {
                 let (u, v) = (a * extent[0], b * extent[1]);
                 let point = shape.point(*face, u, v);
                 let outside = model.parts[shape.part_of(*face)].outside(point);
-                // On the skin of the part that carries it, or of the bulge above that.
+                // On the skin of the part that carries it, or of a bulge above that or an edge beside it.
                 let on_any = model.parts.iter().map(|part| part.outside(point).abs()).fold(f64::INFINITY, f64::min);
-                prop_assert!(outside.abs() < CHORD || on_any < CHORD, "{shape:?} {face:?} {u} {v}: {outside} m off its part");
+                prop_assert!(on_any < CHORD, "{shape:?} {face:?} {u} {v}: {on_any} m off, {outside} m off its part");
                 prop_assert!(model.parts.iter().all(|part| part.outside(point) > -CHORD), "{shape:?} {face:?} {u} {v}: inside");
                 let normal = shape.normal(*face, u, v);
                 prop_assert!((normal.length() - 1.0).abs() < 1e-9);
@@ -208,9 +208,10 @@ mod tests {
             let model = shape.model().unwrap();
             let half = shape.half_extents();
             for facet in &model.facets {
-                let part = &model.parts[facet.part];
                 for corner in &facet.corners {
-                    prop_assert!(part.outside(*corner).abs() < 1e-5, "{shape:?}: {} m", part.outside(*corner));
+                    // The print of a sleeve's narrow sides goes over the edges of its front and back.
+                    let off = model.parts.iter().map(|part| part.outside(*corner).abs()).fold(f64::INFINITY, f64::min);
+                    prop_assert!(off < 1e-9, "{shape:?}: {off} m");
                     prop_assert!((corner.abs() - half).max_element() < 1e-9, "{shape:?}: {corner} is outside its box");
                 }
                 if let Look::Print(face) = facet.look {

@@ -32,7 +32,7 @@ const CAP: Look = Look::Other { albedo: 0.75, gloss: 0.03 };
 const GROOVE: Look = Look::Other { albedo: 0.6, gloss: 0.0 };
 
 /// Farthest that a facet of the body may lie from the hull, m.
-const SAGITTA: f64 = 1e-5;
+const SAGITTA: f64 = 2e-5;
 
 /// A tube's measures, m.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -36,6 +36,8 @@ fn bottle_strips(radius: f64) -> usize {
 /// Distance of light samples on plate, cartons and table, m.
 const PLATE_CELL: f64 = 0.002;
 const CARTON_CELL: f64 = 0.0025;
+/// Facets of something smooth are narrow: their light hardly changes but along them.
+const FACET_CELL: f64 = 0.006;
 const TABLE_CELL: f64 = 0.012;
 const RIM_CELL: f64 = 0.02;
 
@@ -398,7 +400,7 @@ impl Scene {
                 part: facet.part,
                 rides: true,
                 below_plate: false,
-                cell: CARTON_CELL,
+                cell: if facet.normals.is_some() { FACET_CELL } else { CARTON_CELL },
             });
         }
         Ok(())
