@@ -625,7 +625,7 @@ mod tests {
         assert_eq!(settled.physics_hash, MIXED_HASH);
     }
 
-    const MIXED_HASH: &str = "";
+    const MIXED_HASH: &str = "d15e64d6c34f4ca77c49591b99d0dbe49a3f73147f439e82c9a15767054ae19d";
 
     #[test]
     fn mass_and_balance_are_those_of_the_solid() {

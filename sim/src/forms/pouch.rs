@@ -118,7 +118,9 @@ impl Pouch {
                     }
                 }
             }
-            let top = ring(LEVELS[LEVELS.len() - 1]);
+            let mut top = ring(LEVELS[LEVELS.len() - 1]);
+            // Begin before a corner: the first three places of a facet must not lie in line.
+            top.rotate_left(1);
             let mut faces: Vec<Vec<DVec3>> = triangles.iter().map(|corners| corners.map(side).to_vec()).collect();
             faces.push(top.map(side).to_vec());
             faces.push(ring(1.0).map(side).to_vec());

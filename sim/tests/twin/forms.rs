@@ -156,7 +156,7 @@ fn a_code_over_an_edge_is_where_truth_has_it_on_both_faces() {
         let placement = lying(&package.shape, turn);
         let spec = bright(package);
         compare(&format!("{face:?}"), &spec, placement, &[(DVec3::new(0.03, 0.02, 0.4), 3600.0)]);
-        let camera = station::camera("over", calibration(DVec3::new(0.0, 0.0, 0.5), DVec3::ZERO, 1500.0));
+        let camera = station::camera("over", calibration(DVec3::new(0.0, 0.0, 0.5), DVec3::ZERO, 2000.0));
         let truth = &frame_truth(&spec, &[placement], &View::at_rest(&camera, 0.0, &spec.patterns[0])).unwrap()[0];
         let Fold::AcrossBars { share } = truth.fold else { panic!("{:?}", truth.fold) };
         assert!((share - 0.3).abs() < 1e-9 && truth.visible && truth.nominal(), "{truth:?}");
