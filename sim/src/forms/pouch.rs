@@ -81,7 +81,9 @@ impl Pouch {
             return DVec3::Z;
         }
         // Slopes in the middle of the rectangle's sides; from there to its corners one gives way to the other.
-        let slope = self.bulge() * FULLNESS * libm::pow(share, FULLNESS - 1.0);
+        // Less what it is at the innermost rectangle, so that the normal does not jump where the middle is flat.
+        let steep = |share: f64| libm::pow(share, FULLNESS - 1.0);
+        let slope = self.bulge() * FULLNESS * (steep(share) - steep(LEVELS[LEVELS.len() - 1]));
         let (s, t) = (x.abs() / half[0] / share, y.abs() / half[1] / share);
         let (along_x, along_y) = if s >= t { (1.0 - (1.0 - CORNER) * t, CORNER * t) } else { (CORNER * s, 1.0 - (1.0 - CORNER) * s) };
         DVec3::new(x.signum() * along_x * slope / half[0], y.signum() * along_y * slope / half[1], 1.0).normalize()
