@@ -194,6 +194,7 @@ mod tests {
             grid_angle_deg: 5.0,
             contrast: 0.8,
             print_grade: 4.0,
+            fold: Default::default(),
         }
     }
 

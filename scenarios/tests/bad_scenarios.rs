@@ -62,7 +62,7 @@ const CATALOGUE: &str = "catalogues/cartons.toml";
 
 #[test]
 fn scenarios_of_the_crate_are_sound() {
-    for file in ["demo.toml", "closer.toml", "golden-small.toml", "datasheet.toml", "lights.toml"] {
+    for file in ["demo.toml", "pharmacy.toml", "closer.toml", "golden-small.toml", "datasheet.toml", "lights.toml"] {
         let scenario = Scenario::load(&folder().join(file)).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(scenario.sha256().len(), 64);
     }
@@ -349,4 +349,92 @@ fn a_bottle_that_is_not_round_or_too_narrow_for_its_code() {
     let narrow = "size_mm = { width = [8, 50], height = [20, 82.7], depth = [8, 50] }";
     let (key, message) = fault(size, narrow);
     assert!(key.ends_with("size_mm") && message.contains("fits on no face"), "{key}: {message}");
+}
+
+/// The key and message of what a change to one kind of the pharmacy's catalogue gives; kinds are found by what stands before the change.
+fn pharmacy_fault(product: &str, from: &str, to: &str) -> (String, String) {
+    const FILE: &str = "catalogues/pharmacy.toml";
+    let text = std::fs::read_to_string(folder().join(FILE)).expect("the catalogue");
+    let id = text.find(&format!("id = \"{product}\"")).expect("the product");
+    let begin = text[..id].rfind("[[kinds]]").expect("its kind");
+    assert!(text[begin..id].contains(from), "{product} has no {from:?}");
+    let (there, scenario) = spoilt("pharmacy.toml", FILE, "[[kinds]]", "[[kinds]]");
+    let spoilt = format!("{}{}{}", &text[..begin], text[begin..id].replacen(from, to, 1), &text[id..]);
+    std::fs::write(there.path().join(FILE), spoilt).expect("the spoilt file");
+    let Failure::File(error) = Scenario::load(&scenario).expect_err("a fault") else { panic!("no fault of the file") };
+    (error.key().to_owned(), error.message().to_owned())
+}
+
+#[test]
+fn the_pharmacy_has_all_forms_and_five_sizes_of_cartons() {
+    use scenarios::scenario::{FormName, SizeClass};
+    let pharmacy = Scenario::load(&folder().join("pharmacy.toml")).unwrap_or_else(|failure| panic!("{failure}"));
+    let kinds = &pharmacy.catalogue.kinds;
+    let cartons = Scenario::load(&folder().join("demo.toml")).expect("sound").catalogue.kinds;
+    let first = |kinds: &[scenarios::scenario::Kind]| kinds[..4].iter().map(|kind| kind.product.clone()).collect::<Vec<_>>();
+    assert_eq!(first(kinds), first(&cartons), "the four medicines of Table 1");
+    assert!(kinds.len() >= 24, "{}", kinds.len());
+    for form in [FormName::Carton, FormName::Bottle, FormName::Tube, FormName::Sleeve, FormName::AmpouleTray, FormName::Pouch] {
+        assert!(kinds.iter().filter(|kind| kind.form == form).count() >= 3, "{form:?}");
+    }
+    for class in [SizeClass::Mini, SizeClass::Small, SizeClass::Medium, SizeClass::Large, SizeClass::Bulky] {
+        assert!(kinds.iter().any(|kind| kind.size_class == Some(class)), "{class:?}");
+    }
+    assert!(kinds.iter().all(|kind| (kind.form == FormName::Carton) == kind.size_class.is_some()));
+    assert!(kinds.iter().all(|kind| kind.product.names.english.is_some() && kind.source.contains("assumption")));
+    assert_eq!(pharmacy.body.load.packages, 20);
+}
+
+#[test]
+fn forms_whose_measures_cannot_be() {
+    let cases = [
+        ("mupirocin-ointment-5g", "depth = [15", "depth = [14", "size_mm.depth", "a tube is round"),
+        ("mupirocin-ointment-5g", "height = [80.8, 91.2]", "height = [40, 45]", "size_mm.height", "3 times as long"),
+        ("paracetamol-tablets-10", "depth = [8.5, 9.5]", "depth = [20, 30]", "size_mm.depth", "form sleeve is flat"),
+        ("vitamin-b12-injection-10", "depth = [12.2, 13.8]", "depth = [6, 7]", "size_mm.depth", "form ampoule tray is flat"),
+        ("isatis-granules-1", "depth = [9.4, 10.6]", "depth = [9, 30]", "size_mm.depth", "mm thick in the middle"),
+        (
+            "isatis-granules-1",
+            "gloss = [0.04, 0.1]",
+            "gloss = [0.04, 0.1]\nsize_class = \"mini\"",
+            "size_class",
+            "size classes are of cartons",
+        ),
+        ("loratadine-tablets-6", "size_class = \"small\"", "size_class = \"mini\"", "size_class", "the longest edge is 86 mm"),
+    ];
+    for (product, from, to, key, message) in cases {
+        let (found, said) = pharmacy_fault(product, from, to);
+        assert!(found.ends_with(key) && said.contains(message), "{product}: {found}: {said}");
+    }
+    let (key, message) = pharmacy_fault("loratadine-tablets-6", "size_class = \"small\"", "size_class = \"tiny\"");
+    assert!(key.ends_with("size_class") && message.contains("tiny"), "{key}: {message}");
+}
+
+#[test]
+fn a_code_larger_than_the_face_of_its_form() {
+    let too_narrow = [
+        // A code is 29 × 11 mm at its smallest. Around a tube it has 1.8 rad; a pouch of 33 mm leaves 26 mm between its seals.
+        ("erythromycin-eye-ointment-25g", "width = [14.1, 15.9]", "width = [12.1, 15.9]", "depth = [14.1, 15.9]", "depth = [12.1, 15.9]"),
+        ("paracetamol-tablets-10", "width = [92.1, 103.9]", "width = [29, 103.9]", "height = [41.4, 46.6]", "height = [10, 46.6]"),
+        ("vitamin-b12-injection-10", "width = [120.3, 135.7]", "width = [28, 135.7]", "height = [65.8, 74.2]", "height = [29, 74.2]"),
+        ("azithromycin-dry-suspension-1", "width = [63.9, 72.1]", "width = [33, 72.1]", "height = [86.5, 97.5]", "height = [34, 97.5]"),
+    ];
+    for (product, from, to, and_from, and_to) in too_narrow {
+        // Both edges stand in one line.
+        let text = std::fs::read_to_string(folder().join("catalogues/pharmacy.toml")).expect("the catalogue");
+        let line = text.lines().find(|line| line.contains(from) && line.contains(and_from)).expect("the sizes").to_owned();
+        let spoilt = line.replace(from, to).replace(and_from, and_to);
+        let (key, message) = pharmacy_fault(product, &line, &spoilt);
+        assert!(key.ends_with("size_mm") && message.contains("fits on no face"), "{product}: {key}: {message}");
+    }
+}
+
+#[test]
+fn a_face_that_a_form_does_not_have() {
+    let print = "gloss = [0.0, 0.05]\nprint = { faces = { left = 1.0 }, x_dimension_mm = [0.17, 0.2], bar_height_mm = [8, 9], data_matrix_share = 0.0, \
+                 data_matrix_module_mm = [0.4, 0.5], decoy_probability = 0.0, ink = [0.05, 0.1], paper = [0.8, 0.9] }";
+    let (key, message) = pharmacy_fault("paracetamol-tablets-10", "gloss = [0.0, 0.05]", print);
+    assert!(key.ends_with("print.faces.left") && message.contains("front, back, top, bottom"), "{key}: {message}");
+    let (key, message) = pharmacy_fault("isatis-granules-1", "gloss = [0.04, 0.1]", &print.replace("left", "over_top_edge"));
+    assert!(key.ends_with("print.faces.over_top_edge") && message.contains("on a pouch, but on front, back"), "{key}: {message}");
 }

@@ -1,8 +1,11 @@
 //! Solids of the scene in exact form: what ground truth casts rays against, and what checks a settled load.
 
+use std::sync::Arc;
+
 use hardware_hal::Pose;
 use hardware_hal::glam::DVec3;
 
+use crate::forms::Convex;
 use crate::spec::{Placement, PlateSpec, Shape};
 
 /// Thickness of the rim's wall outside the usable radius, m.
@@ -84,22 +87,28 @@ impl PlacedBox {
 }
 
 /// A package's body at a place in some frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PlacedBody {
     /// The box around it.
     pub around: PlacedBox,
     /// Whether it is a cylinder about the box's own y axis that fills it.
     pub round: bool,
+    /// The convex parts of which it consists, in the box's own frame; none for box and cylinder.
+    pub parts: Arc<[Convex]>,
 }
 
 impl PlacedBody {
     /// A package's body.
     pub fn new(shape: &Shape, pose: Pose) -> Self {
-        Self { around: PlacedBox { pose, half: shape.half_extents() }, round: matches!(shape, Shape::Bottle { .. }) }
+        let around = PlacedBox { pose, half: shape.half_extents() };
+        Self { around, round: matches!(shape, Shape::Bottle { .. }), parts: shape.parts() }
     }
 
     /// Whether the open segment between two points passes through it.
     pub fn blocks(&self, from: DVec3, to: DVec3) -> bool {
+        if !self.parts.is_empty() {
+            return self.around.blocks(from, to) && self.any_part_blocks(from, to, |_| true);
+        }
         if !self.round {
             return self.around.blocks(from, to);
         }
@@ -111,6 +120,13 @@ impl PlacedBody {
         let (a, b, half) = (upright(from), upright(to), self.around.half);
         let inside = meet(slab(a, b, -half.y, half.y), cylinder(a, b, half.x));
         inside[1].min(1.0) - inside[0].max(0.0) > 1e-9
+    }
+
+    /// Whether the open segment between two points passes through any of the parts that `which` picks by index.
+    pub fn any_part_blocks(&self, from: DVec3, to: DVec3, which: impl Fn(usize) -> bool) -> bool {
+        let inverse = self.around.pose.inverse();
+        let (a, b) = (inverse.transform_point(from), inverse.transform_point(to));
+        self.parts.iter().enumerate().any(|(index, part)| which(index) && part.blocks(a, b))
     }
 }
 

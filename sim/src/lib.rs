@@ -4,6 +4,7 @@ pub mod artwork;
 pub mod devices;
 pub mod error;
 pub mod exposure;
+pub mod forms;
 pub mod geometry;
 pub mod lights;
 pub mod load;

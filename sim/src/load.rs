@@ -1,6 +1,7 @@
 //! Loads: packages drawn from a catalogue of kinds, with their codes where they fit.
 
-use crate::artwork::{ArtworkError, PlacedSymbol, place};
+use crate::artwork::{ArtworkError, PlacedSymbol, pieces, place};
+use crate::forms::Tray;
 use crate::random::{Stream, Streams};
 use crate::spec::{ArtworkSpec, Face, FilmSpec, PackageSpec, PrintQuality, Shape, SymbolKind, SymbolSpec};
 
@@ -24,10 +25,38 @@ pub enum Form {
     Carton,
     /// A round bottle: as wide as deep, its label all around.
     Bottle,
+    /// An ointment tube: width and depth are the diameter of its round end, height the length from cap to seal.
+    Tube,
+    /// A blister in an open carton sleeve: the sleeve's edges.
+    Sleeve,
+    /// Ampoules in film under a flat lid: the lid's width and height, depth with the ampoules.
+    AmpouleTray,
+    /// A flat pouch: width, height, thickness in the middle.
+    Pouch,
 }
+
+impl Form {
+    /// The shape of a package of this form with these edges along x, y, z, m.
+    pub fn shape(self, size: [f64; 3]) -> Shape {
+        match self {
+            Self::Carton => Shape::Carton { size },
+            Self::Bottle => Shape::Bottle { radius: size[0] / 2.0, height: size[1] },
+            Self::Tube => Shape::Tube { radius: size[0] / 2.0, length: size[1] },
+            Self::Sleeve => Shape::Sleeve { size, out: (BLISTER_SHOWS * size[0]).clamp(3e-3, 8e-3) },
+            Self::AmpouleTray => Shape::Tray { size, ampoules: Tray::count(size[0]) },
+            Self::Pouch => Shape::Pouch { size },
+        }
+    }
+}
+
+/// How far a blister shows at each end of its sleeve, as a share of the sleeve's width (assumption).
+const BLISTER_SHOWS: f64 = 0.05;
 
 /// How far around a bottle a code may go with its quiet zones, rad: a camera sees half of the bottle, its last quarter at a slant.
 const WIDEST_ARC: f64 = 1.8;
+
+/// Share of the bar height of a code over an edge that is on the end flap: less than half, so that the panel keeps what the reader needs.
+const FOLDED: [f64; 2] = [0.15, 0.45];
 
 /// A catalogue entry: what packages of a product look like. Ranges are `[low, high]`, drawn uniformly; equal bounds fix a value.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +71,8 @@ pub struct PackageKind {
     pub density: [f64; 2],
     /// How likely the traceability code is on each face, in the order of [`Face::ALL`]; faces on which it does not fit are left out.
     pub face_weights: [f64; 6],
+    /// How likely the traceability code bends over the upper edge of a panel, of all four panels together; cartons and linear codes only.
+    pub fold_weight: f64,
     /// Share of packages whose traceability code is a Data Matrix instead of a Code 128.
     pub data_matrix_share: f64,
     /// X-dimension of Code 128, m; cut down to what fits the face, never below the low end.
@@ -118,6 +149,7 @@ impl PackageKind {
             edges: size.map(|edge| [edge, edge]),
             density: [250.0, 450.0],
             face_weights: [1.0, 2.0, 2.0, 2.0, 1.5, 1.5],
+            fold_weight: 0.0,
             data_matrix_share: 0.0,
             x_dimension: [SMALLEST_X, 0.33e-3],
             module: [0.25e-3, 0.5e-3],
@@ -283,10 +315,11 @@ fn check(kind: &PackageKind) -> Result<(), LoadError> {
     range("the edges' standard deviation in modules", kind.defects.edge_sigma, 0.0, 0.4, "0 to 0.4, low end first, is possible")?;
     range("the marks' diameter in m", kind.defects.mark_diameter, 0.0, 5e-3, "0 to 0.005, low end first, is possible")?;
     range("the scratches", kind.defects.scratches, 0.0, 100.0, "0 to 100, low end first, is possible")?;
-    let low = kind.face_weights.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = kind.face_weights.iter().copied().fold(0.0, f64::max);
+    let weights: Vec<f64> = kind.face_weights.iter().copied().chain([kind.fold_weight]).collect();
+    let low = weights.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = weights.iter().copied().fold(0.0, f64::max);
     // NaN slips through min and max, so every weight is looked at.
-    if kind.face_weights.iter().any(|w| !w.is_finite() || *w < 0.0) || high <= 0.0 {
+    if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || high <= 0.0 {
         let needed = "finite weights from 0 up, at least one above 0, are needed";
         return Err(LoadError::Range { kind: kind.name.clone(), what: "the face weights", low, high, needed });
     }
@@ -304,15 +337,8 @@ impl Draft<'_> {
         let kind = self.kind;
         let mut body = streams.stream("package body", &[self.package as u64]);
         let size = kind.edges.map(|edge| body.within(edge));
-        let shape = match kind.form {
-            Form::Carton => Shape::Carton { size },
-            Form::Bottle => Shape::Bottle { radius: size[0] / 2.0, height: size[1] },
-        };
-        let volume = match shape {
-            Shape::Carton { size } => size.iter().product::<f64>(),
-            Shape::Bottle { radius, height } => std::f64::consts::PI * radius * radius * height,
-        };
-        let mass = volume * body.within(kind.density);
+        let shape = kind.form.shape(size);
+        let mass = shape.volume() * body.within(kind.density);
         let gloss = body.within(kind.gloss);
         // One product, one artwork.
         let mut look = streams.stream("kind artwork", &[self.index as u64]);
@@ -344,7 +370,7 @@ impl Draft<'_> {
             SymbolKind::DataMatrix => [kind.module, kind.module],
             _ => [kind.x_dimension, kind.bar_height],
         };
-        let placed = self.stand(shape, trace, sizes, self.weights(), &[], &mut random)?;
+        let placed = self.stand(shape, trace, sizes, self.weights(&shape, symbol), &[], &mut random)?;
         let mut symbols = match placed {
             Ok(placed) => vec![placed],
             Err(needed) => {
@@ -363,7 +389,7 @@ impl Draft<'_> {
             };
             let sizes = [kind.decoy_x_dimension, kind.decoy_height];
             // The retail code likes the larger faces, whatever the traceability code does.
-            let weights = shape.printed().iter().map(|face| shape.extent(*face).iter().product::<f64>()).collect();
+            let weights = shape.code_faces().iter().map(|face| (*face, shape.extent(*face).iter().product::<f64>())).collect();
             if let Ok(decoy) = self.stand(shape, decoy, sizes, weights, &symbols, &mut random)? {
                 symbols.push(decoy);
             }
@@ -383,7 +409,8 @@ impl Draft<'_> {
         if wrapped {
             return shape.printed().iter().map(|face| over(*face, [[0.0; 2], shape.extent(*face)])).collect();
         }
-        if !taped {
+        // Nobody tapes over the edge that opens the carton.
+        if !taped || code.face.folded_panel().is_some() {
             return Vec::new();
         }
         // Tape runs from edge to edge; its middle is no farther from the code's than half its own width.
@@ -415,12 +442,17 @@ impl Draft<'_> {
         }
     }
 
-    /// How likely the traceability code is on each printed face.
-    fn weights(&self) -> Vec<f64> {
-        match self.kind.form {
-            Form::Carton => self.kind.face_weights.to_vec(),
-            Form::Bottle => vec![1.0],
+    /// How likely the traceability code is on each face.
+    fn weights(&self, shape: &Shape, symbol: SymbolKind) -> Vec<(Face, f64)> {
+        let said = |face: &Face| Face::ALL.iter().position(|f| f == face).map(|i| (*face, self.kind.face_weights[i]));
+        let mut weights: Vec<(Face, f64)> = match shape.code_faces() {
+            [only] => return vec![(*only, 1.0)],
+            faces => faces.iter().filter_map(said).collect(),
+        };
+        if self.kind.form == Form::Carton && symbol != SymbolKind::DataMatrix {
+            weights.extend(Face::FOLDS.map(|face| (face, self.kind.fold_weight / Face::FOLDS.len() as f64)));
         }
+        weights
     }
 
     /// Finds a face, a size, a turn and a place for a symbol beside `others`. The outer error is a text that cannot be encoded; the inner one says
@@ -430,7 +462,7 @@ impl Draft<'_> {
         shape: Shape,
         mut spec: SymbolSpec,
         [x_range, height_range]: [[f64; 2]; 2],
-        mut weights: Vec<f64>,
+        mut weights: Vec<(Face, f64)>,
         others: &[SymbolSpec],
         random: &mut Stream,
     ) -> Result<Result<SymbolSpec, [f64; 2]>, LoadError> {
@@ -439,11 +471,13 @@ impl Draft<'_> {
         let turns = if random.chance(0.75) { [0, 1] } else { [1 + 2 * random.below(2) as u8, 0] };
         (spec.x_dimension, spec.height) = (x_range[0], height_range[0]);
         let at_least = self.needs(&spec)?;
-        while let Some(index) = random.weighted(&weights) {
-            weights[index] = 0.0;
-            let face = shape.printed()[index];
+        while let Some(index) = random.weighted(&weights.iter().map(|(_, weight)| *weight).collect::<Vec<f64>>()) {
+            let (face, _) = weights[index];
+            weights[index].1 = 0.0;
             let extent = self.usable(&shape, face);
-            for quarter_turns in turns {
+            // Over an edge the bars go across it.
+            let folded = face.folded_panel().is_some();
+            for quarter_turns in turns.into_iter().filter(|turns| !folded || turns % 2 == 0) {
                 let room = if quarter_turns % 2 == 0 { extent } else { [extent[1], extent[0]] };
                 if at_least[0] > room[0] || at_least[1] > room[1] {
                     continue;
@@ -465,10 +499,16 @@ impl Draft<'_> {
 
     /// Width and height that a symbol may take up on a face, m.
     fn usable(&self, shape: &Shape, face: Face) -> [f64; 2] {
-        let extent = shape.extent(face).map(|e| e - 2.0 * MARGIN);
+        let extent = shape.extent(face).map(|e| e - 2.0 * (MARGIN + shape.seam(face)));
         match *shape {
-            Shape::Bottle { radius, .. } if face == Face::Around => [extent[0].min(WIDEST_ARC * radius), extent[1]],
-            _ => extent,
+            Shape::Bottle { radius, .. } | Shape::Tube { radius, .. } if face == Face::Around => {
+                [extent[0].min(WIDEST_ARC * radius), extent[1]]
+            }
+            // What is left of the flap and of the panel has to hold the larger piece of the bars.
+            _ => match face.folded_panel() {
+                Some(panel) => [extent[0], shape.flap_depth(panel).min(extent[1] - shape.flap_depth(panel)) - MARGIN],
+                None => extent,
+            },
         }
     }
 
@@ -487,16 +527,21 @@ impl Draft<'_> {
     fn find_place(&self, shape: &Shape, spec: &mut SymbolSpec, others: &[SymbolSpec], random: &mut Stream) -> Result<bool, LoadError> {
         let extent = shape.extent(spec.face);
         let mut taken = Vec::new();
-        for other in others.iter().filter(|o| o.face == spec.face) {
-            taken.push(self.place(other, extent)?.field);
+        for other in others.iter().flat_map(|other| pieces(shape, other)) {
+            taken.push((other.face, self.place(&other, shape.extent(other.face))?.field));
         }
         spec.centre = [0.0; 2];
         let placed = self.place(spec, extent)?;
         let rect = placed.clear_rect();
         // Offsets of the clear space from the symbol's centre; then what the centre may be.
-        let mut low = [0, 1].map(|i| MARGIN - rect.min[i]);
-        let mut high = [0, 1].map(|i| extent[i] - MARGIN - rect.max[i]);
-        if spec.kind != SymbolKind::DataMatrix {
+        let margin = MARGIN + shape.seam(spec.face);
+        let mut low = [0, 1].map(|i| margin - rect.min[i]);
+        let mut high = [0, 1].map(|i| extent[i] - margin - rect.max[i]);
+        if let Some(panel) = spec.face.folded_panel() {
+            // Half the height above the edge would have the centre on it.
+            let centre = |share: f64| shape.flap_depth(panel) + placed.height * (0.5 - share);
+            (low[1], high[1]) = (centre(FOLDED[1]).max(low[1]), centre(FOLDED[0]).min(high[1]));
+        } else if spec.kind != SymbolKind::DataMatrix {
             for axis in 0..2 {
                 let room = HUMAN_LINE_ROOM.min((high[axis] - low[axis]).max(0.0));
                 if placed.down[axis] > 0.5 {
@@ -511,7 +556,12 @@ impl Draft<'_> {
         for _ in 0..if others.is_empty() { 1 } else { 24 } {
             spec.centre = [0, 1].map(|i| random.uniform(low[i], high[i]));
             let placed = self.place(spec, extent)?;
-            if placed.clear_rect().fits(extent) && !taken.iter().any(|t| t.intersects(&placed.field.grown(MARGIN))) {
+            let mut free = placed.clear_rect().fits(extent);
+            for piece in pieces(shape, spec) {
+                let field = self.place(&piece, shape.extent(piece.face))?.field.grown(MARGIN);
+                free &= !taken.iter().any(|(face, t)| *face == piece.face && t.intersects(&field));
+            }
+            if free {
                 return Ok(true);
             }
         }

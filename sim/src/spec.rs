@@ -4,6 +4,7 @@ use hardware_hal::glam::{DQuat, DVec3};
 use hardware_hal::{Calibration, PixelFormat};
 
 pub use crate::exposure::Flicker;
+use crate::forms::{Pouch, Sleeve, Tube};
 
 /// Everything the twin needs to know. The same spec gives the same frames.
 #[derive(Debug, Clone, PartialEq)]
@@ -197,7 +198,7 @@ impl Default for SensorDetail {
     }
 }
 
-/// A package as it is dropped. Cartons first; other shapes join this enum.
+/// A package as it is dropped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PackageSpec {
     /// What stands on it in print, and what reports call it.
@@ -250,14 +251,50 @@ pub enum Shape {
         /// Height, m.
         height: f64,
     },
+    /// An ointment tube: round at the shoulder, flat at the crimped seal, with a cap. It stands on the cap: y up, the seal parallel to x.
+    Tube {
+        /// Radius of the round end, m. The seal is π/2 times as wide as the round end.
+        radius: f64,
+        /// From the cap's end to the seal's, m.
+        length: f64,
+    },
+    /// A blister in a flat carton sleeve that is open at left and right (±x).
+    Sleeve {
+        /// Edge lengths of the sleeve, m.
+        size: [f64; 3],
+        /// How far the blister shows at each end, m.
+        out: f64,
+    },
+    /// A row of ampoules in film under a flat lid, which is the front.
+    Tray {
+        /// Edge lengths, m.
+        size: [f64; 3],
+        /// How many ampoules lie side by side, across the width.
+        ampoules: u32,
+    },
+    /// A flat pouch, sealed all around.
+    Pouch {
+        /// Width, height, and thickness in the middle, m.
+        size: [f64; 3],
+    },
 }
 
 impl Shape {
     /// Edge lengths of the box around it, m.
     pub fn size(&self) -> [f64; 3] {
         match *self {
-            Self::Carton { size } => size,
+            Self::Carton { size } | Self::Tray { size, .. } | Self::Pouch { size } => size,
             Self::Bottle { radius, height } => [2.0 * radius, height, 2.0 * radius],
+            Self::Tube { radius, length } => Tube::new(radius, length).size(),
+            Self::Sleeve { size, out } => Sleeve::new(size, out).around(),
+        }
+    }
+
+    /// Edge lengths of what the faces belong to, m: of a sleeve without its blister.
+    fn faces_size(&self) -> [f64; 3] {
+        match *self {
+            Self::Sleeve { size, .. } => size,
+            _ => self.size(),
         }
     }
 
@@ -266,15 +303,49 @@ impl Shape {
         match self {
             Self::Carton { .. } => &Face::ALL,
             Self::Bottle { .. } => &[Face::Around],
+            Self::Tube { .. } => &[Face::Around, Face::Crimp],
+            Self::Sleeve { .. } => &[Face::Front, Face::Back, Face::Top, Face::Bottom],
+            Self::Tray { .. } => &[Face::Front],
+            Self::Pouch { .. } => &[Face::Front, Face::Back],
         }
     }
 
-    /// Width (along right) and height (along down) of a face, m; around a bottle the width is its circumference.
+    /// The faces that symbols may stand on, folds over an edge left out.
+    pub fn code_faces(&self) -> &'static [Face] {
+        match self {
+            Self::Tube { .. } => &[Face::Around],
+            _ => self.printed(),
+        }
+    }
+
+    /// Width (along right) and height (along down) of a face, m; around a bottle the width is its circumference. A fold over an edge has the panel's
+    /// width, and the end flap's depth before the panel's height.
     pub fn extent(&self, face: Face) -> [f64; 2] {
         match (*self, face) {
             (Self::Bottle { radius, height }, Face::Around) => [std::f64::consts::TAU * radius, height],
-            _ => face.extent(self.size()),
+            (Self::Tube { radius, length }, Face::Around) => Tube::new(radius, length).around(),
+            (Self::Tube { radius, length }, Face::Crimp) => Tube::new(radius, length).seal(),
+            _ => match face.folded_panel() {
+                Some(panel) => {
+                    let [width, height] = panel.extent(self.faces_size());
+                    [width, self.flap_depth(panel) + height]
+                }
+                None => face.extent(self.faces_size()),
+            },
         }
+    }
+
+    /// What is left free of symbols along the edges of a face, m: the seals of a pouch.
+    pub fn seam(&self, face: Face) -> f64 {
+        match *self {
+            Self::Pouch { size } if matches!(face, Face::Front | Face::Back) => Pouch::new(size).seal,
+            _ => 0.0,
+        }
+    }
+
+    /// How far the upper end flap reaches from the edge of a panel to the opposite one, m.
+    pub fn flap_depth(&self, panel: Face) -> f64 {
+        panel.axes().2.abs().dot(DVec3::from_array(self.faces_size()))
     }
 
     /// Directions at a point of a face, u metres right of its left edge: (right, down, outward normal), in the package's frame.
@@ -290,16 +361,46 @@ impl Shape {
         }
     }
 
-    /// Point in the package's frame of (u, v) metres right and down from a face's top-left corner.
+    /// Outward normal at a point of a face, (u, v) metres right and down from its top-left corner, in the package's frame.
+    pub fn normal(&self, face: Face, u: f64, v: f64) -> DVec3 {
+        match (*self, face) {
+            (Self::Tube { radius, length }, Face::Around) => Tube::new(radius, length).on_body(u, v).1,
+            (Self::Pouch { size }, Face::Front) => Pouch::new(size).normal(u - size[0] / 2.0, size[1] / 2.0 - v),
+            (Self::Pouch { size }, Face::Back) => {
+                let front = Pouch::new(size).normal(u - size[0] / 2.0, size[1] / 2.0 - v);
+                DVec3::new(-front.x, front.y, -front.z)
+            }
+            _ => match face.folded_panel() {
+                Some(panel) if v < self.flap_depth(panel) => DVec3::Y,
+                _ => self.axes(face, u).2,
+            },
+        }
+    }
+
+    /// Point in the package's frame of (u, v) metres right and down from a face's top-left corner. Of a fold over an edge, what lies above the edge is
+    /// on the end flap.
     pub fn point(&self, face: Face, u: f64, v: f64) -> DVec3 {
         match (*self, face) {
             (Self::Bottle { radius, height }, Face::Around) => self.axes(face, u).2 * radius + DVec3::Y * (height / 2.0 - v),
-            _ => face.point(self.size(), u, v),
+            (Self::Tube { radius, length }, Face::Around) => Tube::new(radius, length).on_body(u, v).0,
+            (Self::Tube { radius, length }, Face::Crimp) => Tube::new(radius, length).on_seal(u, v),
+            (Self::Pouch { size }, Face::Front | Face::Back) => {
+                let (x, y) = (u - size[0] / 2.0, size[1] / 2.0 - v);
+                let z = Pouch::new(size).height(x, y);
+                if face == Face::Front { DVec3::new(x, y, z) } else { DVec3::new(-x, y, -z) }
+            }
+            _ => match face.folded_panel() {
+                Some(panel) => {
+                    let (size, below) = (self.faces_size(), v - self.flap_depth(panel));
+                    if below >= 0.0 { panel.point(size, u, below) } else { panel.point(size, u, 0.0) + panel.axes().2 * below }
+                }
+                None => face.point(self.faces_size(), u, v),
+            },
         }
     }
 }
 
-/// Faces of a carton by their outward normal in the package's frame.
+/// Faces of a package, those of a carton by their outward normal in the package's frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Face {
     /// +z, the front panel (width x, height y).
@@ -314,32 +415,57 @@ pub enum Face {
     Top,
     /// −y.
     Bottom,
-    /// All around a bottle; cartons don't have it.
+    /// All around a bottle or a tube; cartons don't have it.
     Around,
+    /// The seal of a tube, which carries no symbols.
+    Crimp,
+    /// A carton's front panel and, above it, the upper end flap, as one sheet that bends over the edge between them.
+    FrontOverTop,
+    /// Back panel and upper end flap as one sheet.
+    BackOverTop,
+    /// Right side and upper end flap as one sheet.
+    RightOverTop,
+    /// Left side and upper end flap as one sheet.
+    LeftOverTop,
 }
 
 impl Face {
     /// The six of a carton, in a fixed order.
     pub const ALL: [Self; 6] = [Self::Front, Self::Back, Self::Right, Self::Left, Self::Top, Self::Bottom];
 
-    /// Directions in the package's frame, as seen from outside with the print upright: (right, down, outward normal).
+    /// The sheets that bend over an edge of a carton.
+    pub const FOLDS: [Self; 4] = [Self::FrontOverTop, Self::BackOverTop, Self::RightOverTop, Self::LeftOverTop];
+
+    /// The panel of a sheet that bends over the upper edge.
+    pub fn folded_panel(self) -> Option<Self> {
+        match self {
+            Self::FrontOverTop => Some(Self::Front),
+            Self::BackOverTop => Some(Self::Back),
+            Self::RightOverTop => Some(Self::Right),
+            Self::LeftOverTop => Some(Self::Left),
+            _ => None,
+        }
+    }
+
+    /// Directions in the package's frame, as seen from outside with the print upright: (right, down, outward normal). Of a sheet that bends over an
+    /// edge, those of its panel.
     pub fn axes(self) -> (DVec3, DVec3, DVec3) {
         let (right, down, normal) = match self {
-            Self::Front | Self::Around => (DVec3::X, DVec3::NEG_Y, DVec3::Z),
-            Self::Back => (DVec3::NEG_X, DVec3::NEG_Y, DVec3::NEG_Z),
-            Self::Right => (DVec3::NEG_Z, DVec3::NEG_Y, DVec3::X),
-            Self::Left => (DVec3::Z, DVec3::NEG_Y, DVec3::NEG_X),
+            Self::Front | Self::Around | Self::Crimp | Self::FrontOverTop => (DVec3::X, DVec3::NEG_Y, DVec3::Z),
+            Self::Back | Self::BackOverTop => (DVec3::NEG_X, DVec3::NEG_Y, DVec3::NEG_Z),
+            Self::Right | Self::RightOverTop => (DVec3::NEG_Z, DVec3::NEG_Y, DVec3::X),
+            Self::Left | Self::LeftOverTop => (DVec3::Z, DVec3::NEG_Y, DVec3::NEG_X),
             Self::Top => (DVec3::X, DVec3::Z, DVec3::Y),
             Self::Bottom => (DVec3::X, DVec3::NEG_Z, DVec3::NEG_Y),
         };
         (right, down, normal)
     }
 
-    /// Width (along right) and height (along down) of this face on a carton of edge lengths `size`, m.
+    /// Width (along right) and height (along down) of this face on a carton of edge lengths `size`, m; of a sheet that bends over an edge, its panel's.
     pub fn extent(self, size: [f64; 3]) -> [f64; 2] {
         match self {
-            Self::Front | Self::Back | Self::Around => [size[0], size[1]],
-            Self::Right | Self::Left => [size[2], size[1]],
+            Self::Front | Self::Back | Self::Around | Self::Crimp | Self::FrontOverTop | Self::BackOverTop => [size[0], size[1]],
+            Self::Right | Self::Left | Self::RightOverTop | Self::LeftOverTop => [size[2], size[1]],
             Self::Top | Self::Bottom => [size[0], size[2]],
         }
     }

@@ -3,7 +3,7 @@
 use hardware_hal::glam::{DVec2, DVec3};
 use hardware_hal::{Calibration, Pose, rig_from_plate};
 
-use crate::artwork::{ArtworkError, PlacedSymbol, SymbolPattern, print_faces, print_grade};
+use crate::artwork::{ArtworkError, PlacedSymbol, SymbolPattern, place, print_faces, print_grade};
 use crate::geometry::{PlacedBody, plate_blocks};
 use crate::shading;
 use crate::spec::{CameraSpec, Face, FilmSpec, LampSpec, PatternSpec, Placement, Shape, SymbolKind, TwinSpec};
@@ -46,14 +46,36 @@ pub struct CodeTruth {
     pub contrast: f64,
     /// Its print grade in the manner of ISO/IEC 15416 and 15415, 0 (F) to 4 (A).
     pub print_grade: f64,
+    /// Whether it bends over an edge, and what is true of it then.
+    pub fold: Fold,
+}
+
+/// How a symbol lies on the edges of its package. Print around something round is not folded.
+///
+/// No plane holds all of a folded symbol. What [`CodeTruth`] says of a linear one whose edge runs along its reading direction is said of its larger
+/// piece, which has all bars: corners, px per module, incidence, glare and angles are that piece's, and it is visible if on that piece the full width with
+/// quiet zones is seen over at least half of *all* of the bar height. The other piece only counts in the visible fraction. Of a matrix symbol, and of
+/// a linear one whose bars lie on both sides of the edge, no piece says everything: their corners are the whole's, and they are never nominal.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Fold {
+    /// On one face.
+    #[default]
+    None,
+    /// Each bar goes over the edge.
+    AcrossBars {
+        /// Share of the bar height on the smaller piece.
+        share: f64,
+    },
+    /// Some modules are on one side of the edge and some on the other.
+    BetweenModules,
 }
 
 impl CodeTruth {
-    /// Nominal conditions, for which recognition targets hold: incidence ≤ 60°, glare share ≤ 5 %, blur σ ≤ 1 module, and a print as the rules ask
-    /// for it: contrast ≥ 0.55, print grade C or better.
+    /// Nominal conditions, for which recognition targets hold: incidence ≤ 60°, glare share ≤ 5 %, blur σ ≤ 1 module, a print as the rules ask for it
+    /// (contrast ≥ 0.55, print grade C or better), and a fold that leaves one piece with all modules.
     pub fn nominal(&self) -> bool {
         let seen = self.incidence_deg <= 60.0 && self.glare_share <= 0.05 && self.blur_modules <= 1.0;
-        seen && self.contrast >= 0.55 && self.print_grade >= GRADE_C
+        seen && self.fold != Fold::BetweenModules && self.contrast >= 0.55 && self.print_grade >= GRADE_C
     }
 }
 
@@ -88,6 +110,43 @@ struct SceneSymbol {
     gloss: f64,
     placed: PlacedSymbol,
     print_grade: f64,
+    piece: Piece,
+}
+
+/// The part of a symbol that its truth is said of, m along and down from its top-left corner: all of it, but for what is folded across its bars.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Piece {
+    fold: Fold,
+    top: f64,
+    bottom: f64,
+}
+
+impl Piece {
+    fn of(shape: &Shape, face: Face, placed: &PlacedSymbol) -> Self {
+        let whole = Self { fold: Fold::None, top: 0.0, bottom: placed.height };
+        let Some(panel) = face.folded_panel() else { return whole };
+        let edge = shape.flap_depth(panel) - placed.origin[1];
+        // v of a point is origin + along · s + down · t.
+        if placed.down[1].abs() < 0.5 {
+            let at = edge / placed.along[1];
+            let crosses = at > -placed.quiet[0] && at < placed.width + placed.quiet[1];
+            return Self { fold: if crosses { Fold::BetweenModules } else { Fold::None }, ..whole };
+        }
+        let at = edge / placed.down[1];
+        if at <= -placed.quiet[2] || at >= placed.height + placed.quiet[3] {
+            return whole;
+        }
+        if matches!(placed.pattern, SymbolPattern::Matrix { .. }) {
+            return Self { fold: Fold::BetweenModules, ..whole };
+        }
+        let share = (at / placed.height).clamp(0.0, 1.0);
+        let fold = Fold::AcrossBars { share: share.min(1.0 - share) };
+        if share < 0.5 { Self { fold, top: at.max(0.0), ..whole } } else { Self { fold, bottom: at.min(placed.height), ..whole } }
+    }
+
+    fn middle(&self) -> f64 {
+        (self.top + self.bottom) / 2.0
+    }
 }
 
 /// How a frame was taken, as far as ground truth goes.
@@ -136,14 +195,30 @@ impl<'a> TruthScene<'a> {
         for (index, package) in spec.packages.iter().enumerate().take(placements.len()) {
             for print in print_faces(package)? {
                 let (face, gloss) = (print.face, print.gloss);
-                symbols.extend(print.symbols.into_iter().map(|placed| SceneSymbol {
+                // Pieces of what bends over an edge are left out: the whole comes below.
+                let own = print.symbols.into_iter().filter(|placed| package.symbols[placed.index].face == face);
+                symbols.extend(own.map(|placed| SceneSymbol {
                     package: index,
                     face,
                     trace: package.symbols[placed.index].trace,
                     gloss,
                     print_grade: print_grade(&placed).grade,
+                    piece: Piece::of(&package.shape, face, &placed),
                     placed,
                 }));
+            }
+            for (symbol, spec) in package.symbols.iter().enumerate().filter(|(_, spec)| spec.face.folded_panel().is_some()) {
+                let placed = place(symbol, spec, package.shape.extent(spec.face))?;
+                let piece = Piece::of(&package.shape, spec.face, &placed);
+                symbols.push(SceneSymbol {
+                    package: index,
+                    face: spec.face,
+                    trace: spec.trace,
+                    gloss: package.artwork.gloss,
+                    print_grade: print_grade(&placed).grade,
+                    piece,
+                    placed,
+                });
             }
         }
         symbols.sort_by_key(|s| (s.package, s.placed.index));
@@ -182,18 +257,30 @@ impl Surface<'_> {
         self.pose.transform_point(self.shape.point(self.symbol.face, u, v))
     }
 
-    /// Outward normal there: the same all over, but for what goes around something round.
+    /// Outward normal there: the same all over, but for what goes around something round or over an edge.
     fn normal(&self, s: f64, t: f64) -> DVec3 {
-        let [u, _] = self.symbol.placed.point(s, t);
-        self.pose.rotation * self.shape.axes(self.symbol.face, u).2
+        let [u, v] = self.symbol.placed.point(s, t);
+        self.pose.rotation * self.shape.normal(self.symbol.face, u, v)
     }
 
+    /// Normal in the middle of the piece that truth is said of.
     fn normal_at_centre(&self) -> DVec3 {
-        self.normal(self.symbol.placed.width / 2.0, self.symbol.placed.height / 2.0)
+        self.normal(self.symbol.placed.width / 2.0, self.symbol.piece.middle())
     }
 
     fn centre(&self) -> DVec3 {
-        self.point(self.symbol.placed.width / 2.0, self.symbol.placed.height / 2.0)
+        self.point(self.symbol.placed.width / 2.0, self.symbol.piece.middle())
+    }
+
+    /// Corners of that piece: linear start-top, stop-top, stop-bottom, start-bottom; matrix from the finder's corner, clockwise.
+    fn corners(&self) -> [DVec3; 4] {
+        let (placed, piece) = (&self.symbol.placed, &self.symbol.piece);
+        let [a, b, c, d] = [(0.0, piece.top), (placed.width, piece.top), (placed.width, piece.bottom), (0.0, piece.bottom)];
+        let in_order = match placed.pattern {
+            SymbolPattern::Linear { .. } => [a, b, c, d],
+            SymbolPattern::Matrix { .. } => [d, a, b, c],
+        };
+        in_order.map(|(s, t)| self.point(s, t))
     }
 }
 
@@ -205,12 +292,12 @@ impl Frame<'_> {
         let surface = Surface { symbol, pose, shape };
         let placed = &symbol.placed;
         let mut corners = [[0.0; 2]; 4];
-        for (corner, [u, v]) in corners.iter_mut().zip(placed.corners()) {
-            *corner = camera.project(pose.transform_point(shape.point(symbol.face, u, v)))?.to_array();
+        for (corner, point) in corners.iter_mut().zip(surface.corners()) {
+            *corner = camera.project(point)?.to_array();
         }
-        let (w, h) = (placed.width, placed.height);
-        let start = camera.project(surface.point(0.0, h / 2.0))?;
-        let stop = camera.project(surface.point(w, h / 2.0))?;
+        let (w, middle) = (placed.width, symbol.piece.middle());
+        let start = camera.project(surface.point(0.0, middle))?;
+        let stop = camera.project(surface.point(w, middle))?;
         let px_per_module = match &placed.pattern {
             SymbolPattern::Linear { .. } => smallest_scale(camera, &surface)? * placed.x_dimension,
             SymbolPattern::Matrix { size, .. } => area(&corners).sqrt() / *size as f64,
@@ -235,6 +322,7 @@ impl Frame<'_> {
             grid_angle_deg: grid_angle_deg(stop - start),
             contrast: if placed.paper > 0.0 { (placed.paper - placed.ink) / placed.paper } else { 0.0 },
             print_grade: symbol.print_grade,
+            fold: symbol.piece.fold,
         })
     }
 
@@ -243,17 +331,21 @@ impl Frame<'_> {
         let placed = &surface.symbol.placed;
         let [before, after, above, below] = placed.quiet;
         let near = self.between(surface, self.eye);
+        let own = self.own_parts(surface);
+        let piece = &surface.symbol.piece;
         let (mut seen, mut full_rows) = (0, 0);
         for row in 0..ROWS {
             let t = -above + (placed.height + above + below) * (row as f64 + 0.5) / ROWS as f64;
             let in_row = (0..COLUMNS)
                 .filter(|column| {
                     let s = -before + (placed.width + before + after) * (*column as f64 + 0.5) / COLUMNS as f64;
-                    self.sees(surface.point(s, t), surface.normal(s, t), &near)
+                    self.sees(surface, [s, t], &near, &own)
                 })
                 .count();
             seen += in_row;
-            full_rows += usize::from(in_row == COLUMNS);
+            // Rows of a fold's smaller piece lie in another plane than the rest.
+            let counts = !matches!(piece.fold, Fold::AcrossBars { .. }) || (piece.top..=piece.bottom).contains(&t);
+            full_rows += usize::from(counts && in_row == COLUMNS);
         }
         let visible = match placed.pattern {
             SymbolPattern::Linear { .. } => 2 * full_rows >= ROWS,
@@ -262,7 +354,25 @@ impl Frame<'_> {
         (seen as f64 / (ROWS * COLUMNS) as f64, visible)
     }
 
-    fn sees(&self, point: DVec3, normal: DVec3, near: &[&PlacedBody]) -> bool {
+    /// The other parts of a symbol's own package that stand out before its print, and so can hide it.
+    fn own_parts(&self, surface: &Surface<'_>) -> Vec<usize> {
+        let body = &self.bodies[surface.symbol.package];
+        let (placed, carrier) = (&surface.symbol.placed, surface.shape.part_of(surface.symbol.face));
+        let back = surface.pose.inverse();
+        let (w, h) = (placed.width, placed.height);
+        let probes: Vec<(DVec3, DVec3)> = [[0.0, 0.0], [w, 0.0], [w, h], [0.0, h], [w / 2.0, h / 2.0]]
+            .iter()
+            .map(|[s, t]| (back.transform_point(surface.point(*s, *t)), back.rotation * surface.normal(*s, *t)))
+            .collect();
+        let stands_out = |index: usize| {
+            let corners = &body.parts[index].corners;
+            corners.iter().any(|corner| probes.iter().any(|(point, normal)| (*corner - *point).dot(*normal) > LIFT))
+        };
+        (0..body.parts.len()).filter(|index| *index != carrier && stands_out(*index)).collect()
+    }
+
+    fn sees(&self, surface: &Surface<'_>, [s, t]: [f64; 2], near: &[&PlacedBody], own: &[usize]) -> bool {
+        let (point, normal) = (surface.point(s, t), surface.normal(s, t));
         let [width, height] = self.view.camera.calibration.intrinsics.size_px.map(f64::from);
         // A pixel covers half a unit around its centre.
         let in_frame = self
@@ -271,7 +381,11 @@ impl Frame<'_> {
             .calibration
             .project(point)
             .is_some_and(|p| p.x >= -0.5 && p.y >= -0.5 && p.x < width - 0.5 && p.y < height - 0.5);
-        in_frame && normal.dot(self.eye - point) > 0.0 && self.is_clear(point, normal, self.eye, near)
+        let hides_itself = || {
+            let lifted = point + normal * LIFT;
+            !own.is_empty() && self.bodies[surface.symbol.package].any_part_blocks(self.eye, lifted, |part| own.contains(&part))
+        };
+        in_frame && normal.dot(self.eye - point) > 0.0 && self.is_clear(point, normal, self.eye, near) && !hides_itself()
     }
 
     /// Whether nothing stands between a place and a point of the print.
@@ -285,7 +399,9 @@ impl Frame<'_> {
         let placed = &surface.symbol.placed;
         let [before, after, above, below] = placed.quiet;
         let centre = surface.centre();
-        let reach = DVec2::new(placed.width / 2.0 + before.max(after), placed.height / 2.0 + above.max(below)).length();
+        // Of what is folded, the middle of the larger piece lies off the middle.
+        let half_height = surface.symbol.piece.middle().max(placed.height - surface.symbol.piece.middle());
+        let reach = DVec2::new(placed.width / 2.0 + before.max(after), half_height + above.max(below)).length();
         let ray = centre - from;
         self.bodies
             .iter()
@@ -323,7 +439,8 @@ impl Frame<'_> {
         let [columns, rows] = GLARE;
         let glares = |cell: &usize| {
             let s = placed.width * ((cell % columns) as f64 + 0.5) / columns as f64;
-            let t = placed.height * ((cell / columns) as f64 + 0.5) / rows as f64;
+            let piece = &surface.symbol.piece;
+            let t = piece.top + (piece.bottom - piece.top) * ((cell / columns) as f64 + 0.5) / rows as f64;
             let (point, normal) = (surface.point(s, t), surface.normal(s, t));
             let to_eye = (self.eye - point).normalize_or_zero();
             let lit = lamps.iter().map(|(lamp, share, near)| {
@@ -360,7 +477,7 @@ impl Frame<'_> {
 /// Pixels per metre along the reading direction, in the middle of the bars, at the station where it is smallest.
 fn smallest_scale(camera: &Calibration, surface: &Surface<'_>) -> Option<f64> {
     let placed = &surface.symbol.placed;
-    let (step, middle) = (placed.x_dimension / 2.0, placed.height / 2.0);
+    let (step, middle) = (placed.x_dimension / 2.0, surface.symbol.piece.middle());
     let mut smallest = f64::INFINITY;
     for station in 0..STATIONS {
         let s = placed.width * station as f64 / (STATIONS - 1) as f64;

@@ -156,5 +156,9 @@ fn form(package: &PackageSpec) -> &'static str {
     match package.shape {
         Shape::Carton { .. } => "carton",
         Shape::Bottle { .. } => "bottle",
+        Shape::Tube { .. } => "tube",
+        Shape::Sleeve { .. } => "sleeve",
+        Shape::Tray { .. } => "ampoule_tray",
+        Shape::Pouch { .. } => "pouch",
     }
 }

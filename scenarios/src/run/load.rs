@@ -104,7 +104,7 @@ fn package_kind(kind: &Kind, print: &Print) -> PackageKind {
             Face::Right => FaceName::Right,
             Face::Top => FaceName::Top,
             Face::Bottom => FaceName::Bottom,
-            Face::Around => return 0.0,
+            _ => return 0.0,
         };
         print.faces.get(&name).copied().unwrap_or(0.0)
     };
@@ -113,10 +113,15 @@ fn package_kind(kind: &Kind, print: &Print) -> PackageKind {
         form: match kind.form {
             FormName::Carton => Form::Carton,
             FormName::Bottle => Form::Bottle,
+            FormName::Tube => Form::Tube,
+            FormName::Sleeve => Form::Sleeve,
+            FormName::AmpouleTray => Form::AmpouleTray,
+            FormName::Pouch => Form::Pouch,
         },
         edges: [mm(kind.size_mm.width), mm(kind.size_mm.height), mm(kind.size_mm.depth)],
         density: kind.density_kg_m3,
         face_weights: Face::ALL.map(weight),
+        fold_weight: print.faces.get(&FaceName::OverTopEdge).copied().unwrap_or(0.0),
         data_matrix_share: print.data_matrix_share,
         x_dimension: mm(print.x_dimension_mm),
         module: mm(print.data_matrix_module_mm),

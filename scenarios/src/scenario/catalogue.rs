@@ -24,6 +24,15 @@ const CLEAR_MM: f64 = 1.0;
 /// Room kept between a symbol's clear space and the face's edges, mm.
 const MARGIN_MM: f64 = 0.5;
 
+/// Share of a tube's length that is printed: what cap, shoulder and seal leave, as in the twin's `forms::tube`.
+const TUBE_PRINTED: f64 = 0.745;
+
+/// Least length of a tube as a multiple of its diameter: else no body is left between cap and seal that is pressed flat.
+const TUBE_SLIMNESS: f64 = 3.0;
+
+/// Largest thickness of a pouch as a share of its shorter edge.
+const POUCH_BULGE: f64 = 0.25;
+
 /// How far around a bottle a code may go, rad: as in the twin's `load`.
 const WIDEST_ARC: f64 = 1.8;
 
@@ -62,7 +71,11 @@ pub struct Kind {
     /// Its form.
     #[serde(default, skip_serializing_if = "FormName::is_carton")]
     pub form: FormName,
-    /// Edge lengths of the carton; of a bottle the diameter as width and as depth, and the height.
+    /// Which of the five size classes a carton belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_class: Option<SizeClass>,
+    /// Edge lengths of the carton, the sleeve, the tray or the pouch (depth: its thickness in the middle); of a bottle the diameter as width and as
+    /// depth, and the height; of a tube the diameter of its round end as width and as depth, and its length as height.
     pub size_mm: Size,
     /// Mass per volume, kilograms per cubic metre, from and to; filled cartons: 200 to 500.
     pub density_kg_m3: [f64; 2],
@@ -110,9 +123,70 @@ pub enum FormName {
     Carton,
     /// A round bottle without a carton, its label all around; `faces` say nothing about it.
     Bottle,
+    /// An ointment tube: round, flat at its crimped end, with a cap; printed all around, `faces` say nothing about it.
+    Tube,
+    /// A blister in a flat carton sleeve that is open at left and right: `front`, `back`, `top` and `bottom` carry codes.
+    Sleeve,
+    /// Ampoules in film under a flat lid: the lid, `front`, carries the code.
+    AmpouleTray,
+    /// A flat pouch, sealed all around: `front` and `back` carry codes.
+    Pouch,
+}
+
+/// Size classes of cartons, by their longest edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SizeClass {
+    /// Up to 70 mm: eye drops.
+    Mini,
+    /// Up to 90 mm.
+    Small,
+    /// Up to 110 mm: two blisters.
+    Medium,
+    /// Up to 130 mm.
+    Large,
+    /// Longer than that: infusions, packs of sachets.
+    Bulky,
+}
+
+impl SizeClass {
+    /// Its longest edges, mm: more than the first and up to the second.
+    pub fn longest_mm(self) -> [f64; 2] {
+        match self {
+            Self::Mini => [0.0, 70.0],
+            Self::Small => [70.0, 90.0],
+            Self::Medium => [90.0, 110.0],
+            Self::Large => [110.0, 130.0],
+            Self::Bulky => [130.0, 1000.0],
+        }
+    }
 }
 
 impl FormName {
+    /// The faces that may carry codes; none where that is what goes all around.
+    fn faces(self) -> &'static [FaceName] {
+        use FaceName::{Back, Bottom, Front, Left, OverTopEdge, Right, Top};
+        match self {
+            Self::Carton => &[Front, Back, Left, Right, Top, Bottom, OverTopEdge],
+            Self::Sleeve => &[Front, Back, Top, Bottom],
+            Self::AmpouleTray => &[Front],
+            Self::Pouch => &[Front, Back],
+            Self::Bottle | Self::Tube => &[],
+        }
+    }
+
+    /// As files write it.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Carton => "carton",
+            Self::Bottle => "bottle",
+            Self::Tube => "tube",
+            Self::Sleeve => "sleeve",
+            Self::AmpouleTray => "ampoule_tray",
+            Self::Pouch => "pouch",
+        }
+    }
+
     /// Whether it is a carton, which files need not say.
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_carton(&self) -> bool {
@@ -136,8 +210,8 @@ pub struct Size {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Print {
-    /// Face of the carton by name (`front`, `back`, `left`, `right`, `top`, `bottom`; top and bottom are the end flaps) and how often the
-    /// traceability code is on it.
+    /// Face by name (`front`, `back`, `left`, `right`, `top`, `bottom`; top and bottom are the end flaps; `over_top_edge` for codes that bend over the
+    /// edge between a panel and the upper flap) and how often the traceability code is on it.
     pub faces: BTreeMap<FaceName, f64>,
     /// X-dimension of Code 128, from and to. The national rule asks for 0.17 at least.
     pub x_dimension_mm: [f64; 2],
@@ -235,6 +309,9 @@ pub enum FaceName {
     Top,
     /// The lower end flap.
     Bottom,
+    /// Over the edge between a panel and the upper end flap: the upper part of the bars on the flap, the rest on the panel, whichever of the four.
+    /// Cartons and linear codes only.
+    OverTopEdge,
 }
 
 impl FaceName {
@@ -247,12 +324,15 @@ impl FaceName {
             Self::Right => "right",
             Self::Top => "top",
             Self::Bottom => "bottom",
+            Self::OverTopEdge => "over_top_edge",
         }
     }
 
-    /// Width and height of the face on a carton of `width`, `height`, `depth`.
+    /// Width and height of the face on a carton of `width`, `height`, `depth`; over an edge, what a code may take of the larger panels.
     fn extent(self, [width, height, depth]: [f64; 3]) -> [f64; 2] {
         match self {
+            Self::OverTopEdge if width >= depth => [width, depth.min(height)],
+            Self::OverTopEdge => [depth, width.min(height)],
             Self::Front | Self::Back => [width, height],
             Self::Left | Self::Right => [depth, height],
             Self::Top | Self::Bottom => [width, depth],
@@ -308,9 +388,7 @@ impl Catalogue {
         for (key, range) in [("width", kind.size_mm.width), ("height", kind.size_mm.height), ("depth", kind.size_mm.depth)] {
             size.range(key, range, 5.0, 1000.0)?;
         }
-        if kind.form == FormName::Bottle && kind.size_mm.width != kind.size_mm.depth {
-            return Err(place.fault("size_mm.depth", "a bottle is round: its depth is its width, the diameter"));
-        }
+        check_form(kind, place)?;
         let ranges = [kind.size_mm.width, kind.size_mm.height, kind.size_mm.depth];
         if let Some(nominal) = kind.product.size_mm
             && let Some(edge) = (0..3).find(|i| !(ranges[*i][0]..=ranges[*i][1]).contains(&nominal[*i]))
@@ -344,20 +422,87 @@ impl Catalogue {
             [("Code 128", linear, print.data_matrix_share < 1.0), ("Data Matrix", matrix, print.data_matrix_share > 0.0)]
         {
             let fits_on = |[w, h]: [f64; 2]| (length <= w && across <= h) || (length <= h && across <= w);
-            let fits = |face: FaceName| fits_on(face.extent(smallest));
-            // Around a bottle a camera sees no more than an arc at once.
+            let fits = |face: FaceName| match face {
+                // Over an edge bars go across it; a matrix is never bent.
+                FaceName::OverTopEdge => what != "Data Matrix" && length <= face.extent(smallest)[0] && across <= face.extent(smallest)[1],
+                _ => fits_on(kind.form.usable(face, smallest)),
+            };
+            // Around something round a camera sees no more than an arc at once.
+            let arc = (WIDEST_ARC * smallest[0] / 2.0).min(std::f64::consts::PI * smallest[0]) - 1e-3;
             let somewhere = match kind.form {
-                FormName::Carton => print.faces.iter().any(|(face, weight)| *weight > 0.0 && fits(*face)),
-                FormName::Bottle => fits_on([(WIDEST_ARC * smallest[0] / 2.0).min(std::f64::consts::PI * smallest[0]) - 1e-3, smallest[1]]),
+                FormName::Bottle => fits_on([arc, smallest[1]]),
+                FormName::Tube => fits_on([arc, TUBE_PRINTED * smallest[1]]),
+                FormName::AmpouleTray => fits(FaceName::Front),
+                form => print.faces.iter().any(|(face, weight)| *weight > 0.0 && form.faces().contains(face) && fits(*face)),
             };
             if used && !somewhere {
                 let message = format!("a {what} of {length:.1} × {across:.1} mm, quiet zones included, fits on no face that may carry it");
-                let advice = "make the carton larger, the X-dimension smaller, or give a larger face a weight in `faces`";
+                let advice = "make the package larger, the X-dimension smaller, or give a larger face a weight in `faces`";
                 return Err(place.fault("size_mm", message).with_help_boxed(advice));
             }
         }
         Ok(())
     }
+}
+
+impl FormName {
+    /// Width and height that codes may take of a face of the smallest package, mm.
+    fn usable(self, face: FaceName, size: [f64; 3]) -> [f64; 2] {
+        let extent = face.extent(size);
+        match self {
+            // The seals stay free, as in the twin's `forms::pouch`.
+            Self::Pouch => extent.map(|e| e - 2.0 * (0.1 * size[0].min(size[1])).min(8.0)),
+            _ => extent,
+        }
+    }
+}
+
+/// Checks what each form asks of its measures and faces.
+fn check_form(kind: &Kind, place: &Place) -> Checked<()> {
+    let size = &kind.size_mm;
+    let fault = |key: &str, message: String| Err(place.fault(key, message));
+    let form = kind.form.key().replace('_', " ");
+    if matches!(kind.form, FormName::Bottle | FormName::Tube) && size.width != size.depth {
+        return fault("size_mm.depth", format!("a {form} is round: its depth is its width, the diameter"));
+    }
+    let flat = |least: f64, most: f64| {
+        if size.depth[0] < least || size.depth[1] > most {
+            return fault("size_mm.depth", format!("a package of form {form} is flat: its depth is between {least} and {most} mm"));
+        }
+        Ok(())
+    };
+    match kind.form {
+        FormName::Tube if size.height[0] < TUBE_SLIMNESS * size.width[1] => {
+            fault("size_mm.height", format!("a tube is at least {TUBE_SLIMNESS} times as long as its round end is wide"))?;
+        }
+        FormName::Sleeve => flat(5.0, 25.0)?,
+        FormName::AmpouleTray => flat(8.0, 35.0)?,
+        FormName::Pouch => {
+            let most = POUCH_BULGE * size.width[0].min(size.height[0]);
+            if size.depth[1] > most {
+                fault("size_mm.depth", format!("a pouch of this width and height is at most {most:.1} mm thick in the middle"))?;
+            }
+        }
+        _ => {}
+    }
+    // What the whole catalogue says of faces is for cartons; what a kind says of itself must be true of it.
+    if let (Some(print), false) = (&kind.print, kind.form.faces().is_empty())
+        && let Some((face, _)) = print.faces.iter().find(|(face, weight)| **weight > 0.0 && !kind.form.faces().contains(face))
+    {
+        let known: Vec<&str> = kind.form.faces().iter().map(|face| face.key()).collect();
+        return fault(&format!("print.faces.{}", face.key()), format!("no code can stand there on a {form}, but on {}", known.join(", ")));
+    }
+    if let Some(class) = kind.size_class {
+        if kind.form != FormName::Carton {
+            return fault("size_class", format!("size classes are of cartons, and this is a {form}"));
+        }
+        let longest = [size.width, size.height, size.depth].map(|range| (range[0] + range[1]) / 2.0).into_iter().fold(0.0, f64::max);
+        let [above, to] = class.longest_mm();
+        if longest <= above || longest > to {
+            return fault("size_class", format!("the longest edge is {longest:.0} mm in the mean; this class has {above} to {to} mm"));
+        }
+    }
+    Ok(())
 }
 
 /// The key that a product's fault is about.

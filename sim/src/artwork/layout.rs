@@ -34,6 +34,16 @@ pub(crate) enum Paint {
     },
 }
 
+impl Paint {
+    /// Moves it right and down, m.
+    fn shift(&mut self, by: f64) {
+        match self {
+            Self::Fill { rect, .. } => *rect = Rect { min: rect.min.map(|x| x + by), max: rect.max.map(|x| x + by) },
+            Self::Text { origin, .. } => *origin = origin.map(|x| x + by),
+        }
+    }
+}
+
 /// Free space kept between a symbol's field and other print, m.
 const FIELD_MARGIN: f64 = 0.5e-3;
 
@@ -78,14 +88,26 @@ pub(super) fn field(symbol: &PlacedSymbol, extent: [f64; 2]) -> Rect {
 
 /// Paint below the symbols' fields, and the fields with their human-readable lines.
 pub(super) fn compose(package: &PackageSpec, face: Face, extent: [f64; 2], symbols: &[PlacedSymbol]) -> (Vec<Paint>, Vec<Paint>) {
+    // What is not sealed.
+    let seam = package.shape.seam(face);
+    let shifted = |rect: Rect| Rect { min: rect.min.map(|x| x - seam), max: rect.max.map(|x| x - seam) };
     let mut canvas = Canvas {
-        extent,
-        keep_out: symbols.iter().map(|s| s.field.grown(FIELD_MARGIN)).collect(),
+        extent: extent.map(|e| e - 2.0 * seam),
+        keep_out: symbols.iter().map(|s| shifted(s.field.grown(FIELD_MARGIN))).collect(),
         text: package.artwork.text,
         band: package.artwork.band,
         paints: Vec::new(),
     };
-    canvas.decorate(package, face);
+    if face == Face::Crimp {
+        canvas.crimp(package.artwork.board, 0.0);
+    } else {
+        canvas.decorate(package, face);
+    }
+    if seam > 0.0 {
+        canvas.paints.iter_mut().for_each(|paint| paint.shift(seam));
+        canvas.extent = extent;
+        canvas.crimp(package.artwork.board, seam);
+    }
     (canvas.paints, fields(package, extent, symbols))
 }
 
@@ -113,6 +135,10 @@ fn fields(package: &PackageSpec, extent: [f64; 2], symbols: &[PlacedSymbol]) -> 
     }
     paints
 }
+
+/// Distance of the ridges of a crimped seal, m, and how much light their flanks scatter relative to what is flat.
+const RIDGE: f64 = 1e-3;
+const RIDGE_SHADE: f64 = 0.72;
 
 /// Words of small print.
 const WORDS: [&str; 28] = [
@@ -196,6 +222,31 @@ impl Canvas {
             self.small_print(&mut random, from, small, [left, body.max[0] - 0.03 * width]);
             from += 1.35 * small;
         }
+    }
+
+    /// Ridges of a crimped seal: along the edges as wide as `seam`, all over where that is 0.
+    fn crimp(&mut self, board: f64, seam: f64) {
+        let [width, height] = self.extent;
+        let mut ridges = |from: [f64; 2], to: [f64; 2]| {
+            self.paints.push(Paint::Fill { rect: Rect { min: from, max: to }, reflectance: board });
+            // Across the shorter way.
+            let axis = usize::from(to[0] - from[0] < to[1] - from[1]);
+            let count = ((to[1 - axis] - from[1 - axis]) / RIDGE) as usize;
+            for i in 0..count {
+                let (mut min, mut max) = (from, to);
+                min[1 - axis] = from[1 - axis] + (i as f64 + 0.25) * RIDGE;
+                max[1 - axis] = min[1 - axis] + 0.5 * RIDGE;
+                self.paints.push(Paint::Fill { rect: Rect { min, max }, reflectance: board * RIDGE_SHADE });
+            }
+        };
+        if seam <= 0.0 {
+            ridges([0.0; 2], [width, height]);
+            return;
+        }
+        ridges([0.0, 0.0], [width, seam]);
+        ridges([0.0, height - seam], [width, height]);
+        ridges([0.0, seam], [seam, height - seam]);
+        ridges([width - seam, seam], [width, height - seam]);
     }
 
     /// Paints band and stripe on one side of the face; returns what they leave.

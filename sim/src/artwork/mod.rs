@@ -1,6 +1,6 @@
 //! What is printed on a package: for each face of a carton its symbols with their exact geometry, and everything else as paint.
 //!
-//! [`print_faces`] turns a [`PackageSpec`] into [`FacePrint`]s, six of a carton. A renderer may rasterise a face with its symbols ([`Printed::All`]), or
+//! [`print_faces`] turns a [`PackageSpec`] into [`FacePrint`]s, six of a carton. A symbol that bends over an edge is on two of them, each time as a whole. A renderer may rasterise a face with its symbols ([`Printed::All`]), or
 //! without them and draw the symbols from [`PlacedSymbol`] itself, which keeps bars exact at any magnification.
 //!
 //! All face coordinates are metres (u right, v down) from the face's top-left corner as seen from outside with the print upright.
@@ -20,6 +20,7 @@ pub use ean13::{ean13_check_digit, encode_ean13};
 pub use grade::{PrintGrade, print_grade};
 pub use matrix::encode_data_matrix;
 pub use raster::{GreyImage, Printed};
+pub(crate) use symbol::pieces;
 pub use symbol::{PlacedSymbol, Rect, SymbolPattern, encode, place, quiet_modules};
 
 use crate::spec::{Face, PackageSpec, SymbolKind};
@@ -128,8 +129,16 @@ pub fn print_faces(package: &PackageSpec) -> Result<Vec<FacePrint>, ArtworkError
         .map(|&face| {
             let extent = package.shape.extent(face);
             let mut symbols = Vec::new();
-            for (index, spec) in package.symbols.iter().enumerate().filter(|(_, s)| s.face == face) {
-                symbols.push(symbol::place_checked(package, index, spec, extent)?);
+            for (index, spec) in package.symbols.iter().enumerate() {
+                if spec.face == face {
+                    symbols.push(symbol::place_checked(package, index, spec, extent)?);
+                } else if spec.face.folded_panel().is_some() {
+                    // The sheet has room for it; of its pieces each face shows what lies on it.
+                    symbol::place_checked(package, index, spec, package.shape.extent(spec.face))?;
+                    for piece in pieces(&package.shape, spec).iter().filter(|piece| piece.face == face) {
+                        symbols.push(place(index, piece, extent)?);
+                    }
+                }
             }
             for (i, a) in symbols.iter().enumerate() {
                 if let Some(b) = symbols[i + 1..].iter().find(|b| a.clear_rect().intersects(&b.clear_rect())) {

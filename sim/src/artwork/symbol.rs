@@ -1,7 +1,7 @@
 //! A symbol as modules, and where it stands on its face.
 
 use super::{ArtworkError, encode_code128, encode_data_matrix, encode_ean13};
-use crate::spec::{PackageSpec, PrintQuality, SymbolKind, SymbolSpec};
+use crate::spec::{Face, PackageSpec, PrintQuality, Shape, SymbolKind, SymbolSpec};
 
 /// Free space above and below a linear symbol, m: the print rules ask for at least 1 mm.
 pub(crate) const CLEAR_ABOVE_BELOW: f64 = 1e-3;
@@ -212,6 +212,26 @@ pub fn place(index: usize, spec: &SymbolSpec, extent: [f64; 2]) -> Result<Placed
     };
     placed.field = super::layout::field(&placed, extent);
     Ok(placed)
+}
+
+/// A symbol as its faces see it: itself, or where it bends over an edge once for the panel and once for the end flap, each with the whole symbol as if
+/// the face went on.
+pub(crate) fn pieces(shape: &Shape, spec: &SymbolSpec) -> Vec<SymbolSpec> {
+    let Some(panel) = spec.face.folded_panel() else { return vec![spec.clone()] };
+    let depth = shape.flap_depth(panel);
+    let [u, v] = spec.centre;
+    let on_panel = SymbolSpec { face: panel, centre: [u, v - depth], ..spec.clone() };
+    // The flap's own plane: from the edge away from the panel.
+    let away = shape.point(panel, u, 0.0) - panel.axes().2 * (depth - v) - shape.point(Face::Top, 0.0, 0.0);
+    let (right, down, _) = Face::Top.axes();
+    let turned = match panel {
+        Face::Front => 0,
+        Face::Left => 1,
+        Face::Back => 2,
+        _ => 3,
+    };
+    let centre = [away.dot(right), away.dot(down)];
+    vec![on_panel, SymbolSpec { face: Face::Top, centre, quarter_turns: (spec.quarter_turns + turned) % 4, ..spec.clone() }]
 }
 
 /// [`place`], with every size checked.

@@ -363,8 +363,8 @@ fn expose(
     let Some((shot, number)) = request.0.take() else { return };
     let mut surfaces: Vec<Surface> = surfaces.iter().cloned().collect();
     surfaces.sort_by_key(|s| s.index);
-    let mut occluders: Vec<Occluder> = occluders.iter().copied().collect();
-    occluders.sort_by_key(|o| o.package);
+    let mut occluders: Vec<Occluder> = occluders.iter().cloned().collect();
+    occluders.sort_by_key(|o| (o.package, o.part));
     let mut lamps: Vec<&Lamp> = lamps.iter().collect();
     lamps.sort_by_key(|l| l.0);
     let scene = Scene {

@@ -29,6 +29,9 @@ struct Surface {
     texels: vec4<f32>, // texels of the print per metre along u and v; 1 / radius and the middle u of a strip of something round, 0 for flat ones
     ids: vec4<u32>, // number of lamps that can glare, 0, 0, index
     glares: vec4<u32>, // their indices in eight bits each
+    lean: vec4<f32>, // what the normal of a facet of something smooth has beyond that of its plane, in its middle; w: the middle v
+    turn_u: vec4<f32>, // how that normal changes per metre along u
+    turn_v: vec4<f32>, // and along v; all 0 for what is flat or a strip
 }
 
 struct Symbol {
@@ -218,7 +221,9 @@ fn diffuse(f: Footprint, albedo: f32) -> f32 {
 fn glare(f: Footprint) -> f32 {
     let point = surface.origin.xyz + surface.right.xyz * f.uv.x + surface.down.xyz * f.uv.y;
     let light_at = f.uv * surface.light.xy + surface.light.zw;
-    let normal = cross(surface.down.xyz, surface.right.xyz) + surface.right.xyz * (surface.texels.z * (f.uv.x - surface.texels.w));
+    let from_middle = f.uv - vec2<f32>(surface.texels.w, surface.lean.w);
+    let turned = surface.lean.xyz + surface.turn_u.xyz * from_middle.x + surface.turn_v.xyz * from_middle.y;
+    let normal = cross(surface.down.xyz, surface.right.xyz) + surface.right.xyz * (surface.texels.z * (f.uv.x - surface.texels.w)) + turned;
     let gloss = surface.origin.w;
     let to_eye = normalize(view.eye - point);
     let lobe_scale = -0.5 / (VARNISH_SIGMA * VARNISH_SIGMA);

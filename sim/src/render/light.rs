@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::scene::{Occluder, Scene, Surface};
 use crate::error::SimError;
+use crate::forms::Convex;
 use crate::shading::{LAMP_RADIUS, beam_share, diffuse_white};
 use crate::spec::LampSpec;
 
@@ -23,6 +24,11 @@ const LEAST_SAMPLES: usize = 6;
 
 /// Edge of the pieces in which surfaces are worked on, texels.
 const TILE: usize = 12;
+
+/// Planes of a convex part whose normals enclose less than 8° (the cosine of that) and whose distances differ by less than half a millimetre count as
+/// one in shadows, whose edges are blurred by more.
+const SHADOW_TURN: f32 = 0.99;
+const SHADOW_SHIFT: f32 = 5e-4;
 
 /// Lift of a sample above its surface, m.
 const LIFT: f64 = 5e-5;
@@ -174,11 +180,14 @@ impl<'a> LampDisc<'a> {
 /// A box that casts shadows, in the rig's frame.
 struct ShadowBox {
     package: usize,
+    part: usize,
     box_from_rig: Mat3,
     centre: Vec3,
     half: Vec3,
     radius: f32,
     round: bool,
+    /// Planes of a convex part around `centre`, in the box's frame; none for box and cylinder.
+    planes: Vec<(Vec3, f32)>,
 }
 
 impl ShadowBox {
@@ -187,20 +196,28 @@ impl ShadowBox {
         let rotation: Quat = (pose.rotation * occluder.rotation).as_quat();
         // A hair smaller than the carton, so that faces that touch don't darken each other through rounding.
         let half = occluder.half.as_vec3() - Vec3::splat(LIFT as f32);
-        Self {
+        let whole = Self {
             round: occluder.round,
             package: occluder.package,
+            part: occluder.part,
             box_from_rig: Mat3::from_quat(rotation.inverse()),
             centre: pose.transform_point(occluder.translation).as_vec3(),
             half,
             radius: half.length(),
-        }
+            planes: Vec::new(),
+        };
+        let Some(convex) = &occluder.convex else { return whole };
+        let centre = occluder.translation + occluder.rotation * convex.centre;
+        Self { centre: pose.transform_point(centre).as_vec3(), radius: convex.radius as f32, planes: shadow_planes(convex), ..whole }
     }
 
     /// Whether the box stands between two points (slab test).
     fn blocks(&self, from: Vec3, to: Vec3) -> bool {
         let start = self.box_from_rig * (from - self.centre);
         let step = self.box_from_rig * (to - from);
+        if !self.planes.is_empty() {
+            return self.convex_blocks(start, step);
+        }
         if self.round {
             return self.cylinder_blocks(start, step);
         }
@@ -210,6 +227,29 @@ impl ShadowBox {
         let enter = a.min(b).max_element().max(0.0);
         let leave = a.max(b).min_element().min(1.0);
         enter < leave
+    }
+
+    /// The same for a convex part: where the way is inside all planes.
+    fn convex_blocks(&self, start: Vec3, step: Vec3) -> bool {
+        let t = (-start.dot(step) / step.length_squared().max(1e-12)).clamp(0.0, 1.0);
+        if (start + step * t).length_squared() > self.radius * self.radius {
+            return false;
+        }
+        let (mut enter, mut leave) = (0.0_f32, 1.0_f32);
+        for (normal, offset) in &self.planes {
+            let (slope, height) = (normal.dot(step), normal.dot(start) - offset);
+            if slope < 0.0 {
+                enter = enter.max(-height / slope);
+            } else if slope > 0.0 {
+                leave = leave.min(-height / slope);
+            } else if height > 0.0 {
+                return false;
+            }
+            if enter >= leave {
+                return false;
+            }
+        }
+        true
     }
 
     /// The same for the cylinder in the box: where the way is between the ends and within the radius.
@@ -235,6 +275,19 @@ impl ShadowBox {
         let room = self.radius + from_radius + (to_radius - from_radius) * t;
         (from + line * t).distance_squared(self.centre) < room * room
     }
+}
+
+/// Planes of a convex part around its centre, a hair inside it. Of planes that hardly differ one is enough for a shadow.
+fn shadow_planes(convex: &Convex) -> Vec<(Vec3, f32)> {
+    let mut planes: Vec<(Vec3, f32)> = Vec::new();
+    for (normal, offset) in &convex.planes {
+        let plane = (normal.as_vec3(), (offset - normal.dot(convex.centre) - LIFT) as f32);
+        let same = |(n, d): &(Vec3, f32)| n.dot(plane.0) > SHADOW_TURN && (d - plane.1).abs() < SHADOW_SHIFT;
+        if !planes.iter().any(same) {
+            planes.push(plane);
+        }
+    }
+    planes
 }
 
 /// A piece of a surface's patch.
@@ -279,13 +332,17 @@ impl<'a> Tile<'a> {
         let (middle, radius) = ((low + high) / 2.0, low.distance(high) / 2.0);
         let near: Vec<&ShadowBox> = boxes
             .iter()
-            .filter(|b| self.surface.owner != Some(b.package) && b.near(middle, radius, lamp.centre, LAMP_RADIUS as f32))
+            .filter(|b| {
+                !(self.surface.owner == Some(b.package) && self.surface.part == b.part)
+                    && b.near(middle, radius, lamp.centre, LAMP_RADIUS as f32)
+            })
             .collect();
         for y in 0..self.size[1] {
             for x in 0..self.size[0] {
-                let uv = self.uv(x, y);
+                // Facets are thinner than the distance of samples: those beside one count as on its edge.
+                let uv = self.surface.on_facet(self.uv(x, y));
                 let point = self.surface.point(uv) + normal * LIFT;
-                let light = diffuse_white(lamp.spec, point, self.surface.normal_at(uv[0]));
+                let light = diffuse_white(lamp.spec, point, self.surface.normal_at(uv));
                 if light <= 0.0 {
                     texels.push([0.0, 0.0]);
                     continue;
@@ -337,12 +394,14 @@ mod tests {
             extent: [0.4; 2],
             print_extent: [0.4; 2],
             curvature: 0.0,
+            smooth: None,
             outline: [[0.0, 0.0], [0.4, 0.0], [0.4, 0.4], [0.0, 0.4]].into(),
             albedo: 0.5,
             gloss: 0.0,
             transmission: 1.0,
             print: None,
             owner: None,
+            part: 0,
             rides: false,
             below_plate: false,
             cell: 0.002,
@@ -371,6 +430,8 @@ mod tests {
         // A thin plate of 0.1 m edge, 0.1 m above the floor, under a lamp 1 m above it: edges of the shadow at ±0.0556, penumbra 0.035/9 each way.
         let occluder = Occluder {
             package: 3,
+            part: 0,
+            convex: None,
             rotation: DQuat::IDENTITY,
             translation: DVec3::new(0.0, 0.0, 0.1),
             half: DVec3::new(0.05, 0.02, 1e-3),

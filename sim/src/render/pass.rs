@@ -151,7 +151,7 @@ pub struct CapturePass {
 }
 
 fn buffer_entry(binding: u32, ty: BufferBindingType, dynamic: bool, stages: ShaderStages) -> BindGroupLayoutEntry {
-    let min = if dynamic { BufferSize::new(160) } else { None };
+    let min = if dynamic { BufferSize::new(208) } else { None };
     let ty = BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: min };
     BindGroupLayoutEntry { binding, visibility: stages, ty, count: None }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use bevy::prelude::Component;
-use hardware_hal::glam::{DQuat, DVec3};
+use hardware_hal::glam::{DQuat, DVec2, DVec3};
 use hardware_hal::rig_from_plate;
 
 use crate::artwork::{FacePrint, print_faces};
 use crate::error::SimError;
+use crate::forms::convex::area_vector;
+use crate::forms::{Convex, Facet, Look, Model};
 use crate::spec::{Face, LampSpec, PackageSpec, Placement, PlateSpec, Shape, TwinSpec};
 
 /// Height of the table below the plate's surface, m.
@@ -37,6 +39,8 @@ fn bottle_strips(radius: f64) -> usize {
 /// Distance of light samples on plate, cartons and table, m.
 const PLATE_CELL: f64 = 0.002;
 const CARTON_CELL: f64 = 0.0025;
+/// Facets of something smooth are narrow: their light hardly changes but along them.
+const FACET_CELL: f64 = 0.006;
 const TABLE_CELL: f64 = 0.012;
 const RIM_CELL: f64 = 0.02;
 
@@ -47,9 +51,9 @@ pub struct Surface {
     pub index: usize,
     /// The point u = v = 0, in the plate's frame if it rides, else in the rig's, m.
     pub origin: DVec3,
-    /// Unit direction of u.
+    /// Direction of u; of unit length and at right angles to that of v, but for facets whose print is stretched a little (`smooth` or not).
     pub right: DVec3,
-    /// Unit direction of v; `down × right` is the outward normal.
+    /// Direction of v; `down × right` points outward.
     pub down: DVec3,
     /// Where u and v begin and end, m: 0 but for strips of something round, which all count from where their print begins.
     pub start: [f64; 2],
@@ -59,6 +63,8 @@ pub struct Surface {
     pub print_extent: [f64; 2],
     /// 1 ÷ radius for a strip of something round, 1/m: its normal turns along u; 0 for what is flat.
     pub curvature: f64,
+    /// The normal of the smooth form that this is a facet of, in the frame of `origin`; none for what is flat and for strips.
+    pub smooth: Option<Smooth>,
     /// Its corners (u, v), convex, m.
     pub outline: Arc<[[f64; 2]]>,
     /// Diffuse reflectance where nothing is printed.
@@ -69,8 +75,10 @@ pub struct Surface {
     pub transmission: f64,
     /// What is printed on it, by index into [`Scene::prints`].
     pub print: Option<usize>,
-    /// The package it belongs to, which never shades it.
+    /// The package it belongs to.
     pub owner: Option<usize>,
+    /// The package's part that it belongs to, which never shades it.
+    pub part: usize,
     /// Whether it turns with the plate.
     pub rides: bool,
     /// Whether the plate itself can stand between it and a lamp.
@@ -79,10 +87,21 @@ pub struct Surface {
     pub cell: f64,
 }
 
+/// A normal that turns over a facet: linear in u and v.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Smooth {
+    /// In the facet's middle.
+    pub normal: DVec3,
+    /// Its change per metre of u and of v.
+    pub turn: [DVec3; 2],
+}
+
 impl Surface {
     /// Outward normal, in the frame of `origin`.
     pub fn normal(&self) -> DVec3 {
-        self.down.cross(self.right)
+        let normal = self.down.cross(self.right);
+        // Only facets can have stretched axes.
+        if self.smooth.is_some() { normal.normalize_or_zero() } else { normal }
     }
 
     /// Its middle, u and v.
@@ -95,12 +114,47 @@ impl Surface {
         [0, 1].map(|i| self.extent[i] - self.start[i])
     }
 
-    /// Outward normal at u, of the round thing where this is a strip of one.
-    pub fn normal_at(&self, u: f64) -> DVec3 {
+    /// Outward normal at (u, v), of the round thing where this is a strip or a facet of one.
+    pub fn normal_at(&self, [u, v]: [f64; 2]) -> DVec3 {
+        let middle = self.middle();
+        if let Some(smooth) = &self.smooth {
+            return (smooth.normal + smooth.turn[0] * (u - middle[0]) + smooth.turn[1] * (v - middle[1])).normalize();
+        }
         if self.curvature == 0.0 {
             return self.normal();
         }
-        (self.normal() + self.right * (self.curvature * (u - self.middle()[0]))).normalize()
+        (self.normal() + self.right * (self.curvature * (u - middle[0]))).normalize()
+    }
+
+    /// The place of a facet's outline that is nearest to (u, v); that place itself for what is no facet.
+    pub fn on_facet(&self, place: [f64; 2]) -> [f64; 2] {
+        if self.smooth.is_none() {
+            return place;
+        }
+        let p = DVec2::from_array(place);
+        let corners = || self.outline.iter().map(|c| DVec2::from_array(*c));
+        let edges = || corners().zip(corners().cycle().skip(1));
+        let winding: f64 = edges().map(|(a, b)| a.perp_dot(b)).sum();
+        if edges().all(|(a, b)| (b - a).perp_dot(p - a) * winding >= 0.0) {
+            return place;
+        }
+        let onto = |(a, b): (DVec2, DVec2)| a + (b - a) * ((p - a).dot(b - a) / (b - a).length_squared().max(1e-30)).clamp(0.0, 1.0);
+        edges().map(onto).min_by(|a, b| a.distance_squared(p).total_cmp(&b.distance_squared(p))).unwrap_or(p).to_array()
+    }
+
+    /// The largest angle between its own normal and that of what it is a piece of, rad.
+    pub fn turns(&self) -> f64 {
+        if self.smooth.is_none() {
+            return self.curvature * self.size()[0] / 2.0;
+        }
+        let normal = self.normal();
+        self.outline.iter().map(|uv| self.normal_at(*uv).angle_between(normal)).fold(0.0, f64::max)
+    }
+
+    /// Whether its outline is all of its extent.
+    pub fn is_rectangle(&self) -> bool {
+        let on_edge = |[u, v]: &[f64; 2]| (*u == self.start[0] || *u == self.extent[0]) && (*v == self.start[1] || *v == self.extent[1]);
+        self.outline.len() == 4 && self.outline.iter().all(on_edge)
     }
 
     /// A point of it, in the frame of `origin`.
@@ -119,16 +173,23 @@ impl Surface {
             origin: pose.transform_point(self.origin),
             right: pose.rotation * self.right,
             down: pose.rotation * self.down,
+            smooth: self
+                .smooth
+                .map(|smooth| Smooth { normal: pose.rotation * smooth.normal, turn: smooth.turn.map(|turn| pose.rotation * turn) }),
             ..self.clone()
         }
     }
 }
 
 /// A body that casts shadows: the package's placement and half the edges of the box around it.
-#[derive(Debug, Clone, Copy, PartialEq, Component)]
+#[derive(Debug, Clone, PartialEq, Component)]
 pub struct Occluder {
     /// Index of the package.
     pub package: usize,
+    /// Index of the part of it that this is.
+    pub part: usize,
+    /// The part, where the package is made of parts; else it is a box or a cylinder.
+    pub convex: Option<Arc<Convex>>,
     /// `plate_from_package`, rotation.
     pub rotation: DQuat,
     /// `plate_from_package`, translation, m.
@@ -187,8 +248,12 @@ impl Scene {
 
     fn add_package(&mut self, index: usize, package: &PackageSpec, placement: &Placement) -> Result<(), SimError> {
         let (rotation, translation) = (placement.rotation.normalize(), placement.translation);
+        if let Some(model) = package.shape.model() {
+            return self.add_model(index, package, &model, rotation, translation);
+        }
         let round = matches!(package.shape, Shape::Bottle { .. });
-        self.occluders.push(Occluder { package: index, rotation, translation, half: package.shape.half_extents(), round });
+        let half = package.shape.half_extents();
+        self.occluders.push(Occluder { package: index, part: 0, convex: None, rotation, translation, half, round });
         if let Shape::Bottle { radius, height } = package.shape {
             return self.add_bottle(index, package, [radius, height], rotation, translation);
         }
@@ -205,12 +270,14 @@ impl Scene {
                 extent: print.extent,
                 print_extent: print.extent,
                 curvature: 0.0,
+                smooth: None,
                 outline: Arc::new([[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]]),
                 albedo: print.board,
                 gloss: print.gloss,
                 transmission: 1.0,
                 print: Some(self.prints.len()),
                 owner: Some(index),
+                part: 0,
                 rides: true,
                 below_plate: false,
                 cell: CARTON_CELL,
@@ -226,19 +293,17 @@ impl Scene {
         for below in &self.surfaces[first..] {
             let Some(face) = below.print.map(|print| self.prints[print].face) else { continue };
             for film in package.films.iter().filter(|film| film.face == face) {
-                let start = [0, 1].map(|i| film.rect[0][i].max(below.start[i]));
-                let extent = [0, 1].map(|i| film.rect[1][i].min(below.extent[i]));
-                if start[0] < extent[0] && start[1] < extent[1] {
-                    films.push(Surface {
-                        origin: below.origin + below.normal() * FILM_THICKNESS,
-                        start,
-                        extent,
-                        outline: Arc::new([start, [extent[0], start[1]], extent, [start[0], extent[1]]]),
-                        gloss: film.gloss,
-                        transmission: film.transmission,
-                        ..below.clone()
-                    });
-                }
+                let Some(outline) = clipped(&below.outline, film.rect) else { continue };
+                let bound = |of: fn(f64, f64) -> f64, start: f64| [0, 1].map(|i| outline.iter().map(|p| p[i]).fold(start, of));
+                films.push(Surface {
+                    origin: below.origin + below.normal() * FILM_THICKNESS,
+                    start: bound(f64::min, f64::INFINITY),
+                    extent: bound(f64::max, f64::NEG_INFINITY),
+                    outline: outline.into(),
+                    gloss: film.gloss,
+                    transmission: film.transmission,
+                    ..below.clone()
+                });
             }
         }
         self.surfaces.extend(films);
@@ -268,12 +333,14 @@ impl Scene {
                 extent: [width, height],
                 print_extent: print.extent,
                 curvature: 1.0 / radius,
+                smooth: None,
                 outline: Arc::new([]),
                 albedo: print.board,
                 gloss: print.gloss,
                 transmission: 1.0,
                 print: Some(self.prints.len()),
                 owner: Some(index),
+                part: 0,
                 rides: true,
                 below_plate: false,
                 cell: CARTON_CELL,
@@ -317,6 +384,60 @@ impl Scene {
         Ok(())
     }
 
+    /// A form made of parts: its facets as surfaces, its parts as what casts shadows.
+    fn add_model(
+        &mut self,
+        index: usize,
+        package: &PackageSpec,
+        model: &Model,
+        rotation: DQuat,
+        translation: DVec3,
+    ) -> Result<(), SimError> {
+        for (part, convex) in model.parts.iter().enumerate() {
+            let half = package.shape.half_extents();
+            let convex = Some(Arc::new(convex.clone()));
+            self.occluders.push(Occluder { package: index, part, convex, rotation, translation, half, round: false });
+        }
+        let first = self.prints.len();
+        self.prints.extend(print_faces(package)?);
+        for facet in &model.facets {
+            let print = match facet.look {
+                Look::Print(face) => (first..self.prints.len()).find(|i| self.prints[*i].face == face),
+                _ => None,
+            };
+            let (albedo, gloss) = match (facet.look, print) {
+                (Look::Other { albedo, gloss }, _) => (albedo, gloss),
+                (_, Some(print)) => (self.prints[print].board, self.prints[print].gloss),
+                _ => (package.artwork.board, package.artwork.gloss),
+            };
+            let flat = Flat::of(facet, &model.parts[facet.part]);
+            self.surfaces.push(Surface {
+                index: 0,
+                origin: rotation * flat.origin + translation,
+                right: rotation * flat.right,
+                down: rotation * flat.down,
+                start: flat.start,
+                extent: flat.end,
+                print_extent: print.map_or([0, 1].map(|i| flat.end[i] - flat.start[i]), |print| self.prints[print].extent),
+                curvature: 0.0,
+                smooth: flat
+                    .smooth
+                    .map(|smooth| Smooth { normal: rotation * smooth.normal, turn: smooth.turn.map(|turn| rotation * turn) }),
+                outline: flat.outline.into(),
+                albedo,
+                gloss,
+                transmission: 1.0,
+                print,
+                owner: Some(index),
+                part: facet.part,
+                rides: true,
+                below_plate: false,
+                cell: if facet.normals.is_some() { FACET_CELL } else { CARTON_CELL },
+            });
+        }
+        Ok(())
+    }
+
     /// The plate's disc, its rim in flat segments, and the table below.
     fn add_plate(&mut self, plate: &PlateSpec) {
         let circle = |radius: f64, i: usize| {
@@ -334,12 +455,14 @@ impl Scene {
             extent: [2.0 * inner; 2],
             print_extent: [2.0 * inner; 2],
             curvature: 0.0,
+            smooth: None,
             outline: (0..RIM_SEGMENTS).map(|i| centre(circle(inner, i))).collect(),
             albedo: plate.albedo,
             gloss: 0.0,
             transmission: 1.0,
             print: None,
             owner: None,
+            part: 0,
             rides: false,
             below_plate: false,
             cell: PLATE_CELL,
@@ -389,9 +512,105 @@ impl Scene {
     }
 }
 
+/// A facet with its coordinates laid out: point = origin + right · u + down · v.
+struct Flat {
+    origin: DVec3,
+    right: DVec3,
+    down: DVec3,
+    start: [f64; 2],
+    end: [f64; 2],
+    outline: Vec<[f64; 2]>,
+    smooth: Option<Smooth>,
+}
+
+impl Flat {
+    fn of(facet: &Facet, part: &Convex) -> Self {
+        let corners = &facet.corners;
+        let (origin, right, down) = if facet.uv.is_empty() {
+            // Coordinates of its own: u along the first edge.
+            let normal = area_vector(corners).normalize_or_zero();
+            let normal = if normal.dot(corners[0] - part.centre) < 0.0 { -normal } else { normal };
+            let right = (corners[1] - corners[0]).normalize_or_zero();
+            (corners[0], right, right.cross(normal))
+        } else {
+            print_axes(corners, &facet.uv)
+        };
+        let outline: Vec<[f64; 2]> = if facet.uv.is_empty() {
+            corners.iter().map(|c| [(*c - origin).dot(right), (*c - origin).dot(down)]).collect()
+        } else {
+            facet.uv.clone()
+        };
+        let fold = |f: fn(f64, f64) -> f64, from: f64| [0, 1].map(|i| outline.iter().map(|p| p[i]).fold(from, f));
+        let (start, end) = (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY));
+        let smooth = match facet.normals {
+            // Stretched print needs a normal of its own.
+            None if !facet.uv.is_empty() && (right.length() - 1.0).abs().max((down.length() - 1.0).abs()) > 1e-12 => {
+                Some(Smooth { normal: down.cross(right).normalize_or_zero(), turn: [DVec3::ZERO; 2] })
+            }
+            None => None,
+            Some(normals) => Some(smooth_normal(&outline, normals, [0, 1].map(|i| (start[i] + end[i]) / 2.0))),
+        };
+        Self { origin, right, down, start, end, outline, smooth }
+    }
+}
+
+/// Place of (0, 0) and directions of u and v on the plane of a facet whose first three corners are on its print at `uv`.
+fn print_axes(corners: &[DVec3], uv: &[[f64; 2]]) -> (DVec3, DVec3, DVec3) {
+    let [right, down] = gradient(uv, [corners[0], corners[1], corners[2]]);
+    (corners[0] - right * uv[0][0] - down * uv[0][1], right, down)
+}
+
+/// What a vector that is linear on the plane and has these values at the first three corners changes by per metre of u and of v.
+fn gradient(uv: &[[f64; 2]], values: [DVec3; 3]) -> [DVec3; 2] {
+    let [a, b] = [1, 2].map(|i| [uv[i][0] - uv[0][0], uv[i][1] - uv[0][1]]);
+    let (first, second) = (values[1] - values[0], values[2] - values[0]);
+    let area = a[0] * b[1] - a[1] * b[0];
+    [(first * b[1] - second * a[1]) / area, (second * a[0] - first * b[0]) / area]
+}
+
+fn smooth_normal(outline: &[[f64; 2]], normals: [DVec3; 3], middle: [f64; 2]) -> Smooth {
+    let turn = gradient(outline, normals);
+    let normal = normals[0] + turn[0] * (middle[0] - outline[0][0]) + turn[1] * (middle[1] - outline[0][1]);
+    Smooth { normal, turn }
+}
+
+/// The part of a convex outline within a rectangle (Sutherland & Hodgman 1974); none where nothing is left.
+pub(super) fn clipped(outline: &[[f64; 2]], [low, high]: [[f64; 2]; 2]) -> Option<Vec<[f64; 2]>> {
+    let mut polygon = outline.to_vec();
+    for (axis, limit, sign) in [(0, low[0], 1.0), (1, low[1], 1.0), (0, high[0], -1.0), (1, high[1], -1.0)] {
+        // How far inside.
+        let depth = |p: &[f64; 2]| sign * (p[axis] - limit);
+        let mut kept = Vec::with_capacity(polygon.len() + 1);
+        for (i, to) in polygon.iter().enumerate() {
+            let from = &polygon[(i + polygon.len() - 1) % polygon.len()];
+            let (a, b) = (depth(from), depth(to));
+            if (a > 0.0) != (b > 0.0) {
+                let t = a / (a - b);
+                kept.push([0, 1].map(|k| from[k] + t * (to[k] - from[k])));
+            }
+            if b > 0.0 {
+                kept.push(*to);
+            }
+        }
+        polygon = kept;
+    }
+    (polygon.len() >= 3).then_some(polygon)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_film_covers_what_lies_in_its_rectangle() {
+        let triangle = [[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]];
+        let area =
+            |p: &[[f64; 2]]| (0..p.len()).map(|i| p[i][0] * p[(i + 1) % p.len()][1] - p[(i + 1) % p.len()][0] * p[i][1]).sum::<f64>() / 2.0;
+        assert_eq!(area(&clipped(&triangle, [[-1.0, -1.0], [5.0, 5.0]]).unwrap()), 8.0);
+        assert_eq!(area(&clipped(&triangle, [[0.0, 0.0], [2.0, 4.0]]).unwrap()), 6.0);
+        assert_eq!(area(&clipped(&triangle, [[1.0, 1.0], [9.0, 9.0]]).unwrap()), 2.0);
+        assert_eq!(clipped(&triangle, [[3.0, 3.0], [9.0, 9.0]]), None);
+    }
 
     #[test]
     fn every_surface_faces_outward() {

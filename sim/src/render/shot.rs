@@ -8,7 +8,7 @@ use hardware_hal::glam::{DMat3, DVec2, DVec3};
 
 use super::bend::{Bend, is_bent};
 use super::light::{ATLAS_WIDTH, Atlas};
-use super::scene::{Scene, Surface};
+use super::scene::{Scene, Surface, clipped};
 use crate::error::SimError;
 use crate::shading::{VARNISH_SIGMA, mirrored_share};
 use crate::spec::LampSpec;
@@ -216,7 +216,7 @@ impl Prepared {
 
 /// A symbol's rectangle on its face, wider by what a pixel covers there, so that every pixel that it touches is in it; clipped to the face,
 /// nothing where it lies beside this strip of it.
-fn grown_by_a_pixel(surface: &Surface, calibration: &Calibration, corners: &[[f64; 2]; 4]) -> Option<[[f64; 2]; 4]> {
+fn grown_by_a_pixel(surface: &Surface, calibration: &Calibration, corners: &[[f64; 2]; 4]) -> Option<Vec<[f64; 2]>> {
     let margin = corners
         .iter()
         .map(|uv| {
@@ -227,10 +227,15 @@ fn grown_by_a_pixel(surface: &Surface, calibration: &Calibration, corners: &[[f6
             1.5 * p.length() / calibration.intrinsics.focal_px[0].min(calibration.intrinsics.focal_px[1]) / slant
         })
         .fold(0.0, f64::max);
+    if !surface.is_rectangle() {
+        let low = [0, 1].map(|i| corners.iter().map(|c| c[i]).fold(f64::INFINITY, f64::min) - margin);
+        let high = [0, 1].map(|i| corners.iter().map(|c| c[i]).fold(f64::NEG_INFINITY, f64::max) + margin);
+        return clipped(&surface.outline, [low, high]);
+    }
     let low = [0, 1].map(|i| (corners.iter().map(|c| c[i]).fold(f64::INFINITY, f64::min) - margin).max(surface.start[i]));
     let high = [0, 1].map(|i| (corners.iter().map(|c| c[i]).fold(f64::NEG_INFINITY, f64::max) + margin).min(surface.extent[i]));
     let empty = low[0] >= high[0] || low[1] >= high[1];
-    (!empty).then_some([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
+    (!empty).then(|| vec![[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
 }
 
 /// wgpu's clip space counts pixels from their corners and has y up; depth is reversed, 1 at the near plane and 0 at infinity.
@@ -311,6 +316,12 @@ fn surface_bytes(
         *byte = *lamp as u8;
     }
     out.extend(lamps);
+    let turned = surface
+        .smooth
+        .map_or([DVec3::ZERO; 3], |smooth| [smooth.normal - surface.down.cross(surface.right), smooth.turn[0], smooth.turn[1]]);
+    for (vector, w) in turned.into_iter().zip([surface.middle()[1], 0.0, 0.0]) {
+        push_vector(out, vector, w);
+    }
     out.resize(start + SURFACE_STRIDE, 0);
 }
 
@@ -355,7 +366,7 @@ fn glare_lamps(surface: &Surface, scene: &Scene, shot: &Shot, eye: DVec3) -> Vec
         // Going from the middle to an edge turns each of the two directions by asin(radius ÷ distance) at most, and the half vector by no more than
         // both turns over the length of the directions' sum.
         let turn = |v: DVec3| (radius / v.length()).min(1.0).asin();
-        let spread = (turn(to_eye) + turn(to_lamp)) / half.length().max(0.1) + surface.curvature * width / 2.0;
+        let spread = (turn(to_eye) + turn(to_lamp)) / half.length().max(0.1) + surface.turns();
         if delta.is_nan() || delta - spread < 4.0 * VARNISH_SIGMA {
             lamps.push((i as u32, delta));
         }
