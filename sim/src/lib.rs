@@ -5,6 +5,7 @@ pub mod devices;
 pub mod error;
 pub mod exposure;
 pub mod geometry;
+pub mod glass;
 pub mod lights;
 pub mod load;
 pub mod optics;
