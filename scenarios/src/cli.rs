@@ -53,6 +53,8 @@ pub enum Command {
     Pool(pool::PoolCommand),
     /// Make a data set: pictures of a scenario's loads with ground truth as COCO and Parquet.
     Dataset(DatasetArguments),
+    /// Write a recorded cycle as an MCAP file, for Foxglove and Rerun: frames, calibrations, transforms, events; with its run also what is true.
+    ExportMcap(crate::export_mcap::McapArguments),
     /// Hold the twin's renderer against an independent one.
     #[command(subcommand)]
     Fidelity(FidelityCommand),
@@ -216,6 +218,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Hub(arguments) => hub::command(&arguments),
         Command::Pool(command) => pool::command(&command),
         Command::Dataset(arguments) => crate::run::dataset(&arguments),
+        Command::ExportMcap(arguments) => crate::export_mcap::command(&arguments),
         Command::Fidelity(command) => crate::run::fidelity(&command),
         Command::Verify(arguments) => pool::verify(&arguments),
         Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),

@@ -171,15 +171,16 @@ fn print_resolution(spec: &TwinSpec) -> f64 {
 
 /// Refuses lamps and cameras that the settled load has around them.
 fn check_places(spec: &TwinSpec, placements: &[Placement]) -> Result<(), SimError> {
-    let lamps = spec.lamps.iter().map(|lamp| (format!("lamp `{}`", lamp.name), lamp.position));
-    let cameras = spec.cameras.iter().map(|camera| (format!("camera `{}`", camera.id), camera.calibration.eye()));
-    for (what, place) in lamps.chain(cameras) {
+    let lamps = spec.lamps.iter().map(|lamp| ("lamp", &lamp.name, lamp.position));
+    let cameras = spec.cameras.iter().map(|camera| ("camera", &camera.id, camera.calibration.eye()));
+    for (what, name, place) in lamps.chain(cameras) {
         let around = spec.packages.iter().zip(placements).position(|(package, placement)| {
             let inside = placement.plate_from_package().inverse().transform_point(place).abs();
             inside.cmplt(package.shape.half_extents()).all()
         });
         if let Some(package) = around {
-            return Err(SimError::Spec(format!("{what} is inside package {package} (\"{}\")", spec.packages[package].name)));
+            let package_name = spec.packages[package].name.clone();
+            return Err(SimError::Inside { what, name: name.clone(), package, package_name });
         }
     }
     Ok(())

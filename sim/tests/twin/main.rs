@@ -6,6 +6,7 @@ mod camera;
 mod conformance;
 mod determinism;
 mod environment;
+mod glass;
 mod handshake;
 mod light;
 mod memory;
