@@ -6,7 +6,6 @@ pub mod dataset;
 pub mod doctor;
 pub mod error;
 pub mod export_mcap;
-pub mod export_mcap;
 #[cfg(feature = "twin")]
 pub mod fidelity;
 pub mod hub;

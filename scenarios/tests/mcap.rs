@@ -272,7 +272,8 @@ fn every_frame_comes_with_its_pixels_time_calibration_and_truth() {
     assert_eq!((field(&plate, 2), field(&plate, 3)), (b"rig".to_vec(), b"plate".to_vec()));
     // Half a radian about z.
     assert_eq!(doubles(fields(&field(&plate, 5)).remove(0).1), [0.25f64.sin()]);
-    assert_eq!((field(&camera, 3), doubles(field(&field(&camera, 4), 3))), (b"camera-top".to_vec(), vec![0.6]));
+    assert_eq!(field(&camera, 3), b"camera-top");
+    assert!((doubles(field(&field(&camera, 4), 3))[0] - 0.6).abs() < 1e-12, "the camera stands at its eye");
 
     let annotations = on("/camera/top/annotations");
     assert_eq!((annotations.len(), annotations[0].schema.as_str()), (1, "foxglove.ImageAnnotations"));

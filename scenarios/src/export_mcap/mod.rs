@@ -63,10 +63,12 @@ fn export(recording: &Recording, run: &Run, out: &Path) -> Result<u64> {
     // Gone again if anything goes wrong from here on.
     let file = tempfile::Builder::new().prefix(".mcap-").tempfile_in(folder).map_err(|error| Failure::write(out, &error))?;
     let failed = |error: io::Error| Failure::write(out, &error);
-    let tape = Tape::begin(BufWriter::new(file.as_file()), proto::descriptors()).map_err(failed)?;
-    let mut export = Export { out, tape };
-    export.write_all(recording, run)?;
-    let (_, messages) = export.tape.finish().map_err(failed)?;
+    let messages = {
+        let tape = Tape::begin(BufWriter::new(file.as_file()), proto::descriptors()).map_err(failed)?;
+        let mut export = Export { out, tape };
+        export.write_all(recording, run)?;
+        export.tape.finish().map_err(failed)?
+    };
     file.as_file().sync_all().map_err(|error| Failure::write(out, &error))?;
     file.persist(out).map_err(|error| Failure::write(out, &error.error))?;
     Ok(messages)

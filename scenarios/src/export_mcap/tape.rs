@@ -225,11 +225,11 @@ impl<W: Write> Tape<W> {
         Ok(())
     }
 
-    /// Ends the file. Returns the writer and how many messages there are.
+    /// Ends the file. Returns how many messages there are.
     ///
     /// # Errors
     /// What cannot be written.
-    pub fn finish(mut self) -> io::Result<(W, u64)> {
+    pub fn finish(mut self) -> io::Result<u64> {
         self.end_chunk()?;
         let end = Fields::default().u32(self.data_crc).record(op::DATA_END);
         self.raw(&end)?;
@@ -275,7 +275,7 @@ impl<W: Write> Tape<W> {
         self.raw(&summary)?;
         self.raw(&MAGIC)?;
         self.writer.flush()?;
-        Ok((self.writer, messages))
+        Ok(messages)
     }
 }
 
