@@ -76,9 +76,8 @@ fn check_camera(rig: &Rig, camera: &Camera) -> CameraCheck {
     let field = [0, 1].map(|i| 2.0 * ([width, height][i] / 2.0 / intrinsics.focal_px[i]).atan());
     let distance = calibration.camera_from_rig.transform_point(DVec3::ZERO).z;
     let rim: Vec<DVec3> = (0..72).map(|i| at(radius, f64::from(i) / 72.0)).collect();
-    let seen = |point: &DVec3| {
-        sight.project(*point).is_some_and(|p| (-0.5..width - 0.5).contains(&p.x) && (-0.5..height - 0.5).contains(&p.y))
-    };
+    let seen =
+        |point: &DVec3| sight.project(*point).is_some_and(|p| (-0.5..width - 0.5).contains(&p.x) && (-0.5..height - 0.5).contains(&p.y));
     let plate: Vec<DVec3> = (0..24)
         .flat_map(|ring| {
             let r = radius * ((f64::from(ring) + 0.5) / 24.0).sqrt();
@@ -134,9 +133,8 @@ fn at(radius: f64, turn: f64) -> DVec3 {
 /// Pixels per millimetre on a level surface, in the direction in which they are fewest: the smaller singular value of the mapping's Jacobian.
 fn px_per_mm(sight: &Sight, point: DVec3) -> f64 {
     const STEP: f64 = 1e-4;
-    let along = |axis: DVec3| -> Option<DVec2> {
-        Some((sight.project(point + axis * STEP)? - sight.project(point - axis * STEP)?) / (2.0 * STEP))
-    };
+    let along =
+        |axis: DVec3| -> Option<DVec2> { Some((sight.project(point + axis * STEP)? - sight.project(point - axis * STEP)?) / (2.0 * STEP)) };
     let (Some(x), Some(y)) = (along(DVec3::X), along(DVec3::Y)) else { return 0.0 };
     let (sum, determinant) = (x.length_squared() + y.length_squared(), x.perp_dot(y));
     let smaller = (sum - (sum * sum - 4.0 * determinant * determinant).max(0.0).sqrt()) / 2.0;
@@ -325,7 +323,10 @@ exposure_s = 0.004
         let plate = "plate = { kind = \"glass\", thickness_mm = 8, refractive_index = 1.5, transmission = 1.0,";
         let text = PLAIN
             .replace("plate = {", plate)
-            .replace("intensity = 0.8 }", "intensity = 0.8 }, { name = \"low\", position_mm = [0, 0, -900], beam_half_angle_deg = 40, intensity = 0.5 }")
+            .replace(
+                "intensity = 0.8 }",
+                "intensity = 0.8 }, { name = \"low\", position_mm = [0, 0, -900], beam_half_angle_deg = 40, intensity = 0.5 }",
+            )
             .replace("{ top = 1.0 }", "{ top = 1.0, low = 1.0 }")
             .replace("[0, 0, 600]", "[0, 0, -600]");
         let rig = rig(&format!(

@@ -206,7 +206,15 @@ fn what_a_plate_hides_and_glass_that_is_none() {
     let error = fault(RIG, PLATE, &of_glass("dirt = 0.1"));
     assert!(error.key() == "plate.thickness_mm" && error.message().contains("needs its `thickness_mm`"), "{error}");
     let line = "thickness_mm = 6";
-    check(RIG, PLATE, &format!("{PLATE}\n{line}"), "plate.thickness_mm", line, "an opaque plate has no `thickness_mm`", Some("kind = \"glass\""));
+    check(
+        RIG,
+        PLATE,
+        &format!("{PLATE}\n{line}"),
+        "plate.thickness_mm",
+        line,
+        "an opaque plate has no `thickness_mm`",
+        Some("kind = \"glass\""),
+    );
     // In the pane, or nearly.
     for (from, to, key) in [
         ("eye_mm = [0, 0, -600]", "eye_mm = [0, 0, -12]", "cameras[3].eye_mm"),

@@ -177,7 +177,8 @@ fn a_lamp_inside_a_package_is_named_with_its_key() {
         return;
     }
     assert_eq!(code(&output), 2, "{}", err(&output));
-    let said = err(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    // Wrapped by the terminal's width.
+    let said = err(&output).replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("`position_mm` in `lamps` where name = \"low-") && said.contains("is inside package"), "{said}");
 }
 

@@ -138,7 +138,11 @@ fn a_full_disk_ends_it_cleanly_and_a_later_call_goes_on() {
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("images/") && !said.contains("panicked"), "{said}");
     let left = files(folder.path());
-    assert!(left.keys().all(|path| !path.to_string_lossy().contains("tmp") && path.extension().is_none_or(|x| x != "png")), "{:?}", left.keys());
+    assert!(
+        left.keys().all(|path| !path.to_string_lossy().contains("tmp") && path.extension().is_none_or(|x| x != "png")),
+        "{:?}",
+        left.keys()
+    );
     command(&asked).expect("goes on");
     let whole = files(folder.path());
     assert_eq!(whole.keys().filter(|path| path.extension().is_some_and(|x| x == "png")).count(), 2);

@@ -17,7 +17,10 @@ const BEGIN: u64 = 1_772_409_600_000_000_000;
 
 fn calibration() -> Calibration {
     let camera_from_rig = Pose::look_at(DVec3::new(0.0, 0.0, 0.6), DVec3::ZERO, DVec3::Y);
-    Calibration { intrinsics: Intrinsics { distortion: [-0.1, 0.02, 1e-3, 0.0, 0.0], ..Intrinsics::pinhole(SIZE[0], SIZE[1], 5.0) }, camera_from_rig }
+    Calibration {
+        intrinsics: Intrinsics { distortion: [-0.1, 0.02, 1e-3, 0.0, 0.0], ..Intrinsics::pinhole(SIZE[0], SIZE[1], 5.0) },
+        camera_from_rig,
+    }
 }
 
 /// Two cameras, one of 8 and one of 12 bits, at two stops; the last frame arrived incomplete.
@@ -46,7 +49,9 @@ fn record(folder: &Path) -> Vec<Frame> {
     let mut writer = RecordingWriter::create(folder, rig).expect("a recording");
     let mut frames = Vec::new();
     for (index, (id, format, stop)) in
-        [("top", PixelFormat::MONO8, 0), ("side", PixelFormat::MONO12, 0), ("top", PixelFormat::MONO8, 1), ("side", PixelFormat::MONO12, 1)].into_iter().enumerate()
+        [("top", PixelFormat::MONO8, 0), ("side", PixelFormat::MONO12, 0), ("top", PixelFormat::MONO8, 1), ("side", PixelFormat::MONO12, 1)]
+            .into_iter()
+            .enumerate()
     {
         let start = Timestamp(BEGIN + 1_000_000_000 * index as u64);
         let meta = FrameMeta {
@@ -90,7 +95,8 @@ fn run(folder: &Path, camera: &str) {
         rotation: [0.0, 0.0, 0.0, 1.0],
         translation_m: [0.1, 0.0, 0.04],
     };
-    std::fs::write(folder.join(LOAD_FILE), serde_json::to_vec(&[package("carton", false), package("bottle", true)]).expect("JSON")).expect("a load");
+    std::fs::write(folder.join(LOAD_FILE), serde_json::to_vec(&[package("carton", false), package("bottle", true)]).expect("JSON"))
+        .expect("a load");
 }
 
 /// A reader of little-endian fields.
@@ -284,7 +290,10 @@ fn every_frame_comes_with_its_pixels_time_calibration_and_truth() {
     let load = on("/load");
     assert_eq!((load.len(), load[0].schema.as_str(), load[0].time), (1, "foxglove.SceneUpdate", BEGIN));
     let entities: Vec<_> = fields(&load[0].data).into_iter().map(|(_, entity)| entity).collect();
-    assert!(fields(&entities[0]).iter().any(|(n, _)| *n == 8) && fields(&entities[1]).iter().any(|(n, _)| *n == 10), "a cube and a cylinder");
+    assert!(
+        fields(&entities[0]).iter().any(|(n, _)| *n == 8) && fields(&entities[1]).iter().any(|(n, _)| *n == 10),
+        "a cube and a cylinder"
+    );
 
     let events: Vec<(String, u64)> = on("/events")
         .iter()
@@ -321,7 +330,11 @@ fn what_is_no_recording_or_cut_short_leaves_no_file() {
         let failure = export(&recording, run, &out).expect_err("a fault");
         assert_eq!(failure.exit_code(), code, "{failure}");
         assert!(failure.to_string().contains(what), "{failure}");
-        let left: Vec<_> = std::fs::read_dir(there.path()).expect("the folder").flatten().filter(|e| e.path().extension().is_some_and(|x| x == "mcap")).collect();
+        let left: Vec<_> = std::fs::read_dir(there.path())
+            .expect("the folder")
+            .flatten()
+            .filter(|e| e.path().extension().is_some_and(|x| x == "mcap"))
+            .collect();
         assert!(left.is_empty() && !out.exists(), "{left:?}");
     };
     fails(None, 2, "manifest.json: is missing: not a recording");

@@ -225,7 +225,12 @@ impl Frame<'_> {
             visible_fraction,
             visible,
             px_per_module,
-            incidence_deg: surface.normal_at_centre().dot((self.sight.eye(centre) - centre).normalize_or_zero()).clamp(-1.0, 1.0).acos().to_degrees(),
+            incidence_deg: surface
+                .normal_at_centre()
+                .dot((self.sight.eye(centre) - centre).normalize_or_zero())
+                .clamp(-1.0, 1.0)
+                .acos()
+                .to_degrees(),
             glare_share: self.glare_share(&surface),
             motion_blur_px: self.motion_blur(centre),
             blur_modules: self.view.camera.sensor.blur_sigma_px / px_per_module,

@@ -64,9 +64,7 @@ pub fn as_png(format: PixelFormat) -> bool {
 pub fn image(meta: &FrameMeta, picture: &Image<'_>) -> (&'static str, Message) {
     let (stamp, frame) = (time(meta.timestamp), camera_frame(&meta.camera));
     match picture {
-        Image::Png(bytes) => {
-            ("foxglove.CompressedImage", Message::new().message(1, &stamp).text(4, &frame).blob(2, bytes).text(3, "png"))
-        }
+        Image::Png(bytes) => ("foxglove.CompressedImage", Message::new().message(1, &stamp).text(4, &frame).blob(2, bytes).text(3, "png")),
         Image::Raw(samples) => {
             let encoding = match (meta.format.layout, meta.format.bits) {
                 (PixelLayout::BayerRggb, 8) => "bayer_rggb8",
@@ -132,12 +130,7 @@ pub fn annotations(at: Timestamp, views: &[View]) -> Message {
         (false, false) => [0.6, 0.6, 0.6, 0.7],
     };
     let outline = |view: &View| {
-        Message::new()
-            .message(1, &time(at))
-            .int(2, 2)
-            .messages(3, view.corners.map(place))
-            .message(4, &colour(of(view)))
-            .double(7, 3.0)
+        Message::new().message(1, &time(at)).int(2, 2).messages(3, view.corners.map(place)).message(4, &colour(of(view))).double(7, 3.0)
     };
     let label = |view: &View| {
         let why = view.reason.as_deref().filter(|_| view.visible).map_or(String::new(), |reason| format!(" ({reason})"));
@@ -156,21 +149,20 @@ pub fn annotations(at: Timestamp, views: &[View]) -> Message {
 pub fn load(at: Timestamp, packages: &[PlacedPackage]) -> Message {
     let entity = |(index, package): (usize, &PlacedPackage)| {
         let (rotation, size) = (DQuat::from_array(package.rotation), DVec3::from_array(package.size_m));
-        let pose = |rotation| {
-            Message::new().message(1, &vector(DVec3::from_array(package.translation_m))).message(2, &quaternion(rotation))
-        };
+        let pose =
+            |rotation| Message::new().message(1, &vector(DVec3::from_array(package.translation_m))).message(2, &quaternion(rotation));
         let tint = colour([0.85, 0.8, 0.7, 0.8]);
-        let entity = Message::new()
-            .message(1, &time(at))
-            .text(2, PLATE)
-            .text(3, &format!("package-{index}"))
-            .int(5, 1)
-            .messages(6, [("name", &package.name), ("text", &package.text)].map(|(key, value)| Message::new().text(1, key).text(2, value)));
+        let entity =
+            Message::new().message(1, &time(at)).text(2, PLATE).text(3, &format!("package-{index}")).int(5, 1).messages(
+                6,
+                [("name", &package.name), ("text", &package.text)].map(|(key, value)| Message::new().text(1, key).text(2, value)),
+            );
         if package.round {
             // A bottle stands along its own y, a cylinder along z.
             let upright = rotation * DQuat::from_rotation_x(-std::f64::consts::FRAC_PI_2);
             let size = DVec3::new(size.x, size.z, size.y);
-            let cylinder = Message::new().message(1, &pose(upright)).message(2, &vector(size)).double(3, 1.0).double(4, 1.0).message(5, &tint);
+            let cylinder =
+                Message::new().message(1, &pose(upright)).message(2, &vector(size)).double(3, 1.0).double(4, 1.0).message(5, &tint);
             return entity.message(10, &cylinder);
         }
         entity.message(8, &Message::new().message(1, &pose(rotation)).message(2, &vector(size)).message(3, &tint))

@@ -20,7 +20,6 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use hardware_hal::{FrameMeta, RecordedFrame, Recording, Timestamp};
 use self::messages::{Image, Level};
 use self::proto::Message;
 use self::tape::Tape;
@@ -28,6 +27,7 @@ pub use self::truth::{LOAD_FILE, PlacedPackage};
 use self::truth::{Run, View};
 use crate::error::{Failure, Result};
 use crate::output::{self, Progress};
+use hardware_hal::{FrameMeta, RecordedFrame, Recording, Timestamp};
 
 /// Arguments of `export-mcap`.
 #[derive(Debug, Clone, clap::Args)]

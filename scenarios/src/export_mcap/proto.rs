@@ -191,7 +191,11 @@ const MESSAGES: &[(&str, Fields)] = &[
     ),
     (
         "ImageAnnotations",
-        &[("points", 2, Kind::Many("foxglove.PointsAnnotation")), ("texts", 3, Kind::Many("foxglove.TextAnnotation")), ("timestamp", 5, TIME)],
+        &[
+            ("points", 2, Kind::Many("foxglove.PointsAnnotation")),
+            ("texts", 3, Kind::Many("foxglove.TextAnnotation")),
+            ("timestamp", 5, TIME),
+        ],
     ),
     (
         "FrameTransform",
@@ -222,10 +226,7 @@ const MESSAGES: &[(&str, Fields)] = &[
         ],
     ),
     ("SceneUpdate", &[("entities", 2, Kind::Many("foxglove.SceneEntity"))]),
-    (
-        "Log",
-        &[("timestamp", 1, TIME), ("level", 2, Kind::One("foxglove.Log.Level")), ("message", 3, Kind::Text), ("name", 4, Kind::Text)],
-    ),
+    ("Log", &[("timestamp", 1, TIME), ("level", 2, Kind::One("foxglove.Log.Level")), ("message", 3, Kind::Text), ("name", 4, Kind::Text)]),
 ];
 
 /// The descriptors of all messages here, as a `FileDescriptorSet`.

@@ -219,7 +219,8 @@ impl<W: Write> Tape<W> {
             self.raw(&Fields::default().u16(*channel).prefixed(entries).record(op::MESSAGE_INDEX))?;
         }
         let indexes = self.position - start - length;
-        let index = Fields::default().u64(from).u64(to).u64(start).u64(length).prefixed(&offsets.0).u64(indexes).text("").u64(size).u64(size);
+        let index =
+            Fields::default().u64(from).u64(to).u64(start).u64(length).prefixed(&offsets.0).u64(indexes).text("").u64(size).u64(size);
         self.chunk_indexes.extend(index.record(op::CHUNK_INDEX));
         self.chunks += 1;
         Ok(())

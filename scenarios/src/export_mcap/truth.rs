@@ -84,8 +84,8 @@ impl Run {
     /// Files that are missing or none, or are of another recording.
     pub fn read(folder: &Path, frames: &[RecordedFrame]) -> Result<Self> {
         let path = folder.join(VIEWS_FILE);
-        let mut reader =
-            csv::Reader::from_path(&path).map_err(|error| fault(&path, format!("cannot be read: {error}")).with_help("`run --out` leaves it"))?;
+        let mut reader = csv::Reader::from_path(&path)
+            .map_err(|error| fault(&path, format!("cannot be read: {error}")).with_help("`run --out` leaves it"))?;
         let mut views: BTreeMap<usize, Vec<View>> = BTreeMap::new();
         for (number, row) in reader.deserialize().enumerate() {
             let row: Row = row.map_err(|error| fault(&path, format!("is not a table of views: {error}")))?;

@@ -314,7 +314,8 @@ pub fn sim_failure(error: SimError) -> Failure {
         SimError::Capture(message) => Failure::environment(message),
         SimError::Inside { what, ref name, .. } => {
             let (list, id, key) = if what == "lamp" { ("lamps", "name", "position_mm") } else { ("cameras", "id", "eye_mm") };
-            Failure::input("rig", format!("`{key}` in `{list}` where {id} = \"{name}\": {error}")).with_help("where the load comes to rest depends on the seed")
+            Failure::input("rig", format!("`{key}` in `{list}` where {id} = \"{name}\": {error}"))
+                .with_help("where the load comes to rest depends on the seed")
         }
         error => Failure::input("scenario", error.to_string()),
     }

@@ -123,7 +123,8 @@ impl Plate {
             (PlateKind::Opaque, _) => Some("is not above the plate, which is opaque".to_owned()),
             (PlateKind::Glass, thickness) => {
                 let least = thickness.unwrap_or(0.0) + LEAST_BELOW_MM;
-                (height_mm > -least).then(|| format!("is in the glass plate or closer below it than {LEAST_BELOW_MM} mm: z has to be −{least} at most"))
+                (height_mm > -least)
+                    .then(|| format!("is in the glass plate or closer below it than {LEAST_BELOW_MM} mm: z has to be −{least} at most"))
             }
         }
     }

@@ -391,7 +391,14 @@ fn expose(
     let light = lights.of(&scene, &stage, &shot);
     let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints);
     let bend = if prepared.bent { bends.of(&shot.calibration.intrinsics) } else { None };
-    exposed.0 = Some(ShotData { request: number, size_px: shot.calibration.intrinsics.size_px, prepared, light, bend, depth: shot.depth || scene.glass.is_some() });
+    exposed.0 = Some(ShotData {
+        request: number,
+        size_px: shot.calibration.intrinsics.size_px,
+        prepared,
+        light,
+        bend,
+        depth: shot.depth || scene.glass.is_some(),
+    });
 }
 
 impl Lights {

@@ -1,8 +1,8 @@
 //! What a glass plate adds to a picture after it was drawn: loss of light on the way through, the veil of its dirt, mirror images of lamps, and lamps seen
 //! through it. By pixel, from the distances of what was drawn.
 
-use hardware_hal::glam::{DVec2, DVec3};
 use hardware_hal::Calibration;
+use hardware_hal::glam::{DVec2, DVec3};
 use rayon::prelude::*;
 
 use super::bend::shift_at;

@@ -296,10 +296,8 @@ impl<'a> Tile<'a> {
         let (middle, radius) = ((low + high) / 2.0, low.distance(high) / 2.0);
         // What shines up through glass seems to stand up to its thickness higher.
         let reach = LAMP_RADIUS as f32 + scene.glass.as_ref().map_or(0.0, |glass| glass.pane.glass.thickness as f32);
-        let near: Vec<&ShadowBox> = boxes
-            .iter()
-            .filter(|b| self.surface.owner != Some(b.package) && b.near(middle, radius, lamp.centre, reach))
-            .collect();
+        let near: Vec<&ShadowBox> =
+            boxes.iter().filter(|b| self.surface.owner != Some(b.package) && b.near(middle, radius, lamp.centre, reach)).collect();
         for y in 0..self.size[1] {
             for x in 0..self.size[0] {
                 let uv = self.uv(x, y);

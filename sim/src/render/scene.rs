@@ -386,8 +386,15 @@ mod tests {
 
     #[test]
     fn every_surface_faces_outward() {
-        let mut scene =
-            Scene { surfaces: Vec::new(), occluders: Vec::new(), prints: Vec::new(), lamps: Vec::new(), ambient: 0.0, plate_radius: 0.3, glass: None };
+        let mut scene = Scene {
+            surfaces: Vec::new(),
+            occluders: Vec::new(),
+            prints: Vec::new(),
+            lamps: Vec::new(),
+            ambient: 0.0,
+            plate_radius: 0.3,
+            glass: None,
+        };
         let glass = GlassSpec { thickness: 0.006, index: 1.52, transmission: 1.0, dirt: 0.0 };
         scene.add_plate(&PlateSpec { radius: 0.3, rim_height: 0.02, friction: 0.5, albedo: 0.5, glass: Some(glass) }, -0.5);
         assert!(scene.surfaces[3 * RIM_SEGMENTS..].iter().all(|flat| flat.normal().z > 0.999));

@@ -52,10 +52,8 @@ fn traced(calibration: &Calibration, glass: &GlassSpec, x: f64, y: f64) -> (DVec
 fn scene(turn: DQuat, height: f64) -> (TwinSpec, Vec<Placement>, PlacedSymbol) {
     let (mut spec, mut placements, symbol) = bars::scene(SymbolKind::Code128, "81234560123456789012");
     spec.plate.glass = Some(GLASS);
-    placements[0] = Placement {
-        rotation: turn * DQuat::from_rotation_x(std::f64::consts::PI),
-        translation: DVec3::new(0.03, -0.02, height),
-    };
+    placements[0] =
+        Placement { rotation: turn * DQuat::from_rotation_x(std::f64::consts::PI), translation: DVec3::new(0.03, -0.02, height) };
     (spec, placements, symbol)
 }
 
@@ -98,7 +96,11 @@ fn bars_and_ground_truth_are_where_rays_through_the_pane_meet_them() {
                 assert!(off < 0.01, "corner off by {off} px in {truth:?}");
             }
             // Without the pane it would be elsewhere by pixels.
-            let naive = calibration.project(package.transform_point(face.point(sim::spec::Face::Front, symbol.corners()[0][0], symbol.corners()[0][1])));
+            let naive = calibration.project(package.transform_point(face.point(
+                sim::spec::Face::Front,
+                symbol.corners()[0][0],
+                symbol.corners()[0][1],
+            )));
             assert!(naive.unwrap().distance(hardware_hal::glam::DVec2::from_array(truth.corners[0])) > 0.5);
 
             // The picture: the exact darkness of every pixel, seen through the pane.
@@ -254,7 +256,10 @@ fn what_a_plate_hides_or_has_inside_is_refused() {
     };
     let camera = |z: f64| station::camera("under", below(64, 64, 100.0, [0.0, 0.0, z], [0.0, 0.0, 1.0]));
     for (change, what) in [
-        (&(|s: &mut TwinSpec| (s.plate.glass, s.cameras) = (None, vec![camera(-0.3)])) as &dyn Fn(&mut TwinSpec), "camera `under` is below the plate, which is opaque"),
+        (
+            &(|s: &mut TwinSpec| (s.plate.glass, s.cameras) = (None, vec![camera(-0.3)])) as &dyn Fn(&mut TwinSpec),
+            "camera `under` is below the plate, which is opaque",
+        ),
         (&|s: &mut TwinSpec| s.cameras = vec![camera(-0.005)], "camera `under` is in the glass plate"),
         (&|s: &mut TwinSpec| (s.plate.glass, s.lamps[0].position.z) = (None, -0.2), "lamp `east` is below the plate, which is opaque"),
         (&|s: &mut TwinSpec| s.plate.glass = Some(GlassSpec { thickness: 0.0, ..GLASS }), "0 m thick"),
