@@ -55,6 +55,8 @@ pub enum Command {
     Dataset(DatasetArguments),
     /// Say whether the frozen training, validation and test sets are still what they were.
     Sets(SetsArguments),
+    /// Write a recorded cycle as an MCAP file, for Foxglove and Rerun: frames, calibrations, transforms, events; with its run also what is true.
+    ExportMcap(crate::export_mcap::McapArguments),
     /// Hold the twin's renderer against an independent one.
     #[command(subcommand)]
     Fidelity(FidelityCommand),
@@ -233,6 +235,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Pool(command) => pool::command(&command),
         Command::Dataset(arguments) => crate::run::dataset(&arguments),
         Command::Sets(arguments) => crate::run::sets(&arguments),
+        Command::ExportMcap(arguments) => crate::export_mcap::command(&arguments),
         Command::Fidelity(command) => crate::run::fidelity(&command),
         Command::Verify(arguments) => pool::verify(&arguments),
         Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),

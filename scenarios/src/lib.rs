@@ -5,6 +5,7 @@ pub mod cli;
 pub mod dataset;
 pub mod doctor;
 pub mod error;
+pub mod export_mcap;
 #[cfg(feature = "twin")]
 pub mod fidelity;
 pub mod hub;

@@ -1,15 +1,15 @@
 //! `tracetwin rig check`: what each camera of a rig can see, before anything is bought.
 
-use hardware_hal::Calibration;
 use hardware_hal::glam::{DVec2, DVec3};
 use serde::Serialize;
 use sim::exposure::px_per_rad;
+use sim::glass::{Pane, Sight, lamp_in_pane};
 use sim::presets::SensorPreset;
-use sim::spec::{CameraSpec, Shutter};
+use sim::spec::{CameraSpec, Shutter, TwinSpec};
 
 use crate::error::Result;
 use crate::output;
-use crate::run::camera_spec;
+use crate::run::{camera_spec, twin_spec};
 use crate::scenario::{Camera, Rig, Scenario};
 
 /// X-dimensions that are reckoned with, mm: the print rules' smallest, a common one, and a large one.
@@ -67,6 +67,8 @@ pub fn check(rig: &Rig) -> Vec<CameraCheck> {
 fn check_camera(rig: &Rig, camera: &Camera) -> CameraCheck {
     let spec = camera_spec(rig, camera);
     let calibration = &spec.calibration;
+    let twin = twin_spec(rig, Vec::new(), 0);
+    let sight = Sight::new(&twin.plate, calibration);
     let intrinsics = &calibration.intrinsics;
     let radius = rig.plate.radius_mm * 1e-3;
     let [width, height] = intrinsics.size_px.map(f64::from);
@@ -74,9 +76,8 @@ fn check_camera(rig: &Rig, camera: &Camera) -> CameraCheck {
     let field = [0, 1].map(|i| 2.0 * ([width, height][i] / 2.0 / intrinsics.focal_px[i]).atan());
     let distance = calibration.camera_from_rig.transform_point(DVec3::ZERO).z;
     let rim: Vec<DVec3> = (0..72).map(|i| at(radius, f64::from(i) / 72.0)).collect();
-    let seen = |point: &DVec3| {
-        calibration.project(*point).is_some_and(|p| (-0.5..width - 0.5).contains(&p.x) && (-0.5..height - 0.5).contains(&p.y))
-    };
+    let seen =
+        |point: &DVec3| sight.project(*point).is_some_and(|p| (-0.5..width - 0.5).contains(&p.x) && (-0.5..height - 0.5).contains(&p.y));
     let plate: Vec<DVec3> = (0..24)
         .flat_map(|ring| {
             let r = radius * ((f64::from(ring) + 0.5) / 24.0).sqrt();
@@ -84,17 +85,22 @@ fn check_camera(rig: &Rig, camera: &Camera) -> CameraCheck {
         })
         .collect();
     let plate_seen = plate.iter().filter(|p| seen(p)).count() as f64 / plate.len() as f64;
-    let centre = px_per_mm(calibration, DVec3::ZERO);
+    let centre = px_per_mm(&sight, DVec3::ZERO);
     // Where the plate's edge is not in the picture, the farthest that is.
     let edge_points: Vec<&DVec3> = rim.iter().filter(|p| seen(p)).chain(plate.iter().filter(|p| seen(p))).collect();
-    let edge = edge_points.iter().map(|p| px_per_mm(calibration, **p)).fold(centre, f64::min);
+    let edge = edge_points.iter().map(|p| px_per_mm(&sight, **p)).fold(centre, f64::min);
 
-    let depth = |p: &DVec3| calibration.camera_from_rig.transform_point(*p).z;
+    let depth = |p: &DVec3| calibration.camera_from_rig.transform_point(sight.apparent(*p)).z;
     let finite = |metres: f64| metres.is_finite().then_some(metres * 1e3);
     let depth_of_field_mm = spec.lens.optics.map(|o| o.depth_of_field(SHARP_PX).map(finite));
     let worst_defocus_px = spec.lens.optics.map(|o| edge_points.iter().map(|p| o.blur_disc_px(depth(p))).fold(0.0, f64::max));
     let turning = px_per_rad(calibration, radius, 0.0) * rig.turntable.speed_deg_s.to_radians();
-    let light = rig.ambient + brightest(rig);
+    // Light on the side of the plate that the camera sees, and what glass before the camera leaves of it.
+    let through = |pane: &Pane| pane.shares(calibration.eye().normalize_or_zero().z.abs()).through;
+    let light = match &sight.pane {
+        None => rig.ambient + brightest(rig, None),
+        Some(pane) => (rig.ambient * pane.diffuse_through() + brightest(rig, Some(pane))) * through(pane),
+    };
     let samples: u64 = intrinsics.size_px.iter().map(|n| u64::from(*n)).product();
     let preset = camera.sensor.preset.as_deref().and_then(SensorPreset::named);
     let mut check = CameraCheck {
@@ -115,6 +121,7 @@ fn check_camera(rig: &Rig, camera: &Camera) -> CameraCheck {
         warnings: Vec::new(),
     };
     check.warnings = warnings(rig, &spec, &check);
+    check.warnings.extend(mirror_images(&twin, &sight, &plate));
     check
 }
 
@@ -124,28 +131,51 @@ fn at(radius: f64, turn: f64) -> DVec3 {
 }
 
 /// Pixels per millimetre on a level surface, in the direction in which they are fewest: the smaller singular value of the mapping's Jacobian.
-fn px_per_mm(calibration: &Calibration, point: DVec3) -> f64 {
+fn px_per_mm(sight: &Sight, point: DVec3) -> f64 {
     const STEP: f64 = 1e-4;
-    let along = |axis: DVec3| -> Option<DVec2> {
-        Some((calibration.project(point + axis * STEP)? - calibration.project(point - axis * STEP)?) / (2.0 * STEP))
-    };
+    let along =
+        |axis: DVec3| -> Option<DVec2> { Some((sight.project(point + axis * STEP)? - sight.project(point - axis * STEP)?) / (2.0 * STEP)) };
     let (Some(x), Some(y)) = (along(DVec3::X), along(DVec3::Y)) else { return 0.0 };
     let (sum, determinant) = (x.length_squared() + y.length_squared(), x.perp_dot(y));
     let smaller = (sum - (sum * sum - 4.0 * determinant * determinant).max(0.0).sqrt()) / 2.0;
     smaller.max(0.0).sqrt() * 1e-3
 }
 
-/// Radiance of white paper at the plate's centre under the brightest pattern, without the room's light.
-fn brightest(rig: &Rig) -> f64 {
+/// Radiance of white paper at the plate's centre under the brightest pattern, without the room's light; face down on a pane, of what shines through it.
+fn brightest(rig: &Rig, pane: Option<&Pane>) -> f64 {
     let lamp = |name: &str| rig.lamps.iter().find(|lamp| lamp.name == name);
     let level = |name: &str, share: f64| {
         lamp(name).map_or(0.0, |lamp| {
             let position = DVec3::from_array(lamp.position_mm);
-            share * lamp.intensity * position.z / position.length().max(1e-9)
+            let cosine = position.z / position.length().max(1e-9);
+            share * lamp.intensity * pane.map_or(cosine.max(0.0), |pane| (-cosine).max(0.0) * pane.shares(cosine.abs()).through)
         })
     };
     let patterns = rig.patterns.iter().map(|pattern| pattern.lamps.iter().map(|(name, share)| level(name, *share)).sum::<f64>());
     patterns.fold(0.0, f64::max)
+}
+
+/// Lamps that the glass of a plate mirrors into the picture.
+fn mirror_images(twin: &TwinSpec, sight: &Sight, plate: &[DVec3]) -> Vec<String> {
+    let Some(pane) = Pane::of(&twin.plate) else { return Vec::new() };
+    let eye = sight.calibration.eye();
+    let [width, height] = sight.calibration.intrinsics.size_px.map(f64::from);
+    let seen = |p: &DVec3| sight.project(*p).is_some_and(|p| (0.0..width).contains(&p.x) && (0.0..height).contains(&p.y));
+    let mut shares: Vec<(&str, usize)> = Vec::new();
+    for lamp in &twin.lamps {
+        let glares = |p: &&DVec3| lamp_in_pane(&pane, eye, (**p - sight.eye(**p)).normalize_or_zero(), lamp, 1e-3, true) > 0.0;
+        let count = plate.iter().filter(|p| seen(p)).filter(glares).count();
+        match shares.iter_mut().find(|(name, _)| *name == lamp.name) {
+            Some((_, sum)) => *sum += count,
+            None => shares.push((&lamp.name, count)),
+        }
+    }
+    let percent = |count: usize| 100.0 * count as f64 / plate.len() as f64;
+    shares
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("the glass mirrors the lamp `{name}` into the picture, on {:.1} % of the plate", percent(count)))
+        .collect()
 }
 
 fn warnings(rig: &Rig, spec: &CameraSpec, check: &CameraCheck) -> Vec<String> {
@@ -167,7 +197,7 @@ fn warnings(rig: &Rig, spec: &CameraSpec, check: &CameraCheck) -> Vec<String> {
         warn(format!("{:.0} % of the plate lie outside the picture", 100.0 * (1.0 - check.plate_seen)));
     }
     let sight = spec.calibration.eye().normalize_or_zero();
-    let incidence = sight.z.clamp(-1.0, 1.0).acos().to_degrees();
+    let incidence = sight.z.abs().clamp(0.0, 1.0).acos().to_degrees();
     if incidence > STEEPEST_DEG {
         warn(format!("level print is seen at {incidence:.0}° from its normal; beyond {STEEPEST_DEG}° little is read"));
     }
@@ -286,6 +316,32 @@ exposure_s = 0.004
         let moved = 4000.0 * 0.15 / 0.5 * 60f64.to_radians() * 0.004;
         assert!((check.rotation_blur_px - moved).abs() < 0.01, "{} and {moved}", check.rotation_blur_px);
         assert!(check.plate_seen > 0.999 && check.warnings.is_empty(), "{check:?}");
+    }
+
+    #[test]
+    fn a_camera_below_glass_sees_its_own_side() {
+        let plate = "plate = { kind = \"glass\", thickness_mm = 8, refractive_index = 1.5, transmission = 1.0,";
+        let text = PLAIN
+            .replace("plate = {", plate)
+            .replace(
+                "intensity = 0.8 }",
+                "intensity = 0.8 }, { name = \"low\", position_mm = [0, 0, -900], beam_half_angle_deg = 40, intensity = 0.5 }",
+            )
+            .replace("{ top = 1.0 }", "{ top = 1.0, low = 1.0 }")
+            .replace("[0, 0, 600]", "[0, 0, -600]");
+        let rig = rig(&format!(
+            "{text}lens = {{ focal_px = 4000 }}\nsensor = {{ blur_sigma_px = 0.5, electrons_at_white = 8000, full_well = 10000, dark_noise = 5, black_level = 0.02 }}\n"
+        ));
+        let check = &check(&rig)[0];
+        // The pane brings the plate nearer by a third of its thickness.
+        let nearer = 4000.0 / (600.0 - 8.0 / 3.0);
+        assert!((check.px_per_mm[0] - nearer).abs() < 1e-3 && check.px_per_mm[1] > nearer, "{check:?}");
+        // Straight up 0.96/1.04 gets through, twice; the lamp above lights no underside.
+        let through = 0.96 / 1.04;
+        let ambient = 0.1 * Pane::of(&twin_spec(&rig, Vec::new(), 0).plate).expect("glass").diffuse_through();
+        assert!((check.white_fills - 0.8 * through * (0.5 * through + ambient)).abs() < 1e-9, "{check:?}");
+        let warnings = check.warnings.join("\n");
+        assert!(warnings.contains("the glass mirrors the lamp `low` into the picture, on") && !warnings.contains("normal"), "{warnings}");
     }
 
     #[test]

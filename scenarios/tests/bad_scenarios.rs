@@ -62,7 +62,7 @@ const CATALOGUE: &str = "catalogues/cartons.toml";
 
 #[test]
 fn scenarios_of_the_crate_are_sound() {
-    for file in ["demo.toml", "pharmacy.toml", "closer.toml", "golden-small.toml", "datasheet.toml", "lights.toml"] {
+    for file in ["demo.toml", "pharmacy.toml", "closer.toml", "golden-small.toml", "datasheet.toml", "lights.toml", "glass.toml"] {
         let scenario = Scenario::load(&folder().join(file)).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(scenario.sha256().len(), 64);
     }
@@ -178,6 +178,53 @@ fn a_light_without_its_size_or_with_anothers() {
     let along = "kind = \"bar\"\nlength_mm = 500\nalong = [692.8, 400.0, 700]";
     check(along, "lamps[0].along", "along = [692.8, 400.0, 700]", "along its axis");
     check("diameter_mm = 5", "lamps[0].diameter_mm", "diameter_mm = 5", "a light of kind `spot` has no `diameter_mm`");
+}
+
+const PLATE: &str = "radius_mm = 300";
+
+/// The plate's line, of glass by these keys.
+fn of_glass(keys: &str) -> String {
+    format!("{PLATE}\nkind = \"glass\"\n{keys}")
+}
+
+#[test]
+fn what_a_plate_hides_and_glass_that_is_none() {
+    let opaque = "is not above the plate, which is opaque";
+    let eye = "eye_mm = [0, 0, -1240]";
+    check(RIG, "eye_mm = [0, 0, 1240]", eye, "cameras[0].eye_mm", eye, opaque, None);
+    let lamp = "position_mm = [0.0, -800.0, -700]";
+    check(RIG, "position_mm = [0.0, -800.0, 700]", lamp, "lamps[2].position_mm", lamp, opaque, None);
+    for (keys, key, message) in [
+        ("thickness_mm = 0", "thickness_mm", "0 is not between 0.5 and 50"),
+        ("refractive_index = 0.9\nthickness_mm = 6", "refractive_index", "0.9 is not between 1 and 2.5"),
+        ("transmission = 1.1\nthickness_mm = 6", "transmission", "1.1 is not between 0.05 and 1"),
+        ("dirt = -0.1\nthickness_mm = 6", "dirt", "-0.1 is not between 0 and 0.9"),
+    ] {
+        let line = keys.lines().next().expect("a line");
+        check(RIG, PLATE, &of_glass(keys), &format!("plate.{key}"), line, message, None);
+    }
+    let error = fault(RIG, PLATE, &of_glass("dirt = 0.1"));
+    assert!(error.key() == "plate.thickness_mm" && error.message().contains("needs its `thickness_mm`"), "{error}");
+    let line = "thickness_mm = 6";
+    check(
+        RIG,
+        PLATE,
+        &format!("{PLATE}\n{line}"),
+        "plate.thickness_mm",
+        line,
+        "an opaque plate has no `thickness_mm`",
+        Some("kind = \"glass\""),
+    );
+    // In the pane, or nearly.
+    for (from, to, key) in [
+        ("eye_mm = [0, 0, -600]", "eye_mm = [0, 0, -12]", "cameras[3].eye_mm"),
+        ("position_mm = [0, 420, -300]", "position_mm = [0, 420, -3]", "lamps[4].position_mm"),
+    ] {
+        let (_there, scenario) = spoilt("glass.toml", "rigs/glass.toml", from, to);
+        let failure = Scenario::load(&scenario).expect_err("a fault");
+        let Failure::File(error) = failure else { panic!("{failure}") };
+        assert!(error.key() == key && error.message().contains("is in the glass plate or closer below it than 10 mm"), "{error}");
+    }
 }
 
 #[test]

@@ -130,6 +130,59 @@ fn doctor_names_every_check() {
 }
 
 #[test]
+#[cfg(feature = "twin")]
+fn without_a_vulkan_driver_doctor_says_what_to_install() {
+    for arguments in [vec!["doctor"], vec!["doctor", "--json"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tracetwin"))
+            .args(arguments)
+            .env("VK_ICD_FILENAMES", "/nonexistent.json")
+            .env("VK_DRIVER_FILES", "/nonexistent.json")
+            .env("WGPU_BACKEND", "vulkan")
+            .output()
+            .expect("the command runs");
+        assert_eq!(code(&output), 3, "{}", err(&output));
+        assert!(out(&output).contains("apt-get install mesa-vulkan-drivers"), "{}", out(&output));
+        assert!(err(&output).contains("missing and needed: graphics adapter"), "{}", err(&output));
+    }
+}
+
+#[test]
+#[cfg(feature = "twin")]
+fn a_lamp_inside_a_package_is_named_with_its_key() {
+    // A lamp that hangs a centimetre above the middle of a plate full of packages, some of which are higher.
+    let folder = tempfile::tempdir().expect("a folder");
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for part in ["rigs/small.toml", "catalogues/cartons.toml", "golden-small.toml"] {
+        let to = folder.path().join(part);
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        std::fs::copy(crate_folder.join(part), to).expect("a copy");
+    }
+    let rig = folder.path().join("rigs/small.toml");
+    let text = std::fs::read_to_string(&rig).expect("the rig");
+    let lamps: String = (-6..=6)
+        .flat_map(|x| (-6..=6).map(move |y| (x, y)))
+        .filter(|(x, y)| x * x + y * y < 36)
+        .take(40)
+        .enumerate()
+        .map(|(i, (x, y))| {
+            format!("[[lamps]]\nname = \"low-{i}\"\nposition_mm = [{}, {}, 10]\ntarget_mm = [0, 0, 500]\nbeam_half_angle_deg = 40\nintensity = 0.1\n", 20 * x, 20 * y)
+        })
+        .collect();
+    std::fs::write(&rig, format!("{text}\n{lamps}")).expect("the rig");
+    let scenario = folder.path().join("golden-small.toml");
+    let results = folder.path().join("out");
+    let output = tracetwin(&["run", scenario.to_str().expect("a path"), "--out", results.to_str().expect("a path")]);
+    if err(&output).contains("no graphics adapter") {
+        println!("skipped: no graphics adapter");
+        return;
+    }
+    assert_eq!(code(&output), 2, "{}", err(&output));
+    // Wrapped by the terminal's width.
+    let said = err(&output).replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("`position_mm` in `lamps` where name = \"low-") && said.contains("is inside package"), "{said}");
+}
+
+#[test]
 fn a_library_that_is_none_is_said_with_its_remedy() {
     let folder = tempfile::tempdir().expect("a folder");
     let library = folder.path().join("libonnxruntime.so");

@@ -157,3 +157,35 @@ fn frozen_sets_are_apart_and_say_when_they_change() {
     std::fs::write(&file, text.replacen(&hash, "\"00\"", 1)).expect("a file");
     assert_eq!(run(false).expect_err("another load").to_string(), "not what was frozen: training");
 }
+
+/// The process may write no file larger than some kilobytes: what a full disk looks like to it.
+#[test]
+#[cfg(unix)]
+fn a_full_disk_ends_it_cleanly_and_a_later_call_goes_on() {
+    if !can_render() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let asked = arguments(folder.path(), 2);
+    // A write beyond the limit sends a signal, which kills unless it is ignored; then the write fails.
+    let output = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tracetwin"), "dataset"])
+        .arg(&asked.scenario)
+        .args(["--count", "2", "--first-seed", "7", "--out"])
+        .arg(&asked.out)
+        .output()
+        .expect("a shell");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("images/") && !said.contains("panicked"), "{said}");
+    let left = files(folder.path());
+    assert!(
+        left.keys().all(|path| !path.to_string_lossy().contains("tmp") && path.extension().is_none_or(|x| x != "png")),
+        "{:?}",
+        left.keys()
+    );
+    command(&asked).expect("goes on");
+    let whole = files(folder.path());
+    assert_eq!(whole.keys().filter(|path| path.extension().is_some_and(|x| x == "png")).count(), 2);
+    assert!(whole.contains_key(&folder.path().join("annotations.json")));
+}

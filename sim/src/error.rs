@@ -15,6 +15,18 @@ pub enum SimError {
     /// The spec asks for something that cannot be built.
     #[error("{0}")]
     Spec(String),
+    /// A lamp or camera that the settled load has around it.
+    #[error("{what} `{name}` is inside package {package} ({package_name:?})")]
+    Inside {
+        /// `lamp` or `camera`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Index of the package.
+        package: usize,
+        /// The package's name.
+        package_name: String,
+    },
     /// A print that cannot be made.
     #[error(transparent)]
     Artwork(#[from] ArtworkError),
@@ -31,7 +43,7 @@ impl SimError {
     pub fn on_device(self, device: &str) -> Error {
         let kind = match self {
             Self::Environment(_) => ErrorKind::Disconnected,
-            Self::Spec(_) | Self::Artwork(_) | Self::Physics(_) => ErrorKind::UnsupportedSetting,
+            Self::Spec(_) | Self::Inside { .. } | Self::Artwork(_) | Self::Physics(_) => ErrorKind::UnsupportedSetting,
             Self::Capture(_) => ErrorKind::LostData,
         };
         Error::new(device, kind, self.to_string()).with_source(self)

@@ -6,6 +6,7 @@ use hardware_hal::Pose;
 use hardware_hal::glam::DVec3;
 
 use crate::forms::Convex;
+use crate::glass::Pane;
 use crate::spec::{Placement, PlateSpec, Shape};
 
 /// Thickness of the rim's wall outside the usable radius, m.
@@ -130,13 +131,20 @@ impl PlacedBody {
     }
 }
 
-/// Whether plate or rim stand between two points.
+/// Whether plate or rim stand between two points. Through a glass plate one sees, but not past its edge; places below it count as raised (see
+/// [`crate::glass`]).
 pub fn plate_blocks(plate: &PlateSpec, from: DVec3, to: DVec3) -> bool {
     let outer = plate.radius + RIM_THICKNESS;
-    let below = slab(from, to, -PLATE_THICKNESS, -PLATE_TOLERANCE);
-    let disc = meet(below, cylinder(from, to, outer));
-    if disc[1] - disc[0] > 1e-9 {
-        return true;
+    if let Some(pane) = Pane::of(plate) {
+        if pane.passes(from, to) <= 0.0 {
+            return true;
+        }
+    } else {
+        let below = slab(from, to, -PLATE_THICKNESS, -PLATE_TOLERANCE);
+        let disc = meet(below, cylinder(from, to, outer));
+        if disc[1] - disc[0] > 1e-9 {
+            return true;
+        }
     }
     let wall = meet(slab(from, to, 0.0, plate.rim_height), cylinder(from, to, outer));
     let hollow = meet(wall, cylinder(from, to, plate.radius));
@@ -221,7 +229,7 @@ mod tests {
 
     #[test]
     fn plate_and_rim_hide_what_lies_behind_them() {
-        let plate = PlateSpec { radius: 0.3, rim_height: 0.02, friction: 0.5, albedo: 0.2 };
+        let plate = PlateSpec { radius: 0.3, rim_height: 0.02, friction: 0.5, albedo: 0.2, glass: None };
         let on_plate = DVec3::new(0.2, 0.0, 0.001);
         assert!(!plate_blocks(&plate, DVec3::new(0.0, 0.0, 1.0), on_plate));
         assert!(plate_blocks(&plate, DVec3::new(0.0, 0.0, -1.0), on_plate), "from below");

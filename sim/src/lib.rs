@@ -6,6 +6,7 @@ pub mod error;
 pub mod exposure;
 pub mod forms;
 pub mod geometry;
+pub mod glass;
 pub mod lights;
 pub mod load;
 pub mod optics;

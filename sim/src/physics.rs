@@ -468,7 +468,7 @@ mod tests {
             |r: TextRequest<'_>| if r.symbol == SymbolKind::Ean13 { "6901234567892".into() } else { format!("8123456{:013}", r.package) };
         TwinSpec {
             seed,
-            plate: PlateSpec { radius: 0.3, rim_height: 0.015, friction: 0.5, albedo: 0.2 },
+            plate: PlateSpec { radius: 0.3, rim_height: 0.015, friction: 0.5, albedo: 0.2, glass: None },
             turntable: TurntableSpec { resolution_rad: 1e-3, speed_rad_s: 1.0, acceleration_rad_s2: 2.0 },
             lamps: Vec::new(),
             patterns: Vec::new(),

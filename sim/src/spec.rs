@@ -29,7 +29,7 @@ pub struct TwinSpec {
     pub packages: Vec<PackageSpec>,
 }
 
-/// A round opaque plate with a rim, centred on the rig's origin, upper surface at z = 0.
+/// A round plate with a rim, centred on the rig's origin, upper surface at z = 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlateSpec {
     /// Radius of the usable surface, m.
@@ -38,8 +38,23 @@ pub struct PlateSpec {
     pub rim_height: f64,
     /// Coefficient of friction between plate and packages.
     pub friction: f64,
-    /// Diffuse reflectance, 0 to 1.
+    /// Diffuse reflectance, 0 to 1; of a glass plate that of its rim.
     pub albedo: f64,
+    /// What it is of, if it is of glass; else it is opaque.
+    pub glass: Option<GlassSpec>,
+}
+
+/// A plane-parallel pane of glass.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GlassSpec {
+    /// Thickness, m.
+    pub thickness: f64,
+    /// Refractive index.
+    pub index: f64,
+    /// Share of the light that the glass itself lets through at normal incidence, without what its surfaces mirror.
+    pub transmission: f64,
+    /// Share of the plate that specks and smears cover.
+    pub dirt: f64,
 }
 
 /// The plate's drive.

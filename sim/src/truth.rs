@@ -1,10 +1,11 @@
 //! Ground truth: for scoring only, never for the pipeline.
 
 use hardware_hal::glam::{DVec2, DVec3};
-use hardware_hal::{Calibration, Pose, rig_from_plate};
+use hardware_hal::{Pose, rig_from_plate};
 
 use crate::artwork::{ArtworkError, PlacedSymbol, SymbolPattern, place, print_faces, print_grade};
 use crate::geometry::{PlacedBody, plate_blocks};
+use crate::glass::{Glass, Sight, mirrored};
 use crate::shading;
 use crate::spec::{CameraSpec, Face, FilmSpec, LampSpec, PatternSpec, Placement, Shape, SymbolKind, TwinSpec};
 
@@ -96,6 +97,8 @@ const LIFT: f64 = 0.2e-3;
 #[derive(Debug, Clone)]
 pub struct TruthScene<'a> {
     spec: &'a TwinSpec,
+    /// The plate, if it is of glass.
+    glass: Option<Glass>,
     /// Every package's body, on the plate.
     bodies: Vec<PlacedBody>,
     /// All symbols, by package and then by index on the package.
@@ -222,7 +225,7 @@ impl<'a> TruthScene<'a> {
             }
         }
         symbols.sort_by_key(|s| (s.package, s.placed.index));
-        Ok(Self { spec, bodies, symbols })
+        Ok(Self { spec, glass: Glass::of(spec), bodies, symbols })
     }
 
     /// What is true of every symbol in one frame, by package and then by symbol; symbols behind the camera's plane are left out, hidden ones are
@@ -231,7 +234,8 @@ impl<'a> TruthScene<'a> {
         let rig = rig_from_plate(view.turntable_angle);
         let mut bodies = self.bodies.clone();
         bodies.iter_mut().for_each(|body| body.around.pose = rig.then_from(&body.around.pose));
-        let scene = Frame { spec: self.spec, view, bodies, eye: view.camera.calibration.eye() };
+        let sight = Sight::through(self.glass.as_ref().map(|glass| glass.pane), &view.camera.calibration);
+        let scene = Frame { spec: self.spec, glass: self.glass.as_ref(), view, bodies, sight };
         self.symbols.iter().filter_map(|symbol| scene.truth(symbol)).collect()
     }
 }
@@ -239,9 +243,10 @@ impl<'a> TruthScene<'a> {
 /// The scene as it stands in one frame, in the rig frame.
 struct Frame<'a> {
     spec: &'a TwinSpec,
+    glass: Option<&'a Glass>,
     view: &'a View<'a>,
     bodies: Vec<PlacedBody>,
-    eye: DVec3,
+    sight: Sight,
 }
 
 /// A symbol in the rig frame: any point of it by metres along and down from its top-left corner.
@@ -286,7 +291,7 @@ impl Surface<'_> {
 
 impl Frame<'_> {
     fn truth(&self, symbol: &SceneSymbol) -> Option<CodeTruth> {
-        let camera = &self.view.camera.calibration;
+        let camera = &self.sight;
         let shape = self.spec.packages[symbol.package].shape;
         let pose = self.bodies[symbol.package].around.pose;
         let surface = Surface { symbol, pose, shape };
@@ -315,7 +320,12 @@ impl Frame<'_> {
             visible_fraction,
             visible,
             px_per_module,
-            incidence_deg: surface.normal_at_centre().dot((self.eye - centre).normalize_or_zero()).clamp(-1.0, 1.0).acos().to_degrees(),
+            incidence_deg: surface
+                .normal_at_centre()
+                .dot((self.sight.eye(centre) - centre).normalize_or_zero())
+                .clamp(-1.0, 1.0)
+                .acos()
+                .to_degrees(),
             glare_share: self.glare_share(&surface),
             motion_blur_px: self.motion_blur(centre),
             blur_modules: self.view.camera.sensor.blur_sigma_px / px_per_module,
@@ -330,7 +340,7 @@ impl Frame<'_> {
     fn visibility(&self, surface: &Surface<'_>) -> (f64, bool) {
         let placed = &surface.symbol.placed;
         let [before, after, above, below] = placed.quiet;
-        let near = self.between(surface, self.eye);
+        let near = self.between(surface, self.sight.eye(surface.centre()));
         let own = self.own_parts(surface);
         let piece = &surface.symbol.piece;
         let (mut seen, mut full_rows) = (0, 0);
@@ -375,17 +385,19 @@ impl Frame<'_> {
         let (point, normal) = (surface.point(s, t), surface.normal(s, t));
         let [width, height] = self.view.camera.calibration.intrinsics.size_px.map(f64::from);
         // A pixel covers half a unit around its centre.
-        let in_frame = self
-            .view
-            .camera
-            .calibration
-            .project(point)
-            .is_some_and(|p| p.x >= -0.5 && p.y >= -0.5 && p.x < width - 0.5 && p.y < height - 0.5);
+        let seen_at = self.sight.project(point);
+        let in_frame = seen_at.is_some_and(|p| p.x >= -0.5 && p.y >= -0.5 && p.x < width - 0.5 && p.y < height - 0.5);
+        let eye = self.sight.eye(point);
         let hides_itself = || {
             let lifted = point + normal * LIFT;
-            !own.is_empty() && self.bodies[surface.symbol.package].any_part_blocks(self.eye, lifted, |part| own.contains(&part))
+            !own.is_empty() && self.bodies[surface.symbol.package].any_part_blocks(eye, lifted, |part| own.contains(&part))
         };
-        in_frame && normal.dot(self.eye - point) > 0.0 && self.is_clear(point, normal, self.eye, near) && !hides_itself()
+        in_frame && normal.dot(eye - point) > 0.0 && self.is_clear(point, normal, eye, near) && !hides_itself()
+    }
+
+    /// Where a straight line from a place to a point begins: raised, if it leads up through a glass plate.
+    fn raised(&self, place: DVec3, point: DVec3) -> DVec3 {
+        self.glass.map_or(place, |glass| glass.pane.raised(place, point))
     }
 
     /// Whether nothing stands between a place and a point of the print.
@@ -418,9 +430,12 @@ impl Frame<'_> {
     /// Share of the symbol's area where the varnish mirrors more light than print of the symbol's mean reflectance scatters.
     fn glare_share(&self, surface: &Surface<'_>) -> f64 {
         let placed = &surface.symbol.placed;
+        let centre = surface.centre();
         let films: Vec<&FilmSpec> =
             self.spec.packages[surface.symbol.package].films.iter().filter(|film| film.face == surface.symbol.face).collect();
-        if (surface.symbol.gloss <= 0.0 && films.is_empty()) || surface.normal_at_centre().dot(self.eye - surface.centre()) <= 0.0 {
+        let faces = surface.normal_at_centre().dot(self.sight.eye(centre) - centre) > 0.0;
+        let mirrors = surface.symbol.gloss > 0.0 || !films.is_empty() || self.sight.pane.is_some();
+        if !faces || !mirrors {
             return 0.0;
         }
         let modules = match &placed.pattern {
@@ -434,7 +449,10 @@ impl Frame<'_> {
             .pattern
             .lamps
             .iter()
-            .filter_map(|(index, share)| self.spec.lamps.get(*index).map(|lamp| (lamp, *share, self.between(surface, lamp.position))))
+            .filter_map(|(index, share)| {
+                let lamp = self.spec.lamps.get(*index)?;
+                Some((lamp, *share, self.between(surface, self.raised(lamp.position, centre))))
+            })
             .collect();
         let [columns, rows] = GLARE;
         let glares = |cell: &usize| {
@@ -442,23 +460,33 @@ impl Frame<'_> {
             let piece = &surface.symbol.piece;
             let t = piece.top + (piece.bottom - piece.top) * ((cell / columns) as f64 + 0.5) / rows as f64;
             let (point, normal) = (surface.point(s, t), surface.normal(s, t));
-            let to_eye = (self.eye - point).normalize_or_zero();
-            let lit = lamps.iter().map(|(lamp, share, near)| {
-                let reached = self.is_clear(point, normal, lamp.position, near);
-                (*lamp, if reached { *share } else { 0.0 })
-            });
+            let to_eye = (self.sight.eye(point) - point).normalize_or_zero();
             let film = films.iter().find(|film| film.covers(placed.point(s, t)));
-            let shaded = shading::radiance(
-                point,
-                normal,
-                to_eye,
-                albedo * film.map_or(1.0, |film| film.transmission),
-                film.map_or(surface.symbol.gloss, |film| film.gloss),
-                lit,
-                self.spec.ambient,
-                self.view.camera.lens.analyser,
-            );
-            shaded.specular > shaded.diffuse
+            let albedo = albedo * film.map_or(1.0, |film| film.transmission);
+            let gloss = film.map_or(surface.symbol.gloss, |film| film.gloss);
+            let (ambient, analyser) = (self.spec.ambient, self.view.camera.lens.analyser);
+            // Each lamp by itself: those below a glass plate stand where they seem to.
+            let mut shaded = shading::radiance(point, normal, to_eye, albedo, gloss, [], ambient, analyser);
+            for (lamp, share, near) in &lamps {
+                let place = self.raised(lamp.position, point);
+                if !self.is_clear(point, normal, place, near) {
+                    continue;
+                }
+                let passes = self.glass.map_or(1.0, |glass| glass.passes(place, point));
+                let sunk = point - (place - lamp.position);
+                let lit = shading::radiance(sunk, normal, to_eye, albedo, gloss, [(*lamp, share * passes)], 0.0, analyser);
+                shaded.diffuse += lit.diffuse;
+                shaded.specular += lit.specular;
+            }
+            // What the plate itself mirrors lies over all that is seen through it.
+            let over = self.sight.pane.map_or(0.0, |pane| {
+                let ray = (point - self.sight.eye(point)).normalize_or_zero();
+                let through = pane.shares(ray.z.abs()).through.max(1e-3);
+                let lit = |(index, share): &(usize, f64)| self.spec.lamps.get(*index).map(|lamp| (lamp, *share));
+                let lamps = self.view.pattern.lamps.iter().filter_map(lit);
+                mirrored(&pane, self.sight.calibration.eye(), ray, lamps, analyser) / through
+            });
+            shaded.specular + over > shaded.diffuse
         };
         (0..columns * rows).filter(glares).count() as f64 / (columns * rows) as f64
     }
@@ -466,7 +494,7 @@ impl Frame<'_> {
     /// Pixels that the symbol's centre travels while the shutter is open.
     fn motion_blur(&self, centre: DVec3) -> f64 {
         let turn = rig_from_plate(self.view.plate_speed_rad_s * self.view.exposure_s);
-        let camera = &self.view.camera.calibration;
+        let camera = &self.sight;
         match (camera.project(centre), camera.project(turn.transform_point(centre))) {
             (Some(a), Some(b)) => a.distance(b),
             _ => 0.0,
@@ -475,7 +503,7 @@ impl Frame<'_> {
 }
 
 /// Pixels per metre along the reading direction, in the middle of the bars, at the station where it is smallest.
-fn smallest_scale(camera: &Calibration, surface: &Surface<'_>) -> Option<f64> {
+fn smallest_scale(camera: &Sight, surface: &Surface<'_>) -> Option<f64> {
     let placed = &surface.symbol.placed;
     let (step, middle) = (placed.x_dimension / 2.0, surface.symbol.piece.middle());
     let mut smallest = f64::INFINITY;
@@ -507,7 +535,7 @@ fn grid_angle_deg(direction: DVec2) -> f64 {
 #[cfg(test)]
 mod tests {
     use hardware_hal::glam::DQuat;
-    use hardware_hal::{Intrinsics, PixelFormat, PixelLayout};
+    use hardware_hal::{Calibration, Intrinsics, PixelFormat, PixelLayout};
 
     use super::*;
     use crate::spec::{ArtworkSpec, PackageSpec, PlateSpec, PrintQuality, SensorSpec, SymbolSpec, TurntableSpec};
@@ -546,7 +574,7 @@ mod tests {
         };
         TwinSpec {
             seed: 1,
-            plate: PlateSpec { radius: 0.3, rim_height: 0.015, friction: 0.5, albedo: 0.2 },
+            plate: PlateSpec { radius: 0.3, rim_height: 0.015, friction: 0.5, albedo: 0.2, glass: None },
             turntable: TurntableSpec { resolution_rad: 1e-3, speed_rad_s: 1.0, acceleration_rad_s2: 2.0 },
             lamps: vec![lamp(DVec3::new(0.01, 0.0, 1.03)), lamp(DVec3::new(1.0, 0.0, 1.03))],
             patterns: vec![

@@ -17,6 +17,9 @@ use crate::truth::{CodeTruth, TruthScene, View};
 /// Lowest and highest resolution of prints, texels a metre. Symbols are exact at any; text is not meant to be read by machines.
 const PRINT_RESOLUTION: (f64, f64) = (3000.0, 10_000.0);
 
+/// Least distance of lamps and cameras below a glass plate from it, m.
+pub const LEAST_BELOW: f64 = 0.01;
+
 /// A simulated station with its load.
 ///
 /// The same spec gives the same load on every machine, and the same frames on every machine with the same graphics adapter and driver.
@@ -168,15 +171,41 @@ fn print_resolution(spec: &TwinSpec) -> f64 {
 
 /// Refuses lamps and cameras that the settled load has around them.
 fn check_places(spec: &TwinSpec, placements: &[Placement]) -> Result<(), SimError> {
-    let lamps = spec.lamps.iter().map(|lamp| (format!("lamp `{}`", lamp.name), lamp.position));
-    let cameras = spec.cameras.iter().map(|camera| (format!("camera `{}`", camera.id), camera.calibration.eye()));
-    for (what, place) in lamps.chain(cameras) {
+    let lamps = spec.lamps.iter().map(|lamp| ("lamp", &lamp.name, lamp.position));
+    let cameras = spec.cameras.iter().map(|camera| ("camera", &camera.id, camera.calibration.eye()));
+    for (what, name, place) in lamps.chain(cameras) {
         let around = spec.packages.iter().zip(placements).position(|(package, placement)| {
             let inside = placement.plate_from_package().inverse().transform_point(place).abs();
             inside.cmplt(package.shape.half_extents()).all()
         });
         if let Some(package) = around {
-            return Err(SimError::Spec(format!("{what} is inside package {package} (\"{}\")", spec.packages[package].name)));
+            let package_name = spec.packages[package].name.clone();
+            return Err(SimError::Inside { what, name: name.clone(), package, package_name });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses glass that is none, and what an opaque plate or the glass itself has around it or hides.
+fn check_plate(spec: &TwinSpec) -> Result<(), SimError> {
+    let refuse = |what: String| Err(SimError::Spec(what));
+    if let Some(glass) = &spec.plate.glass {
+        if !(glass.thickness > 0.0 && glass.thickness.is_finite() && (1.0..=4.0).contains(&glass.index)) {
+            return refuse(format!("a glass plate {} m thick with the refractive index {}", glass.thickness, glass.index));
+        }
+        if !(glass.transmission > 0.0 && glass.transmission <= 1.0 && (0.0..=0.9).contains(&glass.dirt)) {
+            return refuse(format!("a glass plate with a transmission of {} and {} of it dirty", glass.transmission, glass.dirt));
+        }
+    }
+    let lamps = spec.lamps.iter().map(|lamp| (format!("lamp `{}`", lamp.name), lamp.position.z));
+    let cameras = spec.cameras.iter().map(|camera| (format!("camera `{}`", camera.id), camera.calibration.eye().z));
+    for (what, height) in lamps.chain(cameras) {
+        match &spec.plate.glass {
+            None if height <= 0.0 => return refuse(format!("{what} is below the plate, which is opaque")),
+            Some(glass) if height <= 0.0 && height > -glass.thickness - LEAST_BELOW => {
+                return refuse(format!("{what} is in the glass plate, or less than {} mm below it", LEAST_BELOW * 1e3));
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -204,6 +233,7 @@ fn check(spec: &TwinSpec) -> Result<(), SimError> {
             return refuse(format!("{what} is {value}; a positive number is needed"));
         }
     }
+    check_plate(spec)?;
     for camera in &spec.cameras {
         check_camera(camera)?;
         let shot = Shot::at_rest(camera.calibration, 0.0, vec![0.0; spec.lamps.len()]);

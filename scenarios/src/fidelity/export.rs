@@ -14,7 +14,7 @@ use super::{Camera, Lamp, Light, OVERVIEW, SceneFile, Sensor, Surface, Window, l
 use crate::error::{Failure, Result};
 use crate::output::Progress;
 use crate::run;
-use crate::scenario::Scenario;
+use crate::scenario::{PlateKind, Scenario};
 use crate::score::symbology;
 
 /// Resolution of prints that carry a code, and of all others, texels a metre. A bar of 0.17 mm has ten texels, each with the exact mean of what it covers.
@@ -30,6 +30,9 @@ const MARGIN: f64 = 16.0;
 /// Bad input; an environment that refuses.
 pub fn command(file: &Path, scenes: u64, first_seed: u64, codes: usize, out: &Path) -> Result<()> {
     let scenario = Scenario::load(file)?;
+    if scenario.rig.plate.kind == PlateKind::Glass {
+        return Err(Failure::input(&scenario.rig.name, "the plate is of glass; only opaque ones are compared"));
+    }
     let mut progress = Progress::new();
     for (index, seed) in (first_seed..first_seed.saturating_add(scenes)).enumerate() {
         progress.show(&format!("scene {} of {scenes}", index + 1));

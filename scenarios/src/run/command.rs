@@ -10,6 +10,7 @@ use super::compose::{Options, perform};
 use super::goods::pool_failure;
 use crate::cli::RunArguments;
 use crate::error::{Failure, Result};
+use crate::export_mcap::LOAD_FILE;
 use crate::output;
 use crate::scenario::Scenario;
 
@@ -36,6 +37,9 @@ pub fn command(arguments: &RunArguments) -> Result<()> {
     let outcome = perform(&scenario, &options, &out.join("manufacturer.xml"), &folder.pool)?;
     folder.keep_pool()?;
     let run = &outcome.record;
+    let load = out.join(LOAD_FILE);
+    let json = serde_json::to_vec_pretty(&outcome.load).map_err(|error| Failure::environment(error.to_string()))?;
+    reports::write_atomically(&load, &json).map_err(|error| Failure::environment(error.to_string()))?;
     let written = reports::write_all(run, &out).map_err(|error| report_failure(&error))?;
     if arguments.json {
         let summary = reports::summary(run);

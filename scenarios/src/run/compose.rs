@@ -13,6 +13,7 @@ use scanner_core::station::{CycleEnd, CycleReport, Recogniser, Settlement, Stati
 use scanner_core::vision::{FrameReading, Scanner, StageFolder};
 use sim::error::SimError;
 use sim::random::Streams;
+use sim::spec::{Placement, Shape};
 use sim::twin::Twin;
 
 use super::goods::{Goods, pool_failure};
@@ -21,6 +22,7 @@ use super::manifest::manifest;
 use super::record;
 use super::watch::{Extras, Watcher};
 use crate::error::{Failure, Result};
+use crate::export_mcap::PlacedPackage;
 use crate::output;
 use crate::scenario::Scenario;
 use crate::score::LoadTexts;
@@ -51,6 +53,8 @@ pub struct Outcome {
     pub codes: BTreeSet<String>,
     /// The same by frame: `stop N camera pattern` → texts.
     pub views: BTreeMap<String, BTreeSet<String>>,
+    /// Where the packages lay.
+    pub load: Vec<PlacedPackage>,
     /// What cut the cycle short, if anything did.
     pub cut_short: Option<String>,
 }
@@ -145,7 +149,22 @@ pub fn perform(scenario: &Scenario, options: &Options, relation_file: &Path, poo
         CycleEnd::AllStops => None,
         CycleEnd::DeviceFailed { message, .. } => Some(message.clone()),
     };
-    Ok(Outcome { record: run, codes: cycle_codes(&report), views: frame_codes(&report), cut_short })
+    Ok(Outcome { record: run, codes: cycle_codes(&report), views: frame_codes(&report), load: placed(&twin, &drawn, scenario), cut_short })
+}
+
+fn placed(twin: &Twin, drawn: &Drawn, scenario: &Scenario) -> Vec<PlacedPackage> {
+    let placed = |(index, placement): (usize, &Placement)| {
+        let package = &drawn.packages[index];
+        PlacedPackage {
+            name: drawn.product(scenario, index).id.clone(),
+            text: drawn.trace(index).map_or(String::new(), |(text, _)| text.to_owned()),
+            round: matches!(package.shape, Shape::Bottle { .. }),
+            size_m: package.shape.size(),
+            rotation: placement.rotation.to_array(),
+            translation_m: placement.translation.to_array(),
+        }
+    };
+    twin.placements().iter().enumerate().map(placed).collect()
 }
 
 /// A stop watch.
@@ -293,6 +312,11 @@ pub fn sim_failure(error: SimError) -> Failure {
             Failure::environment(message).with_help("`tracetwin doctor` says what is missing; `make setup` gets it")
         }
         SimError::Capture(message) => Failure::environment(message),
+        SimError::Inside { what, ref name, .. } => {
+            let (list, id, key) = if what == "lamp" { ("lamps", "name", "position_mm") } else { ("cameras", "id", "eye_mm") };
+            Failure::input("rig", format!("`{key}` in `{list}` where {id} = \"{name}\": {error}"))
+                .with_help("where the load comes to rest depends on the seed")
+        }
         error => Failure::input("scenario", error.to_string()),
     }
 }

@@ -10,19 +10,23 @@ use sim::load::{Films, Form, PackageKind, PrintDefects, TextRequest, draw_load};
 use sim::presets::{LensPreset, SensorPreset};
 use sim::random::Streams;
 use sim::spec::{
-    CameraSpec, Face, Flicker, LampSpec, LensSpec, Optics, PackageSpec, PatternSpec, PlateSpec, SensorSpec, Shutter, SymbolKind,
+    CameraSpec, Face, Flicker, GlassSpec, LampSpec, LensSpec, Optics, PackageSpec, PatternSpec, PlateSpec, SensorSpec, Shutter, SymbolKind,
     TurntableSpec, TwinSpec, Vignetting,
 };
 
 use super::goods::{Batch, Serials};
 use crate::error::{Failure, Result};
-use crate::scenario::{Camera, Defects, FaceName, Film, FormName, Kind, Lamp, LampKind, Print, Rig, Scenario, metres};
+use crate::scenario::{Camera, Defects, FaceName, Film, FormName, Kind, Lamp, LampKind, PlateKind, Print, Rig, Scenario, metres};
 
 /// Wavelength that diffraction is reckoned with, m: the middle of a white LED's light.
 const WAVELENGTH: f64 = 525e-9;
 
 /// Mean dark current of hot pixels where only their share is given, electrons per second (assumption).
 const HOT_PIXEL_CURRENT: f64 = 2e4;
+
+/// Glass whose index and transmission a rig does not say: window glass, 6 mm of it.
+const REFRACTIVE_INDEX: f64 = 1.52;
+const TRANSMISSION: f64 = 0.98;
 
 /// A load, drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -254,6 +258,12 @@ pub fn twin_spec(rig: &Rig, packages: Vec<PackageSpec>, seed: u64) -> TwinSpec {
             rim_height: rig.plate.rim_height_mm * 1e-3,
             friction: rig.plate.friction,
             albedo: rig.plate.albedo,
+            glass: (rig.plate.kind == PlateKind::Glass).then(|| GlassSpec {
+                thickness: rig.plate.thickness_mm.unwrap_or(0.0) * 1e-3,
+                index: rig.plate.refractive_index.unwrap_or(REFRACTIVE_INDEX),
+                transmission: rig.plate.transmission.unwrap_or(TRANSMISSION),
+                dirt: rig.plate.dirt.unwrap_or(0.0),
+            }),
         },
         turntable: TurntableSpec {
             resolution_rad: rig.turntable.resolution_deg.to_radians(),

@@ -384,8 +384,8 @@ impl Camera {
             let fault = place.fault("up", "`up` lies along the line of sight, so the picture's orientation is open");
             return Err(fault.with_help_boxed("a camera that looks straight down needs e.g. `up = [0, 1, 0]`"));
         }
-        if self.eye_mm[2] <= 0.0 {
-            return Err(place.fault("eye_mm", "the camera is not above the plate, which is opaque"));
+        if let Some(why) = rig.plate.refuses(self.eye_mm[2]) {
+            return Err(place.fault("eye_mm", format!("the camera {why}")));
         }
         if !self.sees_plate(rig.plate.radius_mm * 1e-3) {
             let fault = place.fault("target_mm", format!("the field of view of camera `{}` misses the plate", self.id));
@@ -404,7 +404,7 @@ impl Camera {
         };
         // A narrow view may fall between sampled points, so the point that the axis hits is looked at as well.
         let (eye, target) = (metres(self.eye_mm), metres(self.target_mm));
-        let hit = (target.z < eye.z).then(|| eye + (target - eye) * (eye.z / (eye.z - target.z)));
+        let hit = ((target.z - eye.z) * eye.z < 0.0).then(|| eye + (target - eye) * (eye.z / (eye.z - target.z)));
         hit.is_some_and(|point| point.truncate().length() <= radius)
             || (0..=16).any(|ring| {
                 let r = radius * f64::from(ring) / 16.0;

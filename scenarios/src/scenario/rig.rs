@@ -44,18 +44,94 @@ pub struct Rig {
     pub cameras: Vec<Camera>,
 }
 
-/// A round opaque plate with a rim.
+/// What a plate is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlateKind {
+    /// Nothing gets through.
+    #[default]
+    Opaque,
+    /// A pane of glass: lamps and cameras may stand below it.
+    Glass,
+}
+
+/// A round plate with a rim.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plate {
+    /// What it is of.
+    #[serde(default, skip_serializing_if = "is_opaque")]
+    pub kind: PlateKind,
+    /// Thickness of the glass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thickness_mm: Option<f64>,
+    /// Refractive index of the glass; 1.52 if left out, that of window glass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refractive_index: Option<f64>,
+    /// Share of the light that the glass itself lets through at normal incidence, without what its surfaces mirror; 0.98 if left out, some 6 mm of clear
+    /// glass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transmission: Option<f64>,
+    /// Share of the glass that specks and smears cover, 0 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dirt: Option<f64>,
     /// Radius of the usable surface.
     pub radius_mm: f64,
     /// Height of the rim above the surface.
     pub rim_height_mm: f64,
     /// Coefficient of friction between plate and packages.
     pub friction: f64,
-    /// Diffuse reflectance, 0 to 1.
+    /// Diffuse reflectance, 0 to 1; of a glass plate that of its rim.
     pub albedo: f64,
+}
+
+/// Least distance of lamps and cameras below a glass plate from it.
+const LEAST_BELOW_MM: f64 = 10.0;
+
+impl Plate {
+    fn check(&self, place: &Place) -> Checked<()> {
+        place.within("radius_mm", self.radius_mm, 10.0, 2000.0)?;
+        place.within("rim_height_mm", self.rim_height_mm, 0.1, 200.0)?;
+        place.within("friction", self.friction, 0.0, 2.0)?;
+        place.within("albedo", self.albedo, 0.0, 1.0)?;
+        let figures = [
+            ("thickness_mm", self.thickness_mm, 0.5, 50.0),
+            ("refractive_index", self.refractive_index, 1.0, 2.5),
+            ("transmission", self.transmission, 0.05, 1.0),
+            ("dirt", self.dirt, 0.0, 0.9),
+        ];
+        for (key, value, low, high) in figures {
+            match value {
+                Some(_) if self.kind == PlateKind::Opaque => {
+                    let fault = place.fault(key, format!("an opaque plate has no `{key}`"));
+                    return Err(fault.with_help_boxed("add `kind = \"glass\"` for a plate of glass"));
+                }
+                Some(value) => place.within(key, value, low, high)?,
+                None => {}
+            }
+        }
+        if self.kind == PlateKind::Glass && self.thickness_mm.is_none() {
+            return Err(place.fault("thickness_mm", "a plate of glass needs its `thickness_mm`"));
+        }
+        Ok(())
+    }
+
+    /// Why something cannot stand at a height, if it cannot.
+    pub(super) fn refuses(&self, height_mm: f64) -> Option<String> {
+        match (self.kind, self.thickness_mm) {
+            _ if height_mm > 0.0 => None,
+            (PlateKind::Opaque, _) => Some("is not above the plate, which is opaque".to_owned()),
+            (PlateKind::Glass, thickness) => {
+                let least = thickness.unwrap_or(0.0) + LEAST_BELOW_MM;
+                (height_mm > -least)
+                    .then(|| format!("is in the glass plate or closer below it than {LEAST_BELOW_MM} mm: z has to be −{least} at most"))
+            }
+        }
+    }
+}
+
+fn is_opaque(kind: &PlateKind) -> bool {
+    *kind == PlateKind::Opaque
 }
 
 /// The plate's drive: a trapezoidal speed profile.
@@ -159,11 +235,7 @@ impl Rig {
     pub fn check(&self, place: &Place) -> Checked<()> {
         place.version(self.schema_version, VERSION)?;
         place.name("name", &self.name, &mut BTreeSet::new())?;
-        let plate = place.under("plate");
-        plate.within("radius_mm", self.plate.radius_mm, 10.0, 2000.0)?;
-        plate.within("rim_height_mm", self.plate.rim_height_mm, 0.1, 200.0)?;
-        plate.within("friction", self.plate.friction, 0.0, 2.0)?;
-        plate.within("albedo", self.plate.albedo, 0.0, 1.0)?;
+        self.plate.check(&place.under("plate"))?;
         let turntable = place.under("turntable");
         turntable.positive("resolution_deg", self.turntable.resolution_deg)?;
         turntable.positive("speed_deg_s", self.turntable.speed_deg_s)?;
@@ -199,8 +271,8 @@ impl Rig {
             place.finite("target_mm", &lamp.target_mm)?;
             place.within("beam_half_angle_deg", lamp.beam_half_angle_deg, 0.1, 89.9)?;
             place.within("intensity", lamp.intensity, 0.0, 100.0)?;
-            if lamp.position_mm[2] <= 0.0 {
-                return Err(place.fault("position_mm", "the lamp is not above the plate, which lets no light through"));
+            if let Some(why) = self.plate.refuses(lamp.position_mm[2]) {
+                return Err(place.fault("position_mm", format!("the lamp {why}")));
             }
             if lamp.position_mm == lamp.target_mm {
                 return Err(place.fault("target_mm", "the lamp points at itself"));

@@ -23,6 +23,7 @@ use rayon::prelude::*;
 
 use super::bars::SymbolTables;
 use super::bend::Bend;
+use super::glass::{Drawn, finish};
 use super::light::{Atlas, Visibility};
 use super::pass::{CapturePass, Delivery, LightData, NextShot, SceneData, ShotData, take_shot};
 use super::print::PrintImage;
@@ -32,6 +33,7 @@ use super::token::Stamps;
 use super::{AdapterInfo, Radiance};
 use crate::artwork::SymbolPattern;
 use crate::error::SimError;
+use crate::glass::Glass;
 use crate::spec::LampSpec;
 
 /// Updates that a request may take until its frame shows the right tokens.
@@ -62,6 +64,7 @@ struct Stage {
     atlas: Atlas,
     ambient: f64,
     plate_radius: f64,
+    glass: Option<Glass>,
     prints: Vec<PrintLayout>,
 }
 
@@ -108,7 +111,9 @@ pub struct CaptureApp {
     scene_stamp: u32,
     requests: u32,
     surfaces: usize,
-    lamps: usize,
+    lamps: Vec<LampSpec>,
+    ambient: f64,
+    glass: Option<Glass>,
 }
 
 impl CaptureApp {
@@ -124,7 +129,8 @@ impl CaptureApp {
         let atlas = Atlas::new(&scene.surfaces)?;
         let (stage, data, scene_stamp) = upload_of(&scene, atlas, px_per_m);
         let print_samples = data.surface_prints.iter().map(|p| p.map_or(255, |p| data.prints[p].texels[0])).collect();
-        let (surfaces, lamps) = (scene.surfaces.len(), scene.lamps.len());
+        let (surfaces, lamps) = (scene.surfaces.len(), scene.lamps.clone());
+        let (ambient, glass) = (scene.ambient, scene.glass.clone());
 
         let settings = WgpuSettings { backends: Some(backends()), ..Default::default() };
         let mut app = App::new();
@@ -176,7 +182,7 @@ impl CaptureApp {
             .add_systems(RenderGraph, take_shot.in_set(RenderGraphSystems::Render));
         let adapter = adapter_info(app.world().resource::<RenderAdapterInfo>());
         let sub_apps = std::mem::take(app.sub_apps_mut());
-        Ok((Self { sub_apps, delivery, print_samples, scene_stamp, requests: 0, surfaces, lamps }, adapter))
+        Ok((Self { sub_apps, delivery, print_samples, scene_stamp, requests: 0, surfaces, lamps, ambient, glass }, adapter))
     }
 
     /// The frame of a shot; every token in it is right.
@@ -185,7 +191,7 @@ impl CaptureApp {
     /// [`SimError::Spec`] for a shot that cannot be rendered, [`SimError::Environment`] if the device fails, [`SimError::Capture`] if no right frame
     /// came out within [`MAX_ATTEMPTS`] updates.
     pub fn capture(&mut self, shot: &Shot, spoil: bool) -> Result<Radiance, SimError> {
-        shot.check(self.lamps)?;
+        shot.check(self.lamps.len())?;
         let mut wrong = None;
         for attempt in 1..=MAX_ATTEMPTS {
             self.requests = self.requests.wrapping_add(1);
@@ -199,7 +205,13 @@ impl CaptureApp {
             let request = self.requests.wrapping_add(u32::from(spoil));
             let stamps = Stamps { request, light, scene: self.scene_stamp };
             match self.collect(shot, stamps)? {
-                Ok((pixels, nearness)) => {
+                Ok((mut pixels, mut nearness)) => {
+                    if let (Some(glass), Some(nearness)) = (self.glass.clone(), &nearness) {
+                        let bend = self.world().resource_mut::<Bends>().of(&shot.calibration.intrinsics).unwrap_or_default();
+                        let drawn = Drawn { pixels: &mut pixels, nearness, bend: &bend };
+                        finish(&glass, &self.lamps, self.ambient, shot, drawn);
+                    }
+                    nearness = nearness.filter(|_| shot.depth);
                     let [width, height] = shot.calibration.intrinsics.size_px;
                     return Ok(Radiance { width, height, pixels, nearness, attempts: attempt });
                 }
@@ -345,7 +357,7 @@ fn upload_of(scene: &Scene, atlas: Atlas, px_per_m: f64) -> (Stage, SceneData, u
         light_rows: atlas.height,
         light_layers: scene.lamps.len().div_ceil(4) as u32,
     };
-    let stage = Stage { atlas, ambient: scene.ambient, plate_radius: scene.plate_radius, prints: layouts };
+    let stage = Stage { atlas, ambient: scene.ambient, plate_radius: scene.plate_radius, glass: scene.glass.clone(), prints: layouts };
     (stage, data, scene_stamp)
 }
 
@@ -374,11 +386,19 @@ fn expose(
         lamps: lamps.into_iter().map(|l| l.1.clone()).collect(),
         ambient: stage.ambient,
         plate_radius: stage.plate_radius,
+        glass: stage.glass.clone(),
     };
     let light = lights.of(&scene, &stage, &shot);
     let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints);
     let bend = if prepared.bent { bends.of(&shot.calibration.intrinsics) } else { None };
-    exposed.0 = Some(ShotData { request: number, size_px: shot.calibration.intrinsics.size_px, prepared, light, bend, depth: shot.depth });
+    exposed.0 = Some(ShotData {
+        request: number,
+        size_px: shot.calibration.intrinsics.size_px,
+        prepared,
+        light,
+        bend,
+        depth: shot.depth || scene.glass.is_some(),
+    });
 }
 
 impl Lights {

@@ -118,8 +118,15 @@ impl Bend {
         in_pixels(&self.intrinsics, distorted(&self.intrinsics, point.truncate() / point.z))
     }
 
-    /// Cuts a convex polygon in camera coordinates to what the picture shows and into triangles whose edges stay straight under the distortion.
-    pub fn triangles(&self, polygon: &[DVec3]) -> Vec<[DVec3; 3]> {
+    /// Lets polygons reach farther beyond the picture, by a slope: for what glass shows elsewhere than where it is.
+    #[must_use]
+    pub fn widened(self, slope: f64) -> Self {
+        Self { low: self.low - slope, high: self.high + slope, ..self }
+    }
+
+    /// Cuts a convex polygon in camera coordinates to what the picture shows and into triangles whose edges stay straight under the distortion. `seen`
+    /// says where a point seems to be.
+    pub fn triangles(&self, polygon: &[DVec3], seen: &dyn Fn(DVec3) -> DVec3) -> Vec<[DVec3; 3]> {
         let mut cut = polygon.to_vec();
         let planes: [&dyn Fn(DVec3) -> f64; 5] =
             [&|p| p.z - NEAREST, &|p| p.x - self.low.x * p.z, &|p| self.high.x * p.z - p.x, &|p| p.y - self.low.y * p.z, &|p| {
@@ -130,27 +137,27 @@ impl Bend {
         }
         let mut triangles = Vec::new();
         for i in 1..cut.len().saturating_sub(1) {
-            self.split([cut[0], cut[i], cut[i + 1]], MOST_CUTS, &mut triangles);
+            self.split([cut[0], cut[i], cut[i + 1]], seen, MOST_CUTS, &mut triangles);
         }
         triangles
     }
 
     /// Whether an edge has to be halved: this depends on the edge alone, so that neighbours agree and leave no cracks.
-    fn bends(&self, a: DVec3, b: DVec3) -> bool {
-        let (start, end, middle) = (self.project(a), self.project(b), self.project((a + b) / 2.0));
+    fn bends(&self, a: DVec3, b: DVec3, seen: &dyn Fn(DVec3) -> DVec3) -> bool {
+        let [start, end, middle] = [a, b, (a + b) / 2.0].map(|p| self.project(seen(p)));
         let chord = end - start;
         let length = chord.length();
         length > LONGEST || (length > 1e-9 && (chord.perp_dot(middle - start) / length).abs() > SAGITTA)
     }
 
-    fn split(&self, [a, b, c]: [DVec3; 3], cuts: u32, out: &mut Vec<[DVec3; 3]>) {
+    fn split(&self, [a, b, c]: [DVec3; 3], seen: &dyn Fn(DVec3) -> DVec3, cuts: u32, out: &mut Vec<[DVec3; 3]>) {
         if cuts == 0 {
             out.push([a, b, c]);
             return;
         }
         let (ab, bc, ca) = ((a + b) / 2.0, (b + c) / 2.0, (c + a) / 2.0);
-        let mut go = |triangle| self.split(triangle, cuts - 1, out);
-        match (self.bends(a, b), self.bends(b, c), self.bends(c, a)) {
+        let mut go = |triangle| self.split(triangle, seen, cuts - 1, out);
+        match (self.bends(a, b, seen), self.bends(b, c, seen), self.bends(c, a, seen)) {
             (false, false, false) => out.push([a, b, c]),
             (true, false, false) => [[a, ab, c], [ab, b, c]].into_iter().for_each(go),
             (false, true, false) => [[a, b, bc], [a, bc, c]].into_iter().for_each(go),
@@ -164,6 +171,19 @@ impl Bend {
             }
         }
     }
+}
+
+/// How far the undistorted place of a pixel lies from it, px, by a table of [`Bend::table`].
+pub fn shift_at(table: &[[f32; 2]], x: f64, y: f64) -> DVec2 {
+    let ([scale, columns], cell) = (table[0], f64::from(CELL));
+    let (columns, rows) = (columns as usize, (table.len() - 1) / columns as usize);
+    let scaled = |value: f64, count: usize| (value * f64::from(scale)).clamp(0.0, (count - 1) as f64 - 1e-9);
+    let (x, y) = (scaled(x, columns), scaled(y, rows));
+    debug_assert_eq!(1.0 / cell, f64::from(scale));
+    let node = |c: usize, r: usize| DVec2::new(f64::from(table[1 + r * columns + c][0]), f64::from(table[1 + r * columns + c][1]));
+    let (c, r) = (x as usize, y as usize);
+    let top = node(c, r).lerp(node(c + 1, r), x.fract());
+    top.lerp(node(c, r + 1).lerp(node(c + 1, r + 1), x.fract()), y.fract())
 }
 
 fn on_plane(i: &Intrinsics, pixel: DVec2) -> DVec2 {
@@ -265,7 +285,7 @@ mod tests {
     fn cut_edges_stay_within_the_sagitta_and_cover_the_whole() {
         let bend = Bend::of(&lens([-0.15, 0.02, 0.0, 0.0, 0.0])).unwrap();
         let square = [[-0.3, -0.2], [0.3, -0.2], [0.3, 0.2], [-0.3, 0.2]].map(|[x, y]| DVec3::new(x, y, 1.0));
-        let triangles = bend.triangles(&square);
+        let triangles = bend.triangles(&square, &|p| p);
         let area = |[a, b, c]: &[DVec3; 3]| (*b - *a).cross(*c - *a).length() / 2.0;
         assert!((triangles.iter().map(area).sum::<f64>() - 0.24).abs() < 1e-9);
         for [a, b, c] in &triangles {
@@ -280,7 +300,7 @@ mod tests {
         }
         // What lies behind the camera or far outside is cut off, not folded in.
         let far = [[-50.0, 0.1, 1.0], [50.0, 0.1, 1.0], [0.0, 0.1, -3.0]].map(DVec3::from_array);
-        assert!(bend.triangles(&far).iter().flatten().all(|p| p.z >= NEAREST - 1e-12 && (p.x / p.z).abs() < 0.5));
+        assert!(bend.triangles(&far, &|p| p).iter().flatten().all(|p| p.z >= NEAREST - 1e-12 && (p.x / p.z).abs() < 0.5));
     }
 
     #[test]

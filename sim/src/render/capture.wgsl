@@ -15,6 +15,10 @@ struct View {
     first_token_row: u32,
     lamp_count: u32,
     lamps: array<Lamp, 64>,
+    // A line of sight, 1 long along the optical axis, is right · x + down · y + forward. w: thickness of the glass plate, its index squared, the eye's true height.
+    right: vec4<f32>,
+    down: vec4<f32>,
+    forward: vec4<f32>,
 }
 
 // What a surface is, and the homography from pixels to its (u, v), metres.
@@ -96,10 +100,34 @@ fn footprint(position: vec2<f32>) -> Footprint {
     // Where an undistorted picture shows this, and how that moves per pixel to the right and down.
     let right = vec2<f32>(1.0, 0.0) + mix(top_right - top_left, bottom_right - bottom_left, t.y) * bend[0].x;
     let below = vec2<f32>(0.0, 1.0) + (bottom - top) * bend[0].x;
+#ifdef GLASS
+    // Where the line of sight, whose eye the glass raises by as much as its slope asks for, meets the surface.
+    let straight = pixel + mix(top, bottom, t.y);
+    let ray = view.right.xyz * straight.x + view.down.xyz * straight.y + view.forward.xyz;
+    let index_sq = view.down.w;
+    let slope_sq = dot(ray.xy, ray.xy) / (ray.z * ray.z);
+    let raise = view.right.w * (1.0 - inverseSqrt(index_sq + (index_sq - 1.0) * slope_sq));
+    let eye = vec3<f32>(view.eye.xy, view.forward.w + raise);
+    let normal = cross(surface.down.xyz, surface.right.xyz);
+    let across = 1.0 / dot(normal, ray);
+    let way = dot(normal, surface.origin.xyz - eye) * across;
+    let at_surface = eye + ray * way - surface.origin.xyz;
+    let step_x = way * (view.right.xyz - ray * (dot(normal, view.right.xyz) * across));
+    let step_y = way * (view.down.xyz - ray * (dot(normal, view.down.xyz) * across));
+    let dx_straight = vec2<f32>(dot(step_x, surface.right.xyz), dot(step_x, surface.down.xyz));
+    let dy_straight = vec2<f32>(dot(step_y, surface.right.xyz), dot(step_y, surface.down.xyz));
+    var g: Footprint;
+    g.uv = vec2<f32>(dot(at_surface, surface.right.xyz), dot(at_surface, surface.down.xyz));
+    g.dx = dx_straight * right.x + dy_straight * right.y;
+    g.dy = dx_straight * below.x + dy_straight * below.y;
+    return g;
+#else
     let p = vec3<f32>((pixel - vec2<f32>(surface.row_u.w, surface.row_v.w)) + mix(top, bottom, t.y), 1.0);
+#endif
 #else
     let p = vec3<f32>(position - vec2<f32>(0.5) - vec2<f32>(surface.row_u.w, surface.row_v.w), 1.0);
 #endif
+#ifndef GLASS
     let inv = 1.0 / dot(surface.row_w.xyz, p);
     var f: Footprint;
     f.uv = vec2<f32>(dot(surface.row_u.xyz, p), dot(surface.row_v.xyz, p)) * inv;
@@ -111,6 +139,7 @@ fn footprint(position: vec2<f32>) -> Footprint {
     f.dx = dx;
 #endif
     return f;
+#endif
 }
 
 // Second antiderivative of (darkness − mean) of a bar pattern, `x` modules from the entry `near`, less its tangent there. A trapezoid's four values of it

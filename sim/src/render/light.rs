@@ -5,13 +5,14 @@
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use hardware_hal::glam::{Mat3, Quat, Vec2, Vec3};
+use hardware_hal::glam::{DVec3, Mat3, Quat, Vec2, Vec3};
 use hardware_hal::rig_from_plate;
 use rayon::prelude::*;
 
 use super::scene::{Occluder, Scene, Surface};
 use crate::error::SimError;
 use crate::forms::Convex;
+use crate::glass::{DIRT_KEEPS, Glass};
 use crate::shading::{LAMP_RADIUS, beam_share, diffuse_white};
 use crate::spec::LampSpec;
 
@@ -94,6 +95,8 @@ pub struct Visibility {
     pub angle_rad: f64,
     /// Per lamp and texel: radiance of a white surface there.
     facing: Vec<Vec<f32>>,
+    /// Per texel, what of the ambient light arrives there through a glass plate; nothing for an opaque one, where it is all everywhere.
+    ambient: Option<Vec<f32>>,
     /// Four lamps per layer: visible share of each times the share of its beam there, 0 to 255, by texel.
     pub shares: Vec<Vec<[u8; 4]>>,
     /// Patches of what lies below a film, and the share of light that the film leaves.
@@ -112,7 +115,7 @@ impl Visibility {
             .map(|tile| {
                 let mut texels = Vec::with_capacity(tile.texels() * lamps.len());
                 for lamp in &lamps {
-                    tile.light(lamp, &boxes, scene.plate_radius, &mut texels);
+                    tile.light(lamp, &boxes, scene, &mut texels);
                 }
                 texels
             })
@@ -128,7 +131,15 @@ impl Visibility {
             }
         }
         let films = surfaces.iter().filter(|s| s.transmission < 1.0).map(|s| (atlas.patches[s.index], s.transmission as f32)).collect();
-        Self { angle_rad, facing, shares, films }
+        let ambient = scene.glass.as_ref().map(|glass| {
+            let mut ambient = vec![1.0; atlas.texels()];
+            let passes = glass.pane.diffuse_through() * (1.0 - DIRT_KEEPS * glass.dirt.as_ref().map_or(0.0, |dirt| dirt.mean()));
+            for tile in &tiles {
+                tile.places().zip(tile.ambient(scene, passes)).for_each(|(place, share)| ambient[place] = share);
+            }
+            ambient
+        });
+        Self { angle_rad, facing, ambient, shares, films }
     }
 
     /// Radiance of a white surface under ambient light and the lamps in these shares, by texel, with `stamp` in texel (0, 0).
@@ -136,7 +147,10 @@ impl Visibility {
         let lit: Vec<(&[f32], f32)> =
             self.facing.iter().zip(lamp_shares).filter(|(_, s)| **s > 0.0).map(|(f, s)| (f.as_slice(), *s as f32)).collect();
         let count = self.facing.first().map_or(1, Vec::len);
-        let mut sums = vec![ambient as f32; count];
+        let mut sums = match &self.ambient {
+            None => vec![ambient as f32; count],
+            Some(shares) => shares.iter().map(|share| share * ambient as f32).collect(),
+        };
         for (facing, share) in lit {
             for (sum, f) in sums.iter_mut().zip(facing) {
                 *sum += share * f;
@@ -324,17 +338,30 @@ impl<'a> Tile<'a> {
         [0, 1].map(|i| from[i] + size[i] * (self.first[i] + at[i]) as f64 / (self.patch.size[i] - 1) as f64)
     }
 
+    /// What of the ambient light arrives at every texel: from below the level of its surface only what gets through the glass.
+    fn ambient(&self, scene: &Scene, passes: f64) -> impl Iterator<Item = f32> + '_ {
+        let floor = scene.is_floor(self.surface);
+        let on_plate = !self.surface.below_plate;
+        (0..self.texels()).map(move |i| {
+            let below = (1.0 - self.surface.normal_at(self.uv(i % self.size[0], i / self.size[0])).z) / 2.0;
+            let share = if floor { passes } else { 1.0 - below * (1.0 - passes) };
+            if floor || on_plate { share as f32 } else { 1.0 }
+        })
+    }
+
     /// Appends (radiance of a white surface, visible share of the lamp times its beam's) of every texel.
-    fn light(&self, lamp: &LampDisc, boxes: &[ShadowBox], plate_radius: f64, texels: &mut Vec<[f32; 2]>) {
+    fn light(&self, lamp: &LampDisc, boxes: &[ShadowBox], scene: &Scene, texels: &mut Vec<[f32; 2]>) {
         let normal = self.surface.normal();
+        let floor = scene.is_floor(self.surface);
         let corner = |x, y| self.surface.point(self.uv(x, y)).as_vec3();
         let (low, high) = (corner(0, 0), corner(self.size[0] - 1, self.size[1] - 1));
         let (middle, radius) = ((low + high) / 2.0, low.distance(high) / 2.0);
+        // What shines up through glass seems to stand up to its thickness higher.
+        let reach = LAMP_RADIUS as f32 + scene.glass.as_ref().map_or(0.0, |glass| glass.pane.glass.thickness as f32);
         let near: Vec<&ShadowBox> = boxes
             .iter()
             .filter(|b| {
-                !(self.surface.owner == Some(b.package) && self.surface.part == b.part)
-                    && b.near(middle, radius, lamp.centre, LAMP_RADIUS as f32)
+                !(self.surface.owner == Some(b.package) && self.surface.part == b.part) && b.near(middle, radius, lamp.centre, reach)
             })
             .collect();
         for y in 0..self.size[1] {
@@ -342,22 +369,39 @@ impl<'a> Tile<'a> {
                 // Facets are thinner than the distance of samples: those beside one count as on its edge.
                 let uv = self.surface.on_facet(self.uv(x, y));
                 let point = self.surface.point(uv) + normal * LIFT;
-                let light = diffuse_white(lamp.spec, point, self.surface.normal_at(uv));
+                let (raise, passes) = scene.glass.as_ref().map_or((0.0, 1.0), |glass| through(glass, lamp.spec, point, floor));
+                let sunk = point - DVec3::Z * raise;
+                let light = passes * diffuse_white(lamp.spec, sunk, self.surface.normal_at(uv));
                 if light <= 0.0 {
                     texels.push([0.0, 0.0]);
                     continue;
                 }
                 let start = point.as_vec3();
                 let mut blocked = 0u32;
-                if self.surface.below_plate {
-                    blocked |= bits(&lamp.samples, |s| crosses_plate(start, s, plate_radius as f32));
+                if self.surface.below_plate && !floor {
+                    blocked |= bits(&lamp.samples, |s| crosses_plate(start, s, scene.plate_radius as f32));
                 }
-                for shadow in near.iter().filter(|b| b.near(start, 0.0, lamp.centre, LAMP_RADIUS as f32)) {
-                    blocked |= bits(&lamp.samples, |s| shadow.blocks(start, s));
+                let up = Vec3::Z * raise as f32;
+                for shadow in near.iter().filter(|b| b.near(start, 0.0, lamp.centre, reach)) {
+                    blocked |= bits(&lamp.samples, |s| shadow.blocks(start, s + up));
                 }
                 let share = 1.0 - blocked.count_ones() as f32 / lamp.samples.len() as f32;
-                texels.push([light as f32 * share, share * beam_share(lamp.spec, point) as f32]);
+                texels.push([light as f32 * share, share * (passes * beam_share(lamp.spec, sunk)) as f32]);
             }
+        }
+    }
+}
+
+/// How far a lamp seems raised for a point, m, and what of its light a glass plate lets through to there.
+fn through(glass: &Glass, lamp: &LampSpec, point: DVec3, floor: bool) -> (f64, f64) {
+    let pane = &glass.pane;
+    match (pane.is_below(lamp.position), floor || !pane.is_below(point)) {
+        // What stands beside the housing.
+        (true, false) => (0.0, 0.0),
+        (false, false) => (0.0, 1.0),
+        _ => {
+            let raise = pane.raised_by(lamp.position, point);
+            (raise, glass.passes(lamp.position + DVec3::Z * raise, point))
         }
     }
 }
@@ -376,7 +420,7 @@ fn crosses_plate(from: Vec3, to: Vec3, radius: f32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hardware_hal::glam::{DQuat, DVec3};
+    use hardware_hal::glam::DQuat;
 
     use super::*;
 
@@ -406,7 +450,7 @@ mod tests {
             below_plate: false,
             cell: 0.002,
         };
-        Scene { surfaces: vec![surface], occluders, prints: Vec::new(), lamps, ambient: 0.1, plate_radius: 0.2 }
+        Scene { surfaces: vec![surface], occluders, prints: Vec::new(), lamps, ambient: 0.1, plate_radius: 0.2, glass: None }
     }
 
     #[test]

@@ -5,7 +5,9 @@ use hardware_hal::glam::{DVec2, DVec3};
 
 use super::bend::Bend;
 use super::scene::{Scene, Surface};
+use super::shot::{in_camera, seen_through};
 use crate::error::SimError;
+use crate::glass::Sight;
 
 /// By pixel, which package stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +40,9 @@ impl PackageMap {
     /// [`SimError::Spec`] for a lens that folds the picture over.
     pub fn draw(scene: &Scene, calibration: &Calibration, angle_rad: f64) -> Result<Self, SimError> {
         let [width, height] = calibration.intrinsics.size_px.map(|n| n as usize);
-        let bend = Bend::of(&calibration.intrinsics)?;
-        let eye = calibration.eye();
+        let sight = Sight::through(scene.glass.as_ref().map(|glass| glass.pane), calibration);
+        let bend = Bend::of(&calibration.intrinsics)?.widened(seen_through(&sight));
+        let eye = sight.eye(DVec3::ZERO);
         let mut map = Self { width, height, pixels: vec![0; width * height] };
         // 1 / distance along the optical axis; larger is nearer.
         let mut nearness = vec![0.0_f32; width * height];
@@ -50,8 +53,12 @@ impl PackageMap {
             if surface.below_plate || !hides || (eye - surface.origin).dot(surface.normal()) <= 0.0 {
                 continue;
             }
-            for corners in triangles(&surface, calibration, &bend) {
-                let triangle = corners.map(|c| (bend.project(c), 1.0 / c.z));
+            // Nothing of what is below a glass plate hides what is on it from a camera below.
+            if sight.pane.is_some() && surface.owner.is_none() && surface.origin.z <= 0.0 {
+                continue;
+            }
+            for corners in triangles(&surface, calibration, &bend, &sight) {
+                let triangle = corners.map(|c| in_camera(&sight, c)).map(|c| (bend.project(c), 1.0 / c.z));
                 map.fill(&mut nearness, triangle, surface.owner.map_or(0, |package| package as u16 + 1));
             }
         }
@@ -150,9 +157,9 @@ impl PackageMap {
     }
 }
 
-fn triangles(surface: &Surface, calibration: &Calibration, bend: &Bend) -> Vec<[DVec3; 3]> {
+fn triangles(surface: &Surface, calibration: &Calibration, bend: &Bend, sight: &Sight) -> Vec<[DVec3; 3]> {
     let polygon: Vec<DVec3> = surface.outline.iter().map(|uv| calibration.camera_from_rig.transform_point(surface.point(*uv))).collect();
-    bend.triangles(&polygon)
+    bend.triangles(&polygon, &|point| in_camera(sight, point))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! - [`light`]: soft shadows by ray casting, once per turntable angle
 //! - [`shot`]: exact geometry of one exposure
 //! - [`bend`]: lens distortion
+//! - [`glass`]: what a glass plate takes and mirrors
 //! - [`bars`], [`print`](mod@print): symbols and prints, area-sampled
 //! - [`mask`]: which package every pixel shows
 //! - [`pass`]: the pass itself, with `capture.wgsl`
@@ -14,6 +15,7 @@
 mod app;
 mod bars;
 mod bend;
+mod glass;
 mod light;
 pub mod mask;
 mod pass;

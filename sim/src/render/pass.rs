@@ -133,8 +133,8 @@ fn pipeline_of(draw: &Draw) -> usize {
 #[derive(Resource)]
 pub struct CapturePass {
     pipelines: [CachedRenderPipelineId; FRAGMENT_COUNT],
-    /// The same for lenses that distort, from the first such shot on.
-    bent_pipelines: Option<[CachedRenderPipelineId; FRAGMENT_COUNT]>,
+    /// The same for lenses that distort, from the first such shot on, and for cameras that look through glass.
+    bent_pipelines: [Option<[CachedRenderPipelineId; FRAGMENT_COUNT]>; 2],
     shader: Handle<Shader>,
     bend: Option<(Buffer, BindGroup)>,
     view_group: BindGroup,
@@ -195,9 +195,14 @@ fn bend_layout() -> BindGroupLayoutDescriptor {
     BindGroupLayoutDescriptor::new("capture bend", &[buffer_entry(0, storage, false, ShaderStages::FRAGMENT)])
 }
 
-fn pipeline(shader: &Handle<Shader>, fragment: &'static str, bent: bool) -> RenderPipelineDescriptor {
+/// `bent`: with a table of the lens; and whether through glass.
+fn pipeline(shader: &Handle<Shader>, fragment: &'static str, bent: Option<bool>) -> RenderPipelineDescriptor {
     let tokens = fragment == "token";
-    let shader_defs = if bent { vec!["BENT".into()] } else { Vec::new() };
+    let shader_defs = match bent {
+        None => Vec::new(),
+        Some(false) => vec!["BENT".into()],
+        Some(true) => vec!["BENT".into(), "GLASS".into()],
+    };
     let vertex = if tokens { "place_token" } else { "place" };
     let layout = bevy::mesh::VertexBufferLayout {
         array_stride: 16,
@@ -206,7 +211,7 @@ fn pipeline(shader: &Handle<Shader>, fragment: &'static str, bent: bool) -> Rend
     };
     RenderPipelineDescriptor {
         label: Some(fragment.into()),
-        layout: if bent { vec![view_layout(), surface_layout(), bend_layout()] } else { vec![view_layout(), surface_layout()] },
+        layout: if bent.is_some() { vec![view_layout(), surface_layout(), bend_layout()] } else { vec![view_layout(), surface_layout()] },
         vertex: VertexState {
             shader: shader.clone(),
             shader_defs: shader_defs.clone(),
@@ -268,7 +273,7 @@ fn print_view(device: &RenderDevice, queue: &RenderQueue, image: &PrintImage) ->
 impl CapturePass {
     /// Puts the scene on the GPU.
     pub fn new(device: &RenderDevice, queue: &RenderQueue, cache: &PipelineCache, shader: &Handle<Shader>, data: &SceneData) -> Self {
-        let pipelines = FRAGMENTS.map(|fragment| cache.queue_render_pipeline(pipeline(shader, fragment, false)));
+        let pipelines = FRAGMENTS.map(|fragment| cache.queue_render_pipeline(pipeline(shader, fragment, None)));
         let uniform = |label, size| {
             device.create_buffer(&BufferDescriptor {
                 label: Some(label),
@@ -292,7 +297,7 @@ impl CapturePass {
             mipmap_filter: MipmapFilterMode::Linear,
             ..Default::default()
         });
-        let view = uniform("view", 32 + 16 * super::shot::MAX_LAMPS as u64);
+        let view = uniform("view", 32 + 16 * super::shot::MAX_LAMPS as u64 + 48);
         let surfaces = uniform("surfaces", (SURFACE_STRIDE * data.surface_prints.len().max(1)) as u64);
         let mut records: Vec<u8> = data.symbols.iter().flat_map(SymbolRecord::bytes).collect();
         records.resize(records.len().max(64), 0);
@@ -330,7 +335,7 @@ impl CapturePass {
         };
         Self {
             pipelines,
-            bent_pipelines: None,
+            bent_pipelines: [None; 2],
             shader: shader.clone(),
             bend: None,
             view_group,
@@ -383,9 +388,10 @@ impl CapturePass {
     }
 
     /// Puts a lens's table where its pipelines find it.
-    fn upload_bend(&mut self, device: &RenderDevice, queue: &RenderQueue, cache: &PipelineCache, table: &[[f32; 2]]) {
+    fn upload_bend(&mut self, device: &RenderDevice, queue: &RenderQueue, cache: &PipelineCache, table: &[[f32; 2]], glass: bool) {
         let shader = &self.shader;
-        self.bent_pipelines.get_or_insert_with(|| FRAGMENTS.map(|fragment| cache.queue_render_pipeline(pipeline(shader, fragment, true))));
+        let queue_all = || FRAGMENTS.map(|fragment| cache.queue_render_pipeline(pipeline(shader, fragment, Some(glass))));
+        self.bent_pipelines[usize::from(glass)].get_or_insert_with(queue_all);
         let bytes: Vec<u8> = table.as_flattened().iter().flat_map(|x| x.to_le_bytes()).collect();
         if self.bend.as_ref().is_none_or(|(buffer, _)| buffer.size() < bytes.len() as u64) {
             let buffer = device.create_buffer(&BufferDescriptor {
@@ -459,14 +465,15 @@ pub fn take_shot(
     pass.upload(&device, &queue, &shot);
     pass.make_target(&device, shot.size_px);
     if let Some(table) = &shot.bend {
-        pass.upload_bend(&device, &queue, &cache, table);
+        pass.upload_bend(&device, &queue, &cache, table, shot.prepared.through_glass);
     }
     if shot.depth {
         pass.make_depth_buffer(&device);
     }
     let (pass, Some(target)) = (&*pass, &pass.target) else { return };
     let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("capture") });
-    let pipelines = pass.bent_pipelines.as_ref().filter(|_| shot.bend.is_some()).unwrap_or(&pass.pipelines);
+    let bent = &pass.bent_pipelines[usize::from(shot.prepared.through_glass)];
+    let pipelines = bent.as_ref().filter(|_| shot.bend.is_some()).unwrap_or(&pass.pipelines);
     let ready: Vec<_> = pipelines.iter().filter_map(|id| cache.get_render_pipeline(*id)).collect();
     if let (FRAGMENT_COUNT, Some(vertices)) = (ready.len(), &pass.vertices) {
         let mut draw = encoder.begin_render_pass(&RenderPassDescriptor {

@@ -10,14 +10,18 @@ use crate::artwork::{FacePrint, print_faces};
 use crate::error::SimError;
 use crate::forms::convex::area_vector;
 use crate::forms::{Convex, Facet, Look, Model};
+use crate::glass::Glass;
 use crate::spec::{Face, LampSpec, PackageSpec, Placement, PlateSpec, Shape, TwinSpec};
 
 /// Height of the table below the plate's surface, m.
 pub const TABLE_DROP: f64 = 0.045;
 
+/// Room between the lowest lamp or camera below a glass plate and the floor of the housing, m.
+const HOUSING_ROOM: f64 = 0.1;
+
 /// Half the edge of the square table, in plate radii.
 const TABLE_REACH: f64 = 5.0;
-const TABLE_ALBEDO: f64 = 0.18;
+pub(super) const TABLE_ALBEDO: f64 = 0.18;
 const RIM_THICKNESS: f64 = 0.004;
 const RIM_SEGMENTS: usize = 72;
 
@@ -215,6 +219,8 @@ pub struct Scene {
     pub ambient: f64,
     /// The plate's radius, m.
     pub plate_radius: f64,
+    /// The plate, if it is of glass.
+    pub glass: Option<Glass>,
 }
 
 impl Scene {
@@ -233,13 +239,16 @@ impl Scene {
             lamps: spec.lamps.clone(),
             ambient: spec.ambient,
             plate_radius: spec.plate.radius,
+            glass: Glass::of(spec),
         };
         for (index, (package, placement)) in spec.packages.iter().zip(placements).enumerate() {
             let first = scene.surfaces.len();
             scene.add_package(index, package, placement)?;
             scene.add_films(first, package);
         }
-        scene.add_plate(&spec.plate);
+        let lamps = spec.lamps.iter().map(|lamp| lamp.position.z);
+        let lowest = spec.cameras.iter().map(|camera| camera.calibration.eye().z).chain(lamps).fold(-TABLE_DROP, f64::min);
+        scene.add_plate(&spec.plate, lowest - HOUSING_ROOM);
         for (index, surface) in scene.surfaces.iter_mut().enumerate() {
             surface.index = index;
         }
@@ -438,8 +447,14 @@ impl Scene {
         Ok(())
     }
 
-    /// The plate's disc, its rim in flat segments, and the table below.
-    fn add_plate(&mut self, plate: &PlateSpec) {
+    /// Whether a surface is the floor of the housing below a glass plate: what lamps and cameras above reach through the plate alone.
+    pub fn is_floor(&self, surface: &Surface) -> bool {
+        self.glass.is_some() && surface.below_plate && surface.origin.z < -1.5 * TABLE_DROP
+    }
+
+    /// The plate's disc, its rim in flat segments, and the table below; instead of a disc of glass (which is no surface, see [`super::glass`]) a hole in the table,
+    /// and the floor of the housing below.
+    fn add_plate(&mut self, plate: &PlateSpec, floor: f64) {
         let circle = |radius: f64, i: usize| {
             let angle = std::f64::consts::TAU * i as f64 / RIM_SEGMENTS as f64;
             DVec3::new(radius * angle.cos(), radius * angle.sin(), 0.0)
@@ -498,16 +513,25 @@ impl Scene {
             self.surfaces.push(outside);
         }
         let reach = TABLE_REACH * plate.radius;
+        let level = if plate.glass.is_some() { floor } else { -TABLE_DROP };
         let table = quad(
             [
-                DVec3::new(-reach, reach, -TABLE_DROP),
-                DVec3::new(reach, reach, -TABLE_DROP),
-                DVec3::new(reach, -reach, -TABLE_DROP),
-                DVec3::new(-reach, -reach, -TABLE_DROP),
+                DVec3::new(-reach, reach, level),
+                DVec3::new(reach, reach, level),
+                DVec3::new(reach, -reach, level),
+                DVec3::new(-reach, -reach, level),
             ],
             TABLE_ALBEDO,
         );
-        self.surfaces.push(disc);
+        if plate.glass.is_some() {
+            for i in 0..RIM_SEGMENTS {
+                let corners = [circle(outer, i + 1), circle(reach, i + 1), circle(reach, i), circle(outer, i)];
+                let piece = quad(corners.map(|corner| corner + foot), TABLE_ALBEDO);
+                self.surfaces.push(Surface { below_plate: true, cell: 2.0 * TABLE_CELL, ..piece });
+            }
+        } else {
+            self.surfaces.push(disc);
+        }
         self.surfaces.push(Surface { below_plate: true, cell: TABLE_CELL, ..table });
     }
 }
@@ -600,6 +624,7 @@ pub(super) fn clipped(outline: &[[f64; 2]], [low, high]: [[f64; 2]; 2]) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::GlassSpec;
 
     #[test]
     fn a_film_covers_what_lies_in_its_rectangle() {
@@ -614,9 +639,20 @@ mod tests {
 
     #[test]
     fn every_surface_faces_outward() {
-        let mut scene =
-            Scene { surfaces: Vec::new(), occluders: Vec::new(), prints: Vec::new(), lamps: Vec::new(), ambient: 0.0, plate_radius: 0.3 };
-        scene.add_plate(&PlateSpec { radius: 0.3, rim_height: 0.02, friction: 0.5, albedo: 0.5 });
+        let mut scene = Scene {
+            surfaces: Vec::new(),
+            occluders: Vec::new(),
+            prints: Vec::new(),
+            lamps: Vec::new(),
+            ambient: 0.0,
+            plate_radius: 0.3,
+            glass: None,
+        };
+        let glass = GlassSpec { thickness: 0.006, index: 1.52, transmission: 1.0, dirt: 0.0 };
+        scene.add_plate(&PlateSpec { radius: 0.3, rim_height: 0.02, friction: 0.5, albedo: 0.5, glass: Some(glass) }, -0.5);
+        assert!(scene.surfaces[3 * RIM_SEGMENTS..].iter().all(|flat| flat.normal().z > 0.999));
+        scene.surfaces.clear();
+        scene.add_plate(&PlateSpec { radius: 0.3, rim_height: 0.02, friction: 0.5, albedo: 0.5, glass: None }, -0.5);
         let middle = |s: &Surface| s.outline.iter().map(|p| s.point(*p)).sum::<DVec3>() / s.outline.len() as f64;
         for (i, segment) in scene.surfaces[..3 * RIM_SEGMENTS].chunks(3).enumerate() {
             let inward = -DVec3::new(middle(&segment[0]).x, middle(&segment[0]).y, 0.0).normalize();

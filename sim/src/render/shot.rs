@@ -10,6 +10,7 @@ use super::bend::{Bend, is_bent};
 use super::light::{ATLAS_WIDTH, Atlas};
 use super::scene::{Scene, Surface, clipped};
 use crate::error::SimError;
+use crate::glass::Sight;
 use crate::shading::{VARNISH_SIGMA, mirrored_share};
 use crate::spec::LampSpec;
 
@@ -128,16 +129,37 @@ pub struct Prepared {
     pub vertices: Vec<u8>,
     /// What faces the camera, nearest first.
     pub draws: Vec<Draw>,
-    /// Whether the lens distorts, so that the table of [`Bend::table`] goes with it.
+    /// Whether the lens distorts or the camera looks through glass, so that the table of [`Bend::table`] goes with it.
     pub bent: bool,
+    /// Whether the camera looks up through a glass plate.
+    pub through_glass: bool,
 }
 
 /// How a camera draws: the pinhole that surfaces' homographies belong to, and its distortion.
 struct Eye {
     pinhole: Calibration,
     bend: Option<Bend>,
+    /// The camera, with the glass that it looks through.
+    sight: Sight,
     /// Rows of the target, tokens included.
     rows: u32,
+}
+
+/// A point in camera coordinates where the camera sees it.
+pub fn in_camera(sight: &Sight, point: DVec3) -> DVec3 {
+    if sight.pane.is_none() {
+        return point;
+    }
+    let camera_from_rig = &sight.calibration.camera_from_rig;
+    camera_from_rig.transform_point(sight.apparent(camera_from_rig.inverse().transform_point(point)))
+}
+
+/// By how much glass may move what the picture shows, as a slope: its thickness over the distance to it.
+pub fn seen_through(sight: &Sight) -> f64 {
+    sight.pane.map_or(0.0, |pane| {
+        let t = pane.glass.thickness;
+        t / (-sight.calibration.eye().z - t).max(t)
+    })
 }
 
 /// Rows below the picture that hold `tokens` tokens.
@@ -148,21 +170,32 @@ pub fn token_rows(width: u32, tokens: usize) -> u32 {
 /// Prepares a shot.
 pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]) -> Prepared {
     let intrinsics = &shot.calibration.intrinsics;
-    let eye = shot.calibration.eye();
+    let pane = scene.glass.as_ref().map(|glass| glass.pane);
+    let sight = Sight::through(pane, &shot.calibration);
+    // What is seen through glass is seen from a little higher up; straight up by as much as here.
+    let eye = shot.calibration.eye() + DVec3::Z * sight.pane.map_or(0.0, |pane| pane.raise(0.0));
     let rows = intrinsics.size_px[1] + token_rows(intrinsics.size_px[0], scene.surfaces.len());
     let pinhole = Calibration { intrinsics: hardware_hal::Intrinsics { distortion: [0.0; 5], ..*intrinsics }, ..shot.calibration };
     // Checked before; a lens that cannot be undistorted draws like a pinhole.
-    let bend = is_bent(intrinsics).then(|| Bend::of(intrinsics).ok()).flatten();
-    let drawing = Eye { pinhole, bend, rows };
+    let needed = is_bent(intrinsics) || sight.pane.is_some();
+    let bend = needed.then(|| Bend::of(intrinsics).ok().map(|bend| bend.widened(seen_through(&sight)))).flatten();
+    let drawing = Eye { pinhole, bend, sight, rows };
     let calibration = &drawing.pinhole;
-    let mut prepared = Prepared { view: view_bytes(scene, shot, eye, rows), bent: drawing.bend.is_some(), ..Prepared::default() };
+    let mut prepared = Prepared {
+        view: view_bytes(scene, shot, eye, rows),
+        bent: drawing.bend.is_some(),
+        through_glass: sight.pane.is_some(),
+        ..Prepared::default()
+    };
     let mut order = Vec::new();
     for flat in &scene.surfaces {
         let surface = flat.in_rig(shot.angle_rad);
         let glare = if surface.gloss > 0.0 { glare_lamps(&surface, scene, shot, eye) } else { Vec::new() };
         let print = surface.print.map(|p| &prints[p]);
         surface_bytes(&surface, calibration, atlas, &glare, print, &mut prepared.surfaces);
-        if (eye - surface.origin).dot(surface.normal()) > 0.0 {
+        // From below, table and floor are no part of the picture.
+        let drawn = sight.pane.is_none() || !surface.below_plate;
+        if drawn && (eye - surface.origin).dot(surface.normal()) > 0.0 {
             let middle = surface.point(surface.middle());
             order.push((surface.below_plate, surface.owner.is_none(), eye.distance(middle), surface, !glare.is_empty()));
         }
@@ -197,8 +230,8 @@ impl Prepared {
         let start = (self.vertices.len() / 16) as u32;
         if let Some(bend) = &eye.bend {
             let polygon: Vec<DVec3> = outline.iter().map(|uv| eye.pinhole.camera_from_rig.transform_point(surface.point(*uv))).collect();
-            for corner in bend.triangles(&polygon).iter().flatten() {
-                let clip = bent_clip_position(bend, &eye.pinhole, eye.rows, *corner, 1.0 - lift);
+            for corner in bend.triangles(&polygon, &|point| in_camera(&eye.sight, point)).iter().flatten() {
+                let clip = bent_clip_position(bend, &eye.pinhole, eye.rows, in_camera(&eye.sight, *corner), 1.0 - lift);
                 self.vertices.extend(clip.iter().flat_map(|x| x.to_le_bytes()));
             }
             self.draws.push(Draw { vertices: start..(self.vertices.len() / 16) as u32, ..draw });
@@ -257,6 +290,7 @@ fn bent_clip_position(bend: &Bend, calibration: &Calibration, rows: u32, point: 
 
 fn view_bytes(scene: &Scene, shot: &Shot, eye: DVec3, rows: u32) -> Vec<u8> {
     let [width, height] = shot.calibration.intrinsics.size_px;
+    let pane = scene.glass.as_ref().map(|glass| glass.pane);
     let mut bytes = Vec::new();
     push_vector(&mut bytes, eye, 0.0);
     for word in [width, rows, height, scene.lamps.len().min(MAX_LAMPS) as u32] {
@@ -266,11 +300,20 @@ fn view_bytes(scene: &Scene, shot: &Shot, eye: DVec3, rows: u32) -> Vec<u8> {
         match scene.lamps.get(i) {
             Some(lamp) => {
                 let power = lamp_power(lamp, shot.lamp_shares[i]) * mirrored_share(lamp, shot.analyser);
-                push_vector(&mut bytes, lamp.position, power);
+                let raise = pane.filter(|pane| pane.is_below(lamp.position)).map_or(0.0, |pane| pane.raise(0.0));
+                push_vector(&mut bytes, lamp.position + DVec3::Z * raise, power);
             }
             None => bytes.extend([0; 16]),
         }
     }
+    // Lines of sight by pixel in the rig frame, and what the glass does to them.
+    let i = &shot.calibration.intrinsics;
+    let axes = shot.calibration.camera_from_rig.rotation.inverse();
+    let (right, down) = (axes * DVec3::X / i.focal_px[0], axes * DVec3::Y / i.focal_px[1]);
+    let index = pane.map_or(1.0, |pane| pane.glass.index);
+    push_vector(&mut bytes, right, pane.map_or(0.0, |pane| pane.glass.thickness));
+    push_vector(&mut bytes, down, index * index);
+    push_vector(&mut bytes, axes * DVec3::Z - right * i.principal_px[0] - down * i.principal_px[1], shot.calibration.eye().z);
     bytes
 }
 

@@ -78,7 +78,7 @@ pub fn darkness(calibration: &Calibration, angle: f64, symbol: &PlacedSymbol, x:
 }
 
 /// Cut into 64 slices along the pixel axis that runs more along the code; each slice is a line, along which bars are added up exactly.
-fn bars_darkness(symbol: &PlacedSymbol, modules: &[bool], at: impl Fn(f64, f64) -> [f64; 2]) -> f64 {
+pub fn bars_darkness(symbol: &PlacedSymbol, modules: &[bool], at: impl Fn(f64, f64) -> [f64; 2]) -> f64 {
     const SLICES: usize = 64;
     let mut dark_before = vec![0.0];
     for dark in modules {

@@ -7,6 +7,7 @@ mod conformance;
 mod determinism;
 mod environment;
 mod forms;
+mod glass;
 mod handshake;
 mod light;
 mod memory;

@@ -104,7 +104,7 @@ pub fn station(packages: usize) -> TwinSpec {
     let all = |shares: [f64; 4]| shares.iter().copied().enumerate().filter(|(_, s)| *s > 0.0).collect();
     TwinSpec {
         seed: 1,
-        plate: PlateSpec { radius: 0.3, rim_height: 0.015, friction: 0.6, albedo: 0.28 },
+        plate: PlateSpec { radius: 0.3, rim_height: 0.015, friction: 0.6, albedo: 0.28, glass: None },
         turntable: TurntableSpec { resolution_rad: 1e-4, speed_rad_s: 1.0, acceleration_rad_s2: 4.0 },
         lamps: vec![
             lamp("east", [0.75, 0.1, 0.85], 0.42),
