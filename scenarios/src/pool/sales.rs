@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use scanner_core::exchange::fhir::{self, FhirOptions, FhirOrders};
 use scanner_core::exchange::{CsvOrders, OrderError, OrderSource};
-use scanner_core::pool::{DualAuthentication, Order, OrderLine, OrderUnit, Reservation, ReturnReason, Settlement, SoldUnit};
+use scanner_core::pool::{DualAuthentication, Order, OrderLine, OrderUnit, Refusal, Reservation, ReturnReason, Settlement, SoldUnit};
 use serde_json::json;
 
 use super::{Codes, Desk, Store, Who, read, record, secret};
@@ -193,7 +193,14 @@ impl Dispense {
                 desk.pool.dispense_authenticated(order, settlement.as_ref().map(|s| (s, None)), &authentication, acting.act())
             }
             (Some(order), Some(settlement), ..) => desk.pool.dispense_settled(order, settlement, None, acting.act()),
-            _ => desk.pool.dispense(&self.order, acting.act()),
+            _ => {
+                // Without a settlement the pool sells what is reserved, whatever is asked for now.
+                let reserved = desk.pool.order(&self.order).map_err(|error| desk.refused(error))?;
+                if order.is_some() && order != reserved {
+                    return Err(desk.refused(Refusal::OrderChanged { order: self.order.clone() }.into()));
+                }
+                desk.pool.dispense(&self.order, acting.act())
+            }
         };
         let sold = sold.map_err(|error| desk.refused(error))?;
         if let Some(path) = &self.fhir {

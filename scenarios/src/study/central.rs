@@ -410,7 +410,7 @@ mod tests {
             let of = study.body.assumptions.get_mut(name).unwrap();
             (of.low, of.likely, of.high) = (value, value, value);
         }
-        let (central, _) = inputs(&study, 2);
+        let (central, _) = inputs(&study, 1);
         let inputs = Inputs { body: &study.body, central: &central, errors_per_day: 20.0, stocktaking: 0.009 };
         let none = Mechanisms::default();
         let verified = inputs.period(Mechanisms { verification: true, ..none }, 3, false).unwrap();
