@@ -208,3 +208,28 @@ fn the_journal_cannot_be_changed_even_by_hand() {
         assert_eq!(error.as_db_error().unwrap().message(), "the journal is append-only", "{sql}");
     }
 }
+
+#[test]
+fn tls_is_spoken_where_it_is_asked_for_and_a_stranger_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = new_database().replace("127.0.0.1", "localhost");
+    let (ours, strangers) = (folder.path().join("ours.pem"), folder.path().join("strangers.pem"));
+    std::fs::write(&ours, &pool_support::server::server().certificate).unwrap();
+    std::fs::write(&strangers, rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap().cert.pem()).unwrap();
+    let mode = |file: &std::path::Path| format!("?sslmode=verify-full&sslrootcert={}", file.display());
+    let mut f = Fixture::with(open(&(url.clone() + &mode(&ours))).unwrap());
+    let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND datname = current_database()";
+    assert_eq!(admin(&url).query_one(encrypted, &[]).unwrap().get::<_, i64>(0), 1);
+    f.stock("A", 1, "2028-01-31");
+    f.pool.reserve(&order("o1", [packs("A", 1)]), act(10)).unwrap();
+    assert_eq!(f.pool.dispense("o1", act(11)).unwrap().len(), 1);
+    for (address, why) in [
+        (url.clone() + &mode(&strangers), "invalid peer certificate"),
+        // The certificate is that of another host.
+        (url.replace("localhost", "127.0.0.1") + &mode(&ours), "not valid for name"),
+        (url.clone() + &mode(&folder.path().join("none.pem")), "none.pem"),
+    ] {
+        let error = open(&address).unwrap_err();
+        assert!(matches!(error, PoolError::CannotOpen { .. }) && error.to_string().contains(why), "{error}");
+    }
+}

@@ -318,3 +318,48 @@ fn nobody_is_acted_for_without_a_name() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--actor"));
 }
+
+/// A Bundle of one request for a pack of amoxicillin.
+fn bundle(status: &str) -> String {
+    json!({
+        "resourceType": "Bundle",
+        "entry": [{ "resource": {
+            "resourceType": "MedicationRequest", "id": "r1", "status": status, "intent": "order",
+            "medicationCodeableConcept": { "coding": [{ "code": "amoxicillin-24" }] },
+            "dispenseRequest": { "quantity": { "value": 1, "unit": "box" } },
+        } }],
+    })
+    .to_string()
+}
+
+#[test]
+fn orders_come_as_fhir_or_csv_and_dispensing_goes_back_as_fhir() {
+    let desk = Desk::stocked();
+    let path = |name: &str, text: &str| desk.file(name, text).to_str().expect("a path").to_owned();
+    let (held, waits) = (path("r1.json", &bundle("active")), path("waits.json", &bundle("on-hold")));
+    desk.refused("not_audited", &["pool", "reserve", "--order", "r1", "--order-file", &waits]);
+    desk.ends(2, &["pool", "reserve", "--order", "r2", "--order-file", &held], "");
+    desk.held(&["pool", "reserve", "--order", "r1", "--order-file", &held, &amoxicillin(2)]);
+    // The order was changed at its source.
+    let more = path("more.json", &bundle("active").replace(r#""value":1"#, r#""value":2"#));
+    desk.refused("order_changed", &["pool", "dispense", "r1", "--order-file", &more]);
+    let back = desk.folder.path().join("back.json");
+    desk.held(&["pool", "dispense", "r1", "--order-file", &held, "--fhir", back.to_str().expect("a path")]);
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(back).expect("a file")).expect("JSON");
+    let dispense = &written["entry"][0]["resource"];
+    assert_eq!(dispense["resourceType"], "MedicationDispense");
+    assert_eq!(dispense["contained"][0]["identifier"][0]["value"], amoxicillin(2));
+    let table = path("orders.csv", "order,drug,quantity,unit,audited\nw1,amoxicillin-24,1,packs,1\nw2,amoxicillin-24,1,packs,0\n");
+    desk.held(&["pool", "reserve", "--order", "w1", "--order-file", &table]);
+    desk.refused("not_audited", &["pool", "reserve", "--order", "w2", "--order-file", &table]);
+    desk.ends(2, &["pool", "reserve", "--order", "w1", "--order-file", &path("bad.csv", "order,drug\nw1,x\n")], "");
+}
+
+#[test]
+fn what_is_past_its_date_is_marked() {
+    let desk = Desk::stocked();
+    let late = amoxicillin(9);
+    desk.held(&["pool", "register", "--product", "amoxicillin-24", "--batch", "A0", "--expiry", "2026-01-31", "--receive", &late]);
+    assert_eq!(desk.held(&["pool", "expire"]), json!({ "expired": [late], "released": [] }));
+    assert_eq!(desk.held(&["pool", "expire"]), json!({ "expired": [], "released": [] }));
+}

@@ -85,11 +85,10 @@ pub(super) fn append_refusal(db: &dyn Database, act: Act<'_>, refusal: &Refusal)
 }
 
 fn append(db: &dyn Database, act: Act<'_>, kind: JournalKind, subject: &str, detail: &Json) -> Result<()> {
-    db.execute(
+    db.later(
         "INSERT INTO journal (at, actor, kind, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
         values![act.at, act.actor, kind.as_str(), subject, &detail.to_string()],
     )
-    .map(drop)
 }
 
 pub(super) fn entries_where(db: &dyn Database, condition: &str, values: &[super::db::Value<'_>]) -> Result<Vec<JournalEntry>> {

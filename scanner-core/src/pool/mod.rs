@@ -86,7 +86,7 @@ mod work;
 use std::path::Path;
 use std::time::Duration;
 
-use db::{Access, Database, Lock, Postgres, Sqlite, values};
+use db::{Access, Ask, Database, Lock, Postgres, Sqlite, values};
 
 pub use accounts::{Account, DualAuthentication, Role, Session, SessionToken};
 pub use db::SCHEMA_VERSION;
@@ -228,10 +228,16 @@ impl Pool {
     }
 
     /// Runs `f` in one transaction. It runs again where it collided with another program's, so it must not keep anything from before.
-    fn write<T>(&mut self, act: Act<'_>, mut f: impl FnMut(&mut Work<'_>) -> Result<T>) -> Result<T> {
+    fn write<T>(&mut self, act: Act<'_>, f: impl FnMut(&mut Work<'_>) -> Result<T>) -> Result<T> {
+        self.write_foreseeing(act, &[], f)
+    }
+
+    /// The same where it is known what `f` will ask of the database first.
+    fn write_foreseeing<T>(&mut self, act: Act<'_>, asks: &[Ask<'_>], mut f: impl FnMut(&mut Work<'_>) -> Result<T>) -> Result<T> {
+        let asks: Vec<Ask<'_>> = std::iter::once(rules::settings_ask()).chain(asks.iter().cloned()).collect();
         let mut tries = 1;
         loop {
-            match self.write_once(act, &mut f) {
+            match self.write_once(act, &asks, &mut f) {
                 Err(PoolError::Conflict { .. }) if tries < TRIES => tries += 1,
                 result => return result,
             }
@@ -249,11 +255,11 @@ impl Pool {
     }
 
     /// Runs `f` in one transaction, once.
-    fn write_once<T>(&mut self, act: Act<'_>, f: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
+    fn write_once<T>(&mut self, act: Act<'_>, asks: &[Ask<'_>], f: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
         let Self { db, ids, options } = self;
         let db = db.as_ref();
         db.begin(Access::Change)?;
-        let result = rules::settings(db).and_then(|settings| {
+        let result = db.foresee(asks).and_then(|()| rules::settings(db)).and_then(|settings| {
             let value = f(&mut Work::begin(db, ids.as_mut(), options, &settings, act))?;
             db.commit()?;
             Ok(value)

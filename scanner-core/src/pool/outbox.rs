@@ -328,7 +328,7 @@ impl Work<'_> {
     /// Puts what happened to units of one product and batch into the outbox, if this pool uploads at all. `event_id` is that of the change.
     pub fn tell(&mut self, kind: UploadKind, event_id: &str, units: &[&Unit], pieces: u64, told: &Told<'_>) -> Result<()> {
         let Some(unit) = units.first().filter(|_| self.institution.is_some()) else { return Ok(()) };
-        let product = store::product(self.db, &unit.product)?.ok_or_else(|| Refusal::UnknownProduct { product: unit.product.clone() })?;
+        let product = self.product(&unit.product)?;
         let record = UploadRecord {
             name: product.names.generic,
             med_list_codg: product.med_list_codg,
@@ -374,15 +374,13 @@ impl Work<'_> {
     fn put_entry(&mut self, kind: UploadKind, event_id: &str, record: &UploadRecord, personal: Option<&str>, keys: &[&str]) -> Result<()> {
         let payload = json(record)?;
         let at = self.act.at;
-        let row = self.db.query_one(
-            "INSERT INTO outbox (event_id, kind, at, payload, personal, state, due_at) VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6)
-             RETURNING position",
-            Lock::No,
+        self.db.later(
+            "INSERT INTO outbox (event_id, kind, at, payload, personal, state, due_at) VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6)",
             values![event_id, kind.as_str(), at, &payload, personal, at],
         )?;
-        let position = row.ok_or_else(|| PoolError::Damaged { what: "the outbox gives no position".into() })?.count(0)?;
         for key in keys {
-            self.db.execute("INSERT INTO outbox_unit (key, position) VALUES (?1, ?2)", values![*key, position])?;
+            let sql = "INSERT INTO outbox_unit (key, position) SELECT ?1, position FROM outbox WHERE event_id = ?2";
+            self.db.later_one(sql, values![*key, event_id])?;
         }
         Ok(())
     }

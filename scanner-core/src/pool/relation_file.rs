@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::register::{Place, Registrar};
 use super::work::Work;
-use super::{Act, NewUnit, Pool, PoolError, Refusal, Result};
+use super::{Act, NewUnit, Pool, PoolError, Refusal, Result, rules};
 use crate::codes::{NationalCode, PackLevel};
 use crate::date::Date;
 
@@ -73,7 +73,7 @@ impl Pool {
     /// # Errors
     /// As [`Pool::import_relation_file`].
     pub fn import_relations(&mut self, reader: impl BufRead, name: &str, act: Act<'_>) -> Result<ImportReport> {
-        self.write_once(act, |work| {
+        self.write_once(act, &[rules::settings_ask()], |work| {
             let mut import = Import {
                 reader: Reader::from_reader(Counting { inner: reader, place: START }),
                 place: START,

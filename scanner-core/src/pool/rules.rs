@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::db::{Database, Lock};
+use super::db::{Ask, Database, Lock};
 use super::journal::JournalKind;
 use super::outbox::Institution;
 use super::{Act, Pool, PoolError, Refusal, Result, store};
@@ -32,9 +32,16 @@ pub(super) struct Settings {
 pub(super) const INSTITUTION: &str = "institution";
 const RULES: &str = "rules";
 
+const SETTINGS: &str = "SELECT name, record FROM setting WHERE name IN ('institution', 'rules')";
+
+/// [`settings`], foreseen.
+pub(super) fn settings_ask() -> Ask<'static> {
+    Ask::Rows(SETTINGS.into(), Lock::No, Vec::new())
+}
+
 pub(super) fn settings(db: &dyn Database) -> Result<Settings> {
     let mut settings = Settings::default();
-    for row in db.query("SELECT name, record FROM setting WHERE name IN ('institution', 'rules')", Lock::No, &[])? {
+    for row in db.query(SETTINGS, Lock::No, &[])? {
         let (name, record) = (row.text(0)?, row.text(1)?);
         let damaged = |e: serde_json::Error| PoolError::Damaged { what: format!("setting {name}: {e}") };
         match name.as_str() {

@@ -1,16 +1,16 @@
 //! Reserving, dispensing, releasing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::accounts::DualAuthentication;
-use super::db::{Database, Lock, Value, values};
-use super::order::{Need, Order, OrderLine};
+use super::db::{Ask, Database, Lock, Value, values};
+use super::order::{Need, Order, OrderLine, OrderUnit};
 use super::outbox::{Personal, Settlement, Told, UploadKind};
-use super::work::{Event, Work};
+use super::work::{Event, Work, order_name};
 use super::{Act, EventKind, Pool, PoolError, Refusal, Reservation, Result, Unit, UnitState, store};
-use crate::codes::PackLevel;
+use crate::codes::{PackLevel, unit_key};
 use crate::date::Date;
 
 /// What a code was allotted to.
@@ -95,16 +95,30 @@ fn wanted_pieces(db: &dyn Database, order: &Order) -> Result<Vec<u64>> {
     order.lines.iter().enumerate().map(pieces).collect()
 }
 
-/// An order that holds something must be what it was; then it is kept, to be compared with later.
-pub(super) fn keep_record(work: &Work<'_>, order: &Order) -> Result<()> {
+/// An order that holds something must be what it was. Its record, if it is to be kept anew ([`store::put_order_record`]), to be compared with later.
+pub(super) fn check_record(work: &Work<'_>, order: &Order) -> Result<Option<String>> {
     let record = serde_json::to_string(&order.lines).map_err(|e| PoolError::Damaged { what: e.to_string() })?;
     match store::order_record(work.db, &order.id)? {
-        Some(before) if before == record => Ok(()),
-        Some(_) if !store::reservations_where(work.db, "order_id = ?1", values![&order.id])?.is_empty() => {
+        Some(before) if before == record => Ok(None),
+        Some(_) if !store::reservations_where(work.db, store::OF_ORDER, values![&order.id])?.is_empty() => {
             Err(Refusal::OrderChanged { order: order.id.clone() }.into())
         }
-        _ => store::put_order_record(work.db, order, &record),
+        _ => Ok(Some(record)),
     }
+}
+
+/// Checks an order's record and keeps it.
+pub(super) fn keep_record(work: &Work<'_>, order: &Order) -> Result<()> {
+    check_record(work, order)?.map_or(Ok(()), |record| store::put_order_record(work.db, order, &record))
+}
+
+/// What [`check_record`] and [`open_lines`] ask, after the order's name was taken.
+fn foreseen<'a>(order: &'a Order, name: &'a str) -> Vec<Ask<'a>> {
+    let mut asks = vec![Ask::Name(name), store::order_record_ask(&order.id)];
+    asks.extend(order.lines.iter().map(|line| store::pack_quantity_ask(&line.product)));
+    asks.push(store::reservations_ask(store::OF_ORDER, vec![(&order.id).into()]));
+    asks.push(store::sales_ask(store::OF_ORDER, vec![(&order.id).into()]));
+    asks
 }
 
 pub(super) fn open_lines<'o>(work: &Work<'_>, order: &'o Order) -> Result<Vec<OpenLine<'o>>> {
@@ -119,8 +133,8 @@ pub(super) fn open_lines<'o>(work: &Work<'_>, order: &'o Order) -> Result<Vec<Op
             need: Need::of(line, pack_quantity),
         });
     }
-    let held = store::reservations_where(work.db, "order_id = ?1", values![&order.id])?.into_iter().map(|r| (r.line, r.quantity));
-    let sold = store::sales_where(work.db, "order_id = ?1", values![&order.id])?.into_iter().map(|s| (s.line, s.quantity));
+    let held = store::reservations_where(work.db, store::OF_ORDER, values![&order.id])?.into_iter().map(|r| (r.line, r.quantity));
+    let sold = store::sales_where(work.db, store::OF_ORDER, values![&order.id])?.into_iter().map(|s| (s.line, s.quantity));
     for (index, quantity) in held.chain(sold) {
         if let Some(line) = lines.get_mut(index as usize) {
             line.need.less(quantity, line.pack_quantity);
@@ -175,13 +189,33 @@ impl Pool {
     /// [`Refusal::InsufficientStock`], [`Refusal::UnknownProduct`], [`Refusal::ImpossibleQuantity`]; [`Refusal::OrderChanged`] if something is held
     /// for it under other lines.
     pub fn reserve(&mut self, order: &Order, act: Act<'_>) -> Result<Vec<Reservation>> {
-        self.write(act, |work| {
+        let name = order_name(&order.id);
+        let mut asks = foreseen(order, &name);
+        let day = last_day(Date::of_timestamp(act.at, self.options.utc_offset_minutes), self.options.min_days_left).to_string();
+        // Of whole packs it is known what will be asked, unless the order holds something already.
+        let distinct: BTreeSet<&str> = order.lines.iter().map(|line| line.product.as_str()).collect();
+        if distinct.len() == order.lines.len() && order.lines.iter().all(|line| line.unit == OrderUnit::Packs) {
+            asks.extend(order.lines.iter().map(|line| {
+                let (condition, values) = in_date("available", &line.product, line.batch.as_deref(), &day, line.quantity);
+                store::units_ask(&condition, Lock::Skip, values)
+            }));
+            asks.push(Ask::Sequences(order.lines.iter().map(|line| line.quantity).fold(0, u32::saturating_add)));
+        }
+        self.write_foreseeing(act, &asks, |work| {
             work.lock_order(&order.id)?;
-            keep_record(work, order)?;
+            let record = check_record(work, order)?;
+            let lines = open_lines(work, order)?;
             let mut reservations = Vec::new();
-            for line in open_lines(work, order)? {
-                take_from_stock(work, &order.id, &line, &mut reservations)?;
+            let mut chosen: Vec<(&OpenLine<'_>, Choice)> = Vec::new();
+            for line in &lines {
+                // Lines of one product must see what the others took.
+                if chosen.iter().any(|(other, _)| other.product == line.product) {
+                    hold_all(work, &order.id, true, &mut chosen, &mut reservations)?;
+                }
+                chosen.push((line, choose_in_turn(work, line)?));
             }
+            hold_all(work, &order.id, true, &mut chosen, &mut reservations)?;
+            record.map_or(Ok(()), |record| store::put_order_record(work.db, order, &record))?;
             Ok(reservations)
         })
     }
@@ -192,27 +226,38 @@ impl Pool {
     /// # Errors
     /// [`Refusal::UnknownProduct`] or [`Refusal::ImpossibleQuantity`] if the order itself makes no sense; [`Refusal::OrderChanged`]; the database's.
     pub fn reserve_codes(&mut self, order: &Order, codes: &[String], act: Act<'_>) -> Result<Vec<CodeOutcome>> {
-        self.write(act, |work| {
+        let name = order_name(&order.id);
+        let keys: BTreeSet<String> = codes.iter().filter_map(|code| unit_key(code)).collect();
+        let mut asks = foreseen(order, &name);
+        // The units are taken after the order's record was read, and before what is held is.
+        let units = keys.iter().map(|key| store::unit_ask(key, Lock::Wait));
+        asks.splice(2..2, units);
+        self.write_foreseeing(act, &asks, |work| {
             work.lock_order(&order.id)?;
-            keep_record(work, order)?;
-            work.lock_codes(codes)?;
+            let record = check_record(work, order)?;
+            let mut held = BTreeMap::new();
+            for key in &keys {
+                held.extend(store::unit(work.db, key, Lock::Wait)?.map(|unit| (key.clone(), unit)));
+            }
             let mut lines = open_lines(work, order)?;
             let mut results: Vec<Option<std::result::Result<Allotment, Refusal>>> = Vec::with_capacity(codes.len());
             let mut units: Vec<Option<Unit>> = Vec::with_capacity(codes.len());
             let mut seen = BTreeSet::new();
             for code in codes {
-                let (unit, refusal) = match work.find(code) {
-                    Ok(unit) if !seen.insert(unit.key.clone()) => (None, Some(Refusal::DuplicateInOrder { code: code.clone() })),
-                    Ok(unit) => {
+                let (unit, refusal) = match unit_key(code).map(|key| (held.remove(&key), key)) {
+                    None => (None, Some(Refusal::NotAUnitCode { code: code.clone() })),
+                    Some((_, key)) if seen.contains(&key) => (None, Some(Refusal::DuplicateInOrder { code: code.clone() })),
+                    Some((None, _)) => (None, Some(Refusal::Unknown { code: code.clone() })),
+                    Some((Some(unit), key)) => {
+                        seen.insert(key);
                         let refusal = refuse_unit(work, &unit, &order.id)?;
                         (Some(unit).filter(|_| refusal.is_none()), refusal)
                     }
-                    Err(super::PoolError::Refused(refusal)) => (None, Some(*refusal)),
-                    Err(error) => return Err(error),
                 };
                 units.push(unit);
                 results.push(refusal.map(Err));
             }
+            work.draw(units.iter().flatten().count())?;
             // Whole packs and remainders from opened packs first; then remainders from packs that are still closed.
             for closed_may_be_split in [false, true] {
                 for (unit, result) in units.iter_mut().zip(&mut results) {
@@ -241,6 +286,7 @@ impl Pool {
                 }
                 outcomes.push(CodeOutcome { code: code.clone(), result });
             }
+            record.map_or(Ok(()), |record| store::put_order_record(work.db, order, &record))?;
             Ok(outcomes)
         })
     }
@@ -299,25 +345,44 @@ impl Pool {
         authentication: Option<&DualAuthentication<'_>>,
         act: Act<'_>,
     ) -> Result<Vec<SoldUnit>> {
-        self.write(act, |work| {
+        let name = order_name(id);
+        let mut asks = vec![Ask::Name(&name)];
+        // A pharmacist and a patient are looked at first.
+        if authentication.is_none() {
+            asks.extend(held_asks(id));
+            asks.extend(order.map(|order| store::order_record_ask(&order.id)));
+            // Most orders hold one unit.
+            asks.push(Ask::Sequences(1));
+        }
+        self.write_foreseeing(act, &asks, |work| {
             work.lock_order(id)?;
             match authentication {
                 Some(authentication) => authentication.check(work, id)?,
                 None if work.rules.dual_authentication => return Err(Refusal::PharmacistNeeded { order: id.into() }.into()),
                 None => {}
             }
-            let held = store::reservations_where(work.db, "order_id = ?1", values![id])?;
+            let (held, mut units) = work.held_of_order(id)?;
             if held.is_empty() {
                 return Err(Refusal::NothingReserved { order: id.into() }.into());
             }
-            if let Some(order) = order {
-                keep_record(work, order)?;
-            }
+            let record = order.map_or(Ok(None), |order| check_record(work, order))?;
             if work.institution.is_some() && work.options.settlement_needed && settlement.is_none() {
                 return Err(Refusal::NoSettlement { order: id.into() }.into());
             }
-            work.lock_units(held.iter().map(|r| r.key.as_str()))?;
-            let sold = held.iter().map(|reservation| sell(work, reservation, settlement)).collect::<Result<Vec<_>>>()?;
+            // The first number was foreseen.
+            work.draw(1)?;
+            work.draw(held.len())?;
+            // What is written travels together if nothing is asked in between.
+            if work.institution.is_some() {
+                units.values().try_for_each(|unit| work.product(&unit.product).map(drop))?;
+            }
+            let mut sold = Vec::with_capacity(held.len());
+            for reservation in &held {
+                sold.push(sell(work, unit_of(&mut units, reservation)?, reservation, settlement)?);
+            }
+            if let (Some(order), Some(record)) = (order, record) {
+                store::put_order_record(work.db, order, &record)?;
+            }
             if let Some(authentication) = authentication {
                 authentication.note(work, id, &sold)?;
             }
@@ -330,15 +395,18 @@ impl Pool {
     /// # Errors
     /// [`Refusal::NothingReserved`].
     pub fn release(&mut self, order: &str, act: Act<'_>) -> Result<Vec<Reservation>> {
-        self.write(act, |work| {
+        let name = order_name(order);
+        let asks: Vec<Ask<'_>> = std::iter::once(Ask::Name(&name)).chain(held_asks(order)).chain([Ask::Sequences(1)]).collect();
+        self.write_foreseeing(act, &asks, |work| {
             work.lock_order(order)?;
-            let held = store::reservations_where(work.db, "order_id = ?1", values![order])?;
+            let (held, mut units) = work.held_of_order(order)?;
             if held.is_empty() {
                 return Err(Refusal::NothingReserved { order: order.into() }.into());
             }
-            work.lock_units(held.iter().map(|r| r.key.as_str()))?;
+            work.draw(1)?;
+            work.draw(held.len())?;
             for reservation in &held {
-                work.let_go(reservation, EventKind::Release)?;
+                work.let_go_of(unit_of(&mut units, reservation)?, reservation, EventKind::Release)?;
             }
             Ok(held)
         })
@@ -389,7 +457,23 @@ fn allot(
 
 /// The last day of use that a unit needs at least, to be sold today.
 pub(super) fn last_day_wanted(work: &Work<'_>) -> Date {
-    work.today.plus_days(work.options.min_days_left.into()).unwrap_or(work.today)
+    last_day(work.today, work.options.min_days_left)
+}
+
+fn last_day(today: Date, min_days_left: u32) -> Date {
+    today.plus_days(min_days_left.into()).unwrap_or(today)
+}
+
+/// What [`Work::held_of_order`] asks.
+fn held_asks(order: &str) -> [Ask<'_>; 2] {
+    [store::units_ask(store::UNITS_OF_ORDER, Lock::Wait, vec![order.into()]), store::reservations_ask(store::OF_ORDER, vec![order.into()])]
+}
+
+/// The unit of a reservation, among those that are held.
+fn unit_of<'u>(units: &'u mut BTreeMap<String, Unit>, reservation: &Reservation) -> Result<&'u mut Unit> {
+    units
+        .get_mut(&reservation.key)
+        .ok_or_else(|| PoolError::Damaged { what: format!("a reservation of unit {} without the unit", reservation.key) })
 }
 
 impl OpenLine<'_> {
@@ -400,13 +484,33 @@ impl OpenLine<'_> {
 }
 
 /// First expired, first out, for one line.
-fn take_from_stock(work: &mut Work<'_>, order: &str, line: &OpenLine<'_>, reservations: &mut Vec<Reservation>) -> Result<()> {
+fn choose_in_turn(work: &Work<'_>, line: &OpenLine<'_>) -> Result<Choice> {
     // What other windows have in their hands is passed over. Only where that leaves too little, they are waited for: they may put it back.
-    let mut chosen = choose(work, line, Lock::Skip)?;
-    if chosen.found < chosen.wanted {
-        chosen = choose(work, line, Lock::Wait)?;
+    let chosen = choose(work, line, Lock::Skip)?;
+    if chosen.found < chosen.wanted { choose(work, line, Lock::Wait) } else { Ok(chosen) }
+}
+
+/// Holds what was chosen for several lines, if it is enough for each.
+pub(super) fn hold_all(
+    work: &mut Work<'_>,
+    order: &str,
+    coded: bool,
+    chosen: &mut Vec<(&OpenLine<'_>, Choice)>,
+    reservations: &mut Vec<Reservation>,
+) -> Result<()> {
+    for (line, choice) in chosen.iter() {
+        if choice.found < choice.wanted {
+            let (product, wanted, found) = (line.product.into(), choice.wanted, choice.found);
+            return Err(Refusal::InsufficientStock { product, wanted, found }.into());
+        }
     }
-    chosen.hold(work, order, line, true, reservations)
+    work.draw(chosen.iter().map(|(_, choice)| choice.units.len()).sum())?;
+    for (line, choice) in chosen.drain(..) {
+        for (mut unit, quantity) in choice.units {
+            reservations.push(work.hold(&mut unit, order, line.index, quantity, coded)?);
+        }
+    }
+    Ok(())
 }
 
 /// Units for a line, with the pieces to be taken of each.
@@ -416,37 +520,24 @@ pub(super) struct Choice {
     pub found: u64,
 }
 
-impl Choice {
-    /// Holds what was chosen, if it is enough.
-    pub fn hold(
-        self,
-        work: &mut Work<'_>,
-        order: &str,
-        line: &OpenLine<'_>,
-        coded: bool,
-        reservations: &mut Vec<Reservation>,
-    ) -> Result<()> {
-        if self.found < self.wanted {
-            return Err(Refusal::InsufficientStock { product: line.product.into(), wanted: self.wanted, found: self.found }.into());
-        }
-        for (mut unit, quantity) in self.units {
-            reservations.push(work.hold(&mut unit, order, line.index, quantity, coded)?);
-        }
-        Ok(())
+/// The condition on packs of a product with codes, in a state and good until a day, those that expire first, at most so many.
+fn in_date<'v>(state: &str, product: &'v str, batch: Option<&'v str>, day: &'v str, limit: u32) -> (String, Vec<Value<'v>>) {
+    let mut condition = format!("product_id = ?1 AND level = 'smallest_pack' AND state = '{state}' AND expiry >= ?2 AND coded = 1");
+    let mut values: Vec<Value<'v>> = vec![product.into(), day.into(), limit.into()];
+    if let Some(batch) = batch {
+        condition.push_str(" AND batch = ?4");
+        values.push(batch.into());
     }
+    condition.push_str(" ORDER BY expiry, key LIMIT ?3");
+    (condition, values)
 }
 
 pub(super) fn choose(work: &Work<'_>, line: &OpenLine<'_>, lock: Lock) -> Result<Choice> {
     let wanted = u64::from(line.need.packs) * u64::from(line.pack_quantity) + u64::from(line.need.rest);
     let day = last_day_wanted(work).to_string();
     let query = |state: &str, lock: Lock, limit: u32| {
-        let mut condition = format!("product_id = ?1 AND level = 'smallest_pack' AND state = '{state}' AND expiry >= ?2 AND coded = 1");
-        let mut values: Vec<Value<'_>> = vec![line.product.into(), (&day).into(), limit.into()];
-        if let Some(batch) = line.batch {
-            condition.push_str(" AND batch = ?4");
-            values.push(batch.into());
-        }
-        store::units_where(work.db, &format!("{condition} ORDER BY expiry, key LIMIT ?3"), lock, &values)
+        let (condition, values) = in_date(state, line.product, line.batch, &day, limit);
+        store::units_where(work.db, &condition, lock, &values)
     };
     // One more than the whole packs, in case the remainder needs it.
     let closed_wanted = line.need.packs + u32::from(line.need.rest > 0);
@@ -476,14 +567,18 @@ pub(super) fn choose(work: &Work<'_>, line: &OpenLine<'_>, lock: Lock) -> Result
     Ok(Choice { units, wanted, found })
 }
 
-fn sell(work: &mut Work<'_>, reservation: &Reservation, settlement: Option<(&Settlement, Option<&Personal>)>) -> Result<SoldUnit> {
-    let mut unit = work.held_unit(reservation)?;
+fn sell(
+    work: &mut Work<'_>,
+    unit: &mut Unit,
+    reservation: &Reservation,
+    settlement: Option<(&Settlement, Option<&Personal>)>,
+) -> Result<SoldUnit> {
     let order = reservation.order.as_str();
     if reservation.expires_at <= work.act.at {
-        return Err(Refusal::ReservationExpired { order: order.into(), code: unit.code }.into());
+        return Err(Refusal::ReservationExpired { order: order.into(), code: unit.code.clone() }.into());
     }
     if unit.expiry < work.today {
-        return Err(Refusal::Expired { code: unit.code, expiry: unit.expiry }.into());
+        return Err(Refusal::Expired { code: unit.code.clone(), expiry: unit.expiry }.into());
     }
     let quantity = reservation.quantity;
     let whole = unit.coded && quantity == unit.quantity;
@@ -496,7 +591,7 @@ fn sell(work: &mut Work<'_>, reservation: &Reservation, settlement: Option<(&Set
         _ => UnitState::Opened,
     };
     let event = Event { kind: EventKind::Dispense, quantity, order: Some(order), original: Some(&reservation.event_id) };
-    let event_id = work.change(&mut unit, to, remaining, &event)?;
+    let event_id = work.change(unit, to, remaining, &event)?;
     store::delete_reservation(work.db, reservation)?;
     let (line, key) = (reservation.line, unit.key.clone());
     let coded = reservation.coded;
@@ -511,6 +606,7 @@ fn sell(work: &mut Work<'_>, reservation: &Reservation, settlement: Option<(&Set
         split: if unit.coded { !whole } else { !quantity.is_multiple_of(store::pack_quantity(work.db, &unit.product)?.unwrap_or(1)) },
         uncoded: !coded,
     };
-    work.tell(UploadKind::Sale, &event_id, &[&unit], quantity.into(), &told)?;
-    Ok(SoldUnit { code: unit.code, product: unit.product, batch: unit.batch, line, quantity, whole, remaining, event_id })
+    work.tell(UploadKind::Sale, &event_id, &[unit], quantity.into(), &told)?;
+    let (code, product, batch) = (unit.code.clone(), unit.product.clone(), unit.batch.clone());
+    Ok(SoldUnit { code, product, batch, line, quantity, whole, remaining, event_id })
 }

@@ -2,7 +2,7 @@
 
 use hardware_hal::Timestamp;
 
-use super::db::{Database, Lock, Row, Value, values};
+use super::db::{Ask, Database, Lock, Row, Value, values};
 use super::{EventKind, LedgerEntry, Order, PoolError, Reservation, Result, Unit, UnitState};
 use crate::codes::PackLevel;
 use crate::date::Date;
@@ -34,13 +34,53 @@ fn unit_of(row: &Row) -> Result<Unit> {
     })
 }
 
+fn units_sql(condition: &str) -> String {
+    format!("SELECT {UNIT} FROM unit WHERE {condition}")
+}
+
+/// The condition on `unit` that selects the units of which an order (?1) holds something, in the order in which they are to be locked.
+pub(super) const UNITS_OF_ORDER: &str = "key IN (SELECT key FROM reservation WHERE order_id = ?1) ORDER BY key";
+
+/// The condition on `reservation` and `sale` that selects those of an order (?1).
+pub(super) const OF_ORDER: &str = "order_id = ?1";
+
+/// [`unit`], foreseen.
+pub(super) fn unit_ask(key: &str, lock: Lock) -> Ask<'_> {
+    Ask::Rows(units_sql("key = ?1").into(), lock, vec![key.into()])
+}
+
+/// [`units_where`], foreseen.
+pub(super) fn units_ask<'a>(condition: &str, lock: Lock, values: Vec<Value<'a>>) -> Ask<'a> {
+    Ask::Rows(units_sql(condition).into(), lock, values)
+}
+
+/// [`reservations_where`], foreseen.
+pub(super) fn reservations_ask<'a>(condition: &str, values: Vec<Value<'a>>) -> Ask<'a> {
+    Ask::Rows(reservations_sql(condition).into(), Lock::No, values)
+}
+
+/// [`sales_where`], foreseen.
+pub(super) fn sales_ask<'a>(condition: &str, values: Vec<Value<'a>>) -> Ask<'a> {
+    Ask::Rows(sales_sql(condition).into(), Lock::No, values)
+}
+
+/// [`pack_quantity`], foreseen.
+pub(super) fn pack_quantity_ask(product: &str) -> Ask<'_> {
+    Ask::Rows(PACK_QUANTITY.into(), Lock::No, vec![product.into()])
+}
+
+/// [`order_record`], foreseen.
+pub(super) fn order_record_ask(order: &str) -> Ask<'_> {
+    Ask::Rows(ORDER_RECORD.into(), Lock::No, vec![order.into()])
+}
+
 pub(super) fn unit(db: Db<'_>, key: &str, lock: Lock) -> Result<Option<Unit>> {
-    db.query_one(&format!("SELECT {UNIT} FROM unit WHERE key = ?1"), lock, values![key])?.as_ref().map(unit_of).transpose()
+    db.query_one(&units_sql("key = ?1"), lock, values![key])?.as_ref().map(unit_of).transpose()
 }
 
 /// Units that a condition on the table `unit` selects, in a fixed order.
 pub(super) fn units_where(db: Db<'_>, condition: &str, lock: Lock, values: &[Value<'_>]) -> Result<Vec<Unit>> {
-    db.query(&format!("SELECT {UNIT} FROM unit WHERE {condition}"), lock, values)?.iter().map(unit_of).collect()
+    db.query(&units_sql(condition), lock, values)?.iter().map(unit_of).collect()
 }
 
 /// `false` if there is one of that key.
@@ -69,16 +109,15 @@ pub(super) fn insert_unit(db: Db<'_>, unit: &Unit) -> Result<bool> {
 }
 
 pub(super) fn update_unit(db: Db<'_>, unit: &Unit) -> Result<()> {
-    let changed = db.execute(
-        "UPDATE unit SET state = ?2, remaining = ?3, revision = ?4 WHERE key = ?1",
-        values![&unit.key, unit.state.as_str(), unit.remaining, unit.revision],
-    )?;
-    if changed == 1 { Ok(()) } else { Err(PoolError::Damaged { what: format!("unit {} is gone", unit.key) }) }
+    let sql = "UPDATE unit SET state = ?2, remaining = ?3, revision = ?4 WHERE key = ?1";
+    db.later_one(sql, values![&unit.key, unit.state.as_str(), unit.remaining, unit.revision])
 }
+
+const PACK_QUANTITY: &str = "SELECT pack_quantity FROM product WHERE id = ?1";
 
 /// Pieces per pack of a product.
 pub(super) fn pack_quantity(db: Db<'_>, product: &str) -> Result<Option<u32>> {
-    db.query_one("SELECT pack_quantity FROM product WHERE id = ?1", Lock::No, values![product])?.map(|row| row.small(0)).transpose()
+    db.query_one(PACK_QUANTITY, Lock::No, values![product])?.map(|row| row.small(0)).transpose()
 }
 
 fn product_of(record: &str) -> Result<Product> {
@@ -107,37 +146,38 @@ fn reservation_of(row: &Row) -> Result<Reservation> {
     })
 }
 
-pub(super) fn reservations_where(db: Db<'_>, condition: &str, values: &[Value<'_>]) -> Result<Vec<Reservation>> {
-    let sql = format!(
+fn reservations_sql(condition: &str) -> String {
+    format!(
         "SELECT order_id, line, key, quantity, expires_at, event_id, coded FROM reservation WHERE {condition} ORDER BY order_id, line, key, event_id"
-    );
-    db.query(&sql, Lock::No, values)?.iter().map(reservation_of).collect()
+    )
+}
+
+pub(super) fn reservations_where(db: Db<'_>, condition: &str, values: &[Value<'_>]) -> Result<Vec<Reservation>> {
+    db.query(&reservations_sql(condition), Lock::No, values)?.iter().map(reservation_of).collect()
 }
 
 pub(super) fn insert_reservation(db: Db<'_>, r: &Reservation) -> Result<()> {
-    db.execute(
+    db.later(
         "INSERT INTO reservation (order_id, line, key, quantity, expires_at, event_id, coded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         values![&r.order, r.line, &r.key, r.quantity, r.expires_at, &r.event_id, r.coded],
     )
-    .map(drop)
 }
 
 /// Takes a reservation away. Somebody else may have done so between our reading it and our holding the unit.
 pub(super) fn delete_reservation(db: Db<'_>, r: &Reservation) -> Result<()> {
-    match db.execute("DELETE FROM reservation WHERE event_id = ?1", values![&r.event_id])? {
-        1 => Ok(()),
-        _ => Err(PoolError::Conflict { path: db.place() }),
-    }
+    db.later_one("DELETE FROM reservation WHERE event_id = ?1", values![&r.event_id])
 }
+
+const ORDER_RECORD: &str = "SELECT record FROM order_record WHERE order_id = ?1";
 
 /// What an order asked for when it was last reserved.
 pub(super) fn order_record(db: Db<'_>, order: &str) -> Result<Option<String>> {
-    db.query_one("SELECT record FROM order_record WHERE order_id = ?1", Lock::No, values![order])?.map(|row| row.text(0)).transpose()
+    db.query_one(ORDER_RECORD, Lock::No, values![order])?.map(|row| row.text(0)).transpose()
 }
 
 pub(super) fn put_order_record(db: Db<'_>, order: &Order, record: &str) -> Result<()> {
     let sql = "INSERT INTO order_record (order_id, record) VALUES (?1, ?2) ON CONFLICT (order_id) DO UPDATE SET record = ?2";
-    db.execute(sql, values![&order.id, record]).map(drop)
+    db.later(sql, values![&order.id, record])
 }
 
 pub(super) fn setting(db: Db<'_>, name: &str) -> Result<Option<String>> {
@@ -146,7 +186,7 @@ pub(super) fn setting(db: Db<'_>, name: &str) -> Result<Option<String>> {
 
 pub(super) fn put_setting(db: Db<'_>, name: &str, record: &str) -> Result<()> {
     let sql = "INSERT INTO setting (name, record) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET record = ?2";
-    db.execute(sql, values![name, record]).map(drop)
+    db.later(sql, values![name, record])
 }
 
 /// A sale that stands.
@@ -162,18 +202,20 @@ pub(super) struct Sale {
 }
 
 pub(super) fn insert_sale(db: Db<'_>, sale: &Sale) -> Result<()> {
-    db.execute(
+    db.later(
         "INSERT INTO sale (event_id, order_id, line, key, quantity, whole, coded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         values![&sale.event_id, &sale.order, sale.line, &sale.key, sale.quantity, sale.whole, sale.coded],
     )
-    .map(drop)
+}
+
+fn sales_sql(condition: &str) -> String {
+    format!(
+        "SELECT event_id, order_id, line, key, quantity, whole, coded FROM sale WHERE return_event IS NULL AND {condition} ORDER BY order_id, line, event_id"
+    )
 }
 
 /// Sales that were not returned.
 pub(super) fn sales_where(db: Db<'_>, condition: &str, values: &[Value<'_>]) -> Result<Vec<Sale>> {
-    let sql = format!(
-        "SELECT event_id, order_id, line, key, quantity, whole, coded FROM sale WHERE return_event IS NULL AND {condition} ORDER BY order_id, line, event_id"
-    );
     let sale = |row: &Row| {
         Ok(Sale {
             event_id: row.text(0)?,
@@ -185,15 +227,15 @@ pub(super) fn sales_where(db: Db<'_>, condition: &str, values: &[Value<'_>]) -> 
             coded: row.flag(6)?,
         })
     };
-    db.query(&sql, Lock::No, values)?.iter().map(sale).collect()
+    db.query(&sales_sql(condition), Lock::No, values)?.iter().map(sale).collect()
 }
 
 pub(super) fn mark_returned(db: Db<'_>, sale_event: &str, return_event: &str) -> Result<()> {
-    db.execute("UPDATE sale SET return_event = ?2 WHERE event_id = ?1", values![sale_event, return_event]).map(drop)
+    db.later("UPDATE sale SET return_event = ?2 WHERE event_id = ?1", values![sale_event, return_event])
 }
 
 pub(super) fn append(db: Db<'_>, e: &LedgerEntry) -> Result<()> {
-    db.execute(
+    db.later(
         "INSERT INTO ledger (sequence, event_id, original_event_id, at, actor, cause, kind, key, from_state, to_state, order_id, quantity,
                              remaining, revision)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
@@ -214,7 +256,6 @@ pub(super) fn append(db: Db<'_>, e: &LedgerEntry) -> Result<()> {
             e.revision,
         ],
     )
-    .map(drop)
 }
 
 /// Up to `limit` entries after number `after`, in order, of those that meet a further condition.

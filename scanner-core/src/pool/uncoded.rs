@@ -7,7 +7,7 @@
 
 use super::db::{Lock, values};
 use super::order::Order;
-use super::sale::{Choice, OpenLine, choose, keep_record, last_day_wanted, open_lines};
+use super::sale::{Choice, OpenLine, choose, hold_all, keep_record, last_day_wanted, open_lines};
 use super::work::{Event, Work};
 use super::{Act, EventKind, Pool, Refusal, Reservation, Result, Unit, UnitState, store};
 use crate::codes::PackLevel;
@@ -124,20 +124,20 @@ impl Pool {
             work.lock_order(&order.id)?;
             keep_record(work, order)?;
             let mut reservations = Vec::new();
-            for line in open_lines(work, order)? {
+            for line in &open_lines(work, order)? {
                 if line.need.packs == 0 && line.need.rest == 0 {
                     continue;
                 }
                 // A whole pack is never a split dose.
                 let choice = if line.need.packs == 0 && work.rules.split_dose_exempt.contains(line.product) {
-                    choose(work, &line, Lock::Wait)?
+                    choose(work, line, Lock::Wait)?
                 } else if work.rules.uncoded_stock {
-                    choose_lots(work, &line)?
+                    choose_lots(work, line)?
                 } else {
                     let (order, product) = (order.id.clone(), line.product.to_owned());
                     return Err(Refusal::CodeNeeded { order, line: line.index as usize, product }.into());
                 };
-                choice.hold(work, &order.id, &line, false, &mut reservations)?;
+                hold_all(work, &order.id, false, &mut vec![(line, choice)], &mut reservations)?;
             }
             Ok(reservations)
         })

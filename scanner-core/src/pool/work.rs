@@ -1,11 +1,14 @@
 //! One transaction: every change of a unit goes through here, together with its entry in the ledger.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use super::db::{Database, Lock, values};
 use super::outbox::Institution;
 use super::rules::{Rules, Settings};
 use super::{Act, EventKind, IdSource, LedgerEntry, PoolError, PoolOptions, Refusal, Reservation, Result, Unit, UnitState, store};
 use crate::codes::unit_key;
 use crate::date::Date;
+use crate::product::Product;
 
 /// What happens to a unit, beside its new state.
 pub(super) struct Event<'e> {
@@ -22,6 +25,11 @@ impl Event<'_> {
     }
 }
 
+/// What keeps an order to one program.
+pub(super) fn order_name(order: &str) -> String {
+    format!("order {order}")
+}
+
 /// A transaction under way.
 ///
 /// Where several programs change a pool at once, these rules keep them apart: whoever changes a unit, what is held of it or its sales, holds the
@@ -36,18 +44,60 @@ pub(super) struct Work<'w> {
     /// The day at the pharmacy.
     pub today: Date,
     sequence: Option<u64>,
+    /// Numbers that were drawn and not yet used.
+    drawn: VecDeque<u64>,
+    /// Products that were looked up: nothing that names a product in an outbox entry changes products.
+    products: BTreeMap<String, Product>,
 }
 
 impl<'w> Work<'w> {
     pub fn begin(db: &'w dyn Database, ids: &'w mut dyn IdSource, options: &'w PoolOptions, settings: &'w Settings, act: Act<'w>) -> Self {
         let today = Date::of_timestamp(act.at, options.utc_offset_minutes);
         let Settings { institution, rules } = settings;
-        Self { db, ids, options, institution: institution.as_ref(), rules, act, today, sequence: None }
+        Self {
+            db,
+            ids,
+            options,
+            institution: institution.as_ref(),
+            rules,
+            act,
+            today,
+            sequence: None,
+            drawn: VecDeque::new(),
+            products: BTreeMap::new(),
+        }
     }
 
     /// Keeps an order to ourselves.
     pub fn lock_order(&self, order: &str) -> Result<()> {
-        self.db.lock_name(&format!("order {order}"))
+        self.db.lock_name(&order_name(order))
+    }
+
+    /// Draws numbers for the next entries of the ledger, which must all be of units that are held already: what somebody else did to a unit before we had
+    /// it must stand below.
+    pub fn draw(&mut self, count: usize) -> Result<()> {
+        let missing = count.saturating_sub(self.drawn.len());
+        if missing == 0 {
+            return Ok(());
+        }
+        let (numbers, latest) = self.db.next_sequences(self.sequence, u32::try_from(missing).unwrap_or(u32::MAX))?;
+        // Dates decide what expires and reservations run out by time: a clock that was set back would undo both.
+        if let Some(behind) = latest.map(|latest| latest.since(self.act.at)).filter(|behind| *behind > self.options.clock_tolerance) {
+            return Err(Refusal::ClockSetBack { seconds: behind.as_secs() }.into());
+        }
+        self.sequence = numbers.last().copied().or(self.sequence);
+        self.drawn.extend(numbers);
+        Ok(())
+    }
+
+    /// A product, looked up once in a transaction.
+    pub fn product(&mut self, id: &str) -> Result<Product> {
+        if let Some(product) = self.products.get(id) {
+            return Ok(product.clone());
+        }
+        let product = store::product(self.db, id)?.ok_or_else(|| Refusal::UnknownProduct { product: id.into() })?;
+        self.products.insert(id.into(), product.clone());
+        Ok(product)
     }
 
     /// Keeps several units to ourselves, in an order that cannot lock up with another program's.
@@ -99,12 +149,8 @@ impl<'w> Work<'w> {
     }
 
     fn append(&mut self, unit: &Unit, from: Option<UnitState>, event: &Event<'_>) -> Result<String> {
-        let (sequence, latest) = self.db.next_sequence(self.sequence)?;
-        // Dates decide what expires and reservations run out by time: a clock that was set back would undo both.
-        if let Some(behind) = latest.map(|latest| latest.since(self.act.at)).filter(|behind| *behind > self.options.clock_tolerance) {
-            return Err(Refusal::ClockSetBack { seconds: behind.as_secs() }.into());
-        }
-        self.sequence = Some(sequence);
+        self.draw(1)?;
+        let sequence = self.drawn.pop_front().ok_or_else(|| PoolError::Damaged { what: "the ledger's sequence gives no number".into() })?;
         let entry = LedgerEntry {
             sequence,
             event_id: self.ids.event_id(sequence)?,
@@ -139,12 +185,25 @@ impl<'w> Work<'w> {
     /// Lets go of what a reservation holds.
     pub fn let_go(&mut self, reservation: &Reservation, kind: EventKind) -> Result<Unit> {
         let mut unit = self.held_unit(reservation)?;
+        self.let_go_of(&mut unit, reservation, kind)?;
+        Ok(unit)
+    }
+
+    /// Lets go of what a reservation holds of its unit.
+    pub fn let_go_of(&mut self, unit: &mut Unit, reservation: &Reservation, kind: EventKind) -> Result<()> {
         store::delete_reservation(self.db, reservation)?;
         let to = if unit.state == UnitState::Opened { UnitState::Opened } else { UnitState::Available };
         let event = Event { kind, quantity: reservation.quantity, order: Some(&reservation.order), original: Some(&reservation.event_id) };
         let remaining = unit.remaining;
-        self.change(&mut unit, to, remaining, &event)?;
-        Ok(unit)
+        self.change(unit, to, remaining, &event).map(drop)
+    }
+
+    /// What is held for an order, with its units, all of them held by us from then on. The order's name is ours already, so nothing is added meanwhile; and
+    /// the reservations are read when nobody else can take any away.
+    pub fn held_of_order(&self, order: &str) -> Result<(Vec<Reservation>, BTreeMap<String, Unit>)> {
+        let units = store::units_where(self.db, store::UNITS_OF_ORDER, Lock::Wait, values![order])?;
+        let held = store::reservations_where(self.db, store::OF_ORDER, values![order])?;
+        Ok((held, units.into_iter().map(|unit| (unit.key.clone(), unit)).collect()))
     }
 
     /// The unit of a reservation.

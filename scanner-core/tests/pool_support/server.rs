@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -12,6 +12,8 @@ const MISSING: &str = "PostgreSQL is not installed; `make setup` brings it (Debi
 
 pub struct Server {
     pub port: u16,
+    /// Its certificate, for localhost, in PEM; it speaks TLS and plain.
+    pub certificate: String,
     /// Its standard input keeps the server alive: the system closes it when this process ends.
     _shell: Child,
 }
@@ -24,10 +26,10 @@ exec 3<&0
 trap 'cd /; rm -rf "$dir"' EXIT
 cd "$dir"
 set --
-if [ -n "$as" ]; then chown "$as" "$dir"; set -- setpriv --reuid "$as" --regid "$as" --clear-groups; fi
+if [ -n "$as" ]; then chown -R "$as" "$dir"; set -- setpriv --reuid "$as" --regid "$as" --clear-groups; fi
 "$@" "$bin/initdb" -D "$dir/data" -U tester -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
 "$@" "$bin/postgres" -D "$dir/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=100 \
-    -c shared_buffers=64MB -c logging_collector=off </dev/null 3<&- &
+    -c ssl=on -c ssl_cert_file="$dir/server.crt" -c ssl_key_file="$dir/server.key" -c shared_buffers=64MB -c logging_collector=off </dev/null 3<&- &
 server=$!
 (cat <&3 >/dev/null; kill -QUIT "$server" 2>/dev/null) &
 wait "$server" || true
@@ -55,6 +57,11 @@ impl Server {
     fn try_start() -> Result<Self, String> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::Builder::new().prefix("tracetwin-postgres-").tempdir().unwrap().keep();
+        let certified = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        std::fs::write(folder.join("server.crt"), certified.cert.pem()).unwrap();
+        let mut key = std::fs::OpenOptions::new();
+        let mut key = key.write(true).create_new(true).mode(0o600).open(folder.join("server.key")).unwrap();
+        key.write_all(certified.signing_key.serialize_pem().as_bytes()).unwrap();
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "sh"])
             .arg(&folder)
@@ -80,7 +87,7 @@ impl Server {
                         }
                     }
                 });
-                return Ok(Self { port, _shell: shell });
+                return Ok(Self { port, certificate: certified.cert.pem(), _shell: shell });
             }
             said.push_str(&line);
             line.clear();

@@ -48,6 +48,8 @@ pub enum PoolCommand {
     Dispense(sales::Dispense),
     /// Take a sale back.
     Return(sales::Return),
+    /// Let go of reservations whose time has run out, and mark units that are past their date: for a timer, once a minute.
+    Expire(sales::Expire),
     /// Units and pieces by product, level and state, and what waits in the outbox.
     Status(books::Look),
     /// Replay the ledger and compare it with the tables.
@@ -261,6 +263,7 @@ pub fn command(command: &PoolCommand) -> Result<()> {
         PoolCommand::Release(arguments) => arguments.run(),
         PoolCommand::Dispense(arguments) => arguments.run(),
         PoolCommand::Return(arguments) => arguments.run(),
+        PoolCommand::Expire(arguments) => arguments.run(),
         PoolCommand::Status(arguments) => arguments.status(),
         PoolCommand::Verify(arguments) => arguments.verify(),
         PoolCommand::History(arguments) => arguments.run(),

@@ -1,11 +1,14 @@
 //! Orders: reserved, released, sold, brought back.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use scanner_core::pool::{DualAuthentication, Order, OrderLine, OrderUnit, Reservation, ReturnReason, Settlement, SoldUnit};
+use scanner_core::exchange::fhir::{self, FhirOptions, FhirOrders};
+use scanner_core::exchange::{CsvOrders, OrderError, OrderSource};
+use scanner_core::pool::{DualAuthentication, Order, OrderLine, OrderUnit, Refusal, Reservation, ReturnReason, Settlement, SoldUnit};
 use serde_json::json;
 
-use super::{Codes, Store, Who, record, secret};
+use super::{Codes, Desk, Store, Who, read, record, secret};
 use crate::error::{Failure, Result};
 use crate::output;
 
@@ -22,7 +25,7 @@ pub struct Reserve {
     /// A line of the order: PRODUCT=QUANTITY, PRODUCT=QUANTITY:pieces, and @BATCH behind it where the order wants one.
     #[arg(long = "line", required_unless_present = "order_file", value_name = "LINE", value_parser = line)]
     lines: Vec<OrderLine>,
-    /// The lines from a file instead (TOML or JSON: `id`, `lines`).
+    /// The lines from a file instead: TOML or JSON (`id`, `lines`), a FHIR R4 Bundle of MedicationRequests, or CSV (`order,drug,quantity,unit,audited`).
     #[arg(long, value_name = "FILE", conflicts_with = "lines")]
     order_file: Option<PathBuf>,
     /// Reserve what needs no code: no-code stock, and split doses of exempt injectables.
@@ -56,6 +59,38 @@ fn line(text: &str) -> std::result::Result<OrderLine, String> {
     Ok(OrderLine { product: product.to_owned(), quantity, unit, batch })
 }
 
+/// The order of this id, as a file has it. What the hospital's system says and no pharmacist has audited yet is refused.
+fn order_from(path: &Path, id: &str, desk: &Desk) -> Result<Order> {
+    let not_it = |other: &str| Failure::input(path, format!("this is order {other}, not {id}"));
+    let csv = path.extension().is_some_and(|extension| extension == "csv");
+    let bundle = || -> Result<Option<String>> {
+        if csv || path.extension().is_some_and(|extension| extension == "toml") {
+            return Ok(None);
+        }
+        let text = read(path)?;
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| Failure::input(path, error.to_string()))?;
+        Ok(value.get("resourceType").is_some().then_some(text))
+    };
+    let products = || desk.pool.products().map_err(|error| desk.refused(error));
+    let prescribed = match (csv, bundle()?) {
+        // Who the patient is, is said apart from the order, so pseudonyms made here are kept nowhere.
+        (true, _) => {
+            let text = read(path)?;
+            let open = || Ok::<_, std::io::Error>(std::io::Cursor::new(text.as_bytes()));
+            CsvOrders::new(path.display().to_string(), open, products()?, BTreeMap::new(), &[]).current(id)
+        }
+        (false, Some(text)) => FhirOrders::new(|| Ok::<_, OrderError>(text.clone()), products()?, FhirOptions::default()).current(id),
+        (false, None) => {
+            let order: Order = record(path)?;
+            return if order.id == id { Ok(order) } else { Err(not_it(&order.id)) };
+        }
+    };
+    let found = prescribed.map_err(|error| Failure::input(path, error.to_string()))?;
+    let found = found.ok_or_else(|| Failure::input(path, format!("no order {id} waits here")))?;
+    found.ready().map_err(|refusal| desk.refused(refusal.into()))?;
+    Ok(found.order)
+}
+
 fn held(reservations: &[Reservation]) -> String {
     let lines = reservations.iter().map(|r| format!("line {}: {} pieces of {}", r.line, r.quantity, output::printable(&r.key)));
     lines.collect::<Vec<_>>().join("\n")
@@ -63,19 +98,13 @@ fn held(reservations: &[Reservation]) -> String {
 
 impl Reserve {
     pub(super) fn run(&self) -> Result<()> {
-        let order = match &self.order_file {
-            Some(path) => {
-                let order: Order = record(path)?;
-                if order.id != self.order {
-                    return Err(Failure::input(path, format!("this is order {}, not {}", order.id, self.order)));
-                }
-                order
-            }
-            None => Order { id: self.order.clone(), lines: self.lines.clone() },
-        };
         let codes = self.codes.all()?;
         let insurance_id = self.insurance_id_from.as_deref().map(secret).transpose()?;
         let mut desk = self.store.open(false)?;
+        let order = match &self.order_file {
+            Some(path) => order_from(path, &self.order, &desk)?,
+            None => Order { id: self.order.clone(), lines: self.lines.clone() },
+        };
         let acting = desk.acting(&self.who)?;
         if let Some(id) = &insurance_id {
             desk.pool.assign_patient(&order.id, id, acting.act()).map_err(|error| desk.refused(error))?;
@@ -133,12 +162,15 @@ pub struct Dispense {
     who: Who,
     /// The order's id.
     order: String,
-    /// The order as its source has it now (TOML or JSON); one that was changed since it was reserved is refused.
+    /// The order as its source has it now (as for `reserve`); one that was changed since it was reserved is refused.
     #[arg(long, value_name = "FILE")]
     order_file: Option<PathBuf>,
     /// What the settlement says (TOML or JSON), in the words of the platform's interface.
     #[arg(long, value_name = "FILE")]
     settlement: Option<PathBuf>,
+    /// Write what was sold into this file, as a FHIR R4 Bundle of MedicationDispenses.
+    #[arg(long, value_name = "FILE")]
+    fhir: Option<PathBuf>,
     /// A file with the patient's insurance id, or - for standard input; goes with a pharmacist's session.
     #[arg(long, value_name = "FILE", requires = "session_from")]
     insurance_id_from: Option<PathBuf>,
@@ -146,10 +178,10 @@ pub struct Dispense {
 
 impl Dispense {
     pub(super) fn run(&self) -> Result<()> {
-        let given: Option<Order> = self.order_file.as_deref().map(record).transpose()?;
         let settlement: Option<Settlement> = self.settlement.as_deref().map(record).transpose()?;
         let insurance_id = self.insurance_id_from.as_deref().map(secret).transpose()?;
         let mut desk = self.store.open(false)?;
+        let given = self.order_file.as_deref().map(|path| order_from(path, &self.order, &desk)).transpose()?;
         let acting = desk.acting(&self.who)?;
         let order = match given {
             Some(order) => Some(order),
@@ -161,14 +193,52 @@ impl Dispense {
                 desk.pool.dispense_authenticated(order, settlement.as_ref().map(|s| (s, None)), &authentication, acting.act())
             }
             (Some(order), Some(settlement), ..) => desk.pool.dispense_settled(order, settlement, None, acting.act()),
-            _ => desk.pool.dispense(&self.order, acting.act()),
+            _ => {
+                // Without a settlement the pool sells what is reserved, whatever is asked for now.
+                let reserved = desk.pool.order(&self.order).map_err(|error| desk.refused(error))?;
+                if order.is_some() && order != reserved {
+                    return Err(desk.refused(Refusal::OrderChanged { order: self.order.clone() }.into()));
+                }
+                desk.pool.dispense(&self.order, acting.act())
+            }
         };
         let sold = sold.map_err(|error| desk.refused(error))?;
+        if let Some(path) = &self.fhir {
+            let expiry = |code: &str| desk.pool.unit(code).ok().flatten().map(|unit| unit.expiry);
+            let offset = desk.pool.options().utc_offset_minutes;
+            let bundle = fhir::dispenses(&self.order, &sold, &acting.name, acting.at, offset, expiry);
+            // It was sold all the same: what is printed below says so, and the ledger has it.
+            std::fs::write(path, format!("{bundle:#}\n"))
+                .map_err(|error| Failure::environment(format!("the order is sold, but {} cannot be written: {error}", path.display())))?;
+        }
         desk.say(&json!({ "order": self.order, "sold": sold }), || {
             let line = |unit: &SoldUnit| {
                 format!("{}: {} pieces of {}, batch {}", output::printable(&unit.code), unit.quantity, unit.product, unit.batch)
             };
             sold.iter().map(line).collect::<Vec<_>>().join("\n")
+        })
+    }
+}
+
+/// Arguments of `pool expire`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Expire {
+    #[command(flatten)]
+    store: Store,
+    #[command(flatten)]
+    who: Who,
+}
+
+impl Expire {
+    pub(super) fn run(&self) -> Result<()> {
+        let mut desk = self.store.open(false)?;
+        let acting = desk.acting(&self.who)?;
+        let mut released = desk.pool.expire_reservations(acting.act()).map_err(|error| desk.refused(error))?;
+        let (expired, dropped) = desk.pool.expire_units(acting.act()).map_err(|error| desk.refused(error))?;
+        released.extend(dropped);
+        desk.say(&json!({ "expired": expired, "released": released }), || {
+            let codes: String = expired.iter().map(|code| format!("\n  expired: {}", output::printable(code))).collect();
+            format!("{} units expired, {} reservations released{codes}", expired.len(), released.len())
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A central pharmacy before and after a code pool: orders of wards, urgent ones first, errors and what catches them.
 //!
 //! With the pool, a scanned pick is held against the order by the real pool ([`scanner_core::pool::Pool`], in memory): it refuses a package of another
-//! drug, and every sale leaves a code. Because that costs far more than the rest of the simulation, only the first days of the first replication
+//! drug or of a recalled batch, and every sale leaves a code. Because that costs far more than the rest of the simulation, only the first days of the first replication
 //! carry a pool; the others decide as it did, which a test holds against it.
 
 use hardware_hal::Timestamp;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assumptions::Values;
 use super::file::{Body, Study};
-use super::stock::{Stock, moment};
+use super::stock::{Scanned, Stock, moment};
 use super::{Findings, Found, words};
 use crate::error::{Failure, Result};
 use crate::scenario::{Checked, Place};
@@ -20,11 +20,12 @@ use crate::workflow::statistics::replicate;
 use crate::workflow::{Calendar, Distribution, Servers, Stream, Streams};
 
 /// Assumptions of the model.
-pub const ASSUMPTIONS: [&str; 8] = [
+pub const ASSUMPTIONS: [&str; 9] = [
     "orders_per_day",
     "urgent_share",
     "scanned_share",
     "wrong_drug_share",
+    "wrong_batch_share",
     "counting_share",
     "verify_s",
     "whole_pack_share",
@@ -214,18 +215,23 @@ impl Inputs<'_> {
         let product = own.below(products);
         let seconds = self.central.line_s.sample(own);
         let wrong = own.chance(wrong_share);
-        // Some wrong picks are of another drug or strength, which a code shows; the others are wrong counts.
-        let wrong_drug = own.chance(v.get("wrong_drug_share"));
+        // Some wrong picks are of another drug or strength, which a code shows; some of an expired or recalled batch, which it shows where batches were
+        // joined with codes when goods arrived; the others are wrong counts.
+        let (kind, drugs) = (own.unit(), v.get("wrong_drug_share"));
+        let wrong_drug = kind < drugs;
+        let wrong_batch = !wrong_drug && kind < drugs + v.get("wrong_batch_share");
         let other = (product + 1 + own.below(products - 1)) % products;
         let scanned = own.chance(v.get("scanned_share"));
         let whole = own.chance(v.get("whole_pack_share"));
         let missed = own.chance(v.get("missed_scan_share"));
         let verified = mechanisms.verification && scanned;
         let picked = if wrong && wrong_drug { other } else { product };
+        let recalled = wrong && wrong_batch && mechanisms.pre_scan;
         let (refused, coded) = match stock {
-            Some(stock) => stock.dispense(product, whole, verified.then_some(picked), at)?,
-            // What the pool does: it refuses another drug, and sells by code.
-            None => (verified && picked != product, mechanisms.pre_scan),
+            Some(stock) if recalled && verified => stock.dispense(product, whole, Some(Scanned::Recalled), at)?,
+            Some(stock) => stock.dispense(product, whole, verified.then_some(Scanned::Product(picked)), at)?,
+            // What the pool does: it refuses another drug and a recalled batch, and sells by code.
+            None => (verified && (picked != product || recalled), mechanisms.pre_scan),
         };
         period.lines += 1;
         // Without codes registered ahead, a whole pack's code can still be scanned when it goes out; a piece of a split pack has none.
@@ -395,6 +401,25 @@ mod tests {
         let without = inputs.period(central.mechanisms, 3, false).unwrap();
         assert_eq!(with, without);
         assert!(with.wrong > 60 && with.errors < with.wrong && with.coded == with.lines, "{with:?}");
+    }
+
+    #[test]
+    fn a_wrong_batch_is_caught_only_where_batches_are_joined_with_codes() {
+        let mut study = study();
+        for (name, value) in [("wrong_drug_share", 0.0), ("wrong_batch_share", 1.0), ("scanned_share", 1.0)] {
+            let of = study.body.assumptions.get_mut(name).unwrap();
+            (of.low, of.likely, of.high) = (value, value, value);
+        }
+        let (central, _) = inputs(&study, 1);
+        let inputs = Inputs { body: &study.body, central: &central, errors_per_day: 20.0, stocktaking: 0.009 };
+        let none = Mechanisms::default();
+        let verified = inputs.period(Mechanisms { verification: true, ..none }, 3, false).unwrap();
+        assert_eq!(verified.errors, verified.wrong, "the code alone names no batch");
+        let joined = Mechanisms { pre_scan: true, verification: true, ..none };
+        for with_pool in [false, true] {
+            let period = inputs.period(joined, 3, with_pool).unwrap();
+            assert!(period.wrong > 10 && period.errors == 0, "{period:?}");
+        }
     }
 
     #[test]

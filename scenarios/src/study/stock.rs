@@ -1,6 +1,6 @@
 //! The real pool ([`scanner_core::pool::Pool`], in memory) with a stock of its own codes, as simulations drive it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use hardware_hal::Timestamp;
 use scanner_core::codes::PackLevel;
@@ -12,6 +12,7 @@ use scanner_core::pool::{
 use scanner_core::product::{Names, Product};
 
 const BATCH: &str = "A1";
+const RECALLED: &str = "R1";
 
 /// Packs of one delivery.
 const DELIVERY: u64 = 50;
@@ -24,6 +25,15 @@ pub fn moment(day: u64, seconds: f64) -> Timestamp {
     Timestamp(START + ((day as f64 * 86_400.0 + seconds) * 1e9) as u64)
 }
 
+/// What is scanned before a line is dispensed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scanned {
+    /// A package of this product.
+    Product(usize),
+    /// A package of the product that is wanted, of a batch that was recalled.
+    Recalled,
+}
+
 /// A pool, and what stands on the shelf.
 pub struct Stock {
     /// The pool.
@@ -31,6 +41,8 @@ pub struct Stock {
     /// Codes on the shelf by product, the oldest first; the first may be opened.
     shelf: Vec<VecDeque<String>>,
     opened: Vec<u32>,
+    /// A pack of a recalled batch by product, where one was picked.
+    recalled: BTreeMap<usize, String>,
     serial: u64,
     pack_quantity: u32,
     orders: u64,
@@ -59,7 +71,17 @@ impl Stock {
         let date = |year| Date::new(year, 6, 30).map_err(|_| PoolError::NoRandomness { message: "no such date".to_owned() });
         let (made, expiry) = (date(2025)?, date(2030)?);
         let shelf = (0..products).map(|_| VecDeque::new()).collect();
-        Ok(Self { pool, shelf, opened: vec![0; products as usize], serial: 0, pack_quantity, orders: 0, expiry, made })
+        Ok(Self {
+            pool,
+            shelf,
+            opened: vec![0; products as usize],
+            recalled: BTreeMap::new(),
+            serial: 0,
+            pack_quantity,
+            orders: 0,
+            expiry,
+            made,
+        })
     }
 
     /// Pre-scans a delivery where fewer than `wanted` packs are left.
@@ -84,29 +106,59 @@ impl Stock {
         Ok(())
     }
 
-    /// Dispenses a line of `product`. `scanned` is the product whose package is scanned first, if any is: whether the pool refused it, and whether the
-    /// sale has its code.
+    /// Dispenses a line of `product`. `scanned` is what is scanned first, if anything is: whether the pool refused it, and whether the sale has its code.
     ///
     /// # Errors
     /// The pool's.
-    pub fn dispense(&mut self, product: usize, whole: bool, scanned: Option<usize>, at: Timestamp) -> Result<(bool, bool), PoolError> {
+    pub fn dispense(&mut self, product: usize, whole: bool, scanned: Option<Scanned>, at: Timestamp) -> Result<(bool, bool), PoolError> {
         self.refill(product, 3, at)?;
         let order = self.order();
         let act = Act::new("dispenser", "ward order", at);
         let unit = if whole { OrderUnit::Packs } else { OrderUnit::Pieces };
         let asked = Order { id: order.clone(), lines: vec![OrderLine { product: id(product), quantity: 1, unit, batch: None }] };
+        let wrong = match scanned {
+            Some(Scanned::Product(picked)) if picked != product => {
+                self.refill(picked, 3, at)?;
+                Some(self.code(picked, whole))
+            }
+            Some(Scanned::Recalled) => Some(self.recalled(product, at)?),
+            _ => None,
+        };
         let mut refused = false;
-        if let Some(picked) = scanned.filter(|picked| *picked != product) {
-            self.refill(picked, 3, at)?;
-            let code = self.code(picked, whole);
+        if let Some(code) = wrong {
             let outcomes = self.pool.reserve_codes(&asked, &[code], act)?;
-            refused = outcomes.iter().all(|outcome| matches!(outcome.result, Err(Refusal::OtherDrug { .. })));
+            let by_rule = |result| matches!(result, Err(Refusal::OtherDrug { .. } | Refusal::Recalled { .. }));
+            refused = outcomes.into_iter().all(|outcome| by_rule(outcome.result));
         }
         let code = self.code(product, whole);
         self.pool.reserve_codes(&asked, std::slice::from_ref(&code), act)?;
         let sold = self.pool.dispense(&order, act)?;
         self.take(product, whole);
         Ok((refused, sold.iter().any(|unit| unit.code == code)))
+    }
+
+    /// The code of a pack of a batch that was recalled and still stands on the shelf.
+    fn recalled(&mut self, product: usize, at: Timestamp) -> Result<String, PoolError> {
+        if let Some(code) = self.recalled.get(&product) {
+            return Ok(code.clone());
+        }
+        self.serial += 1;
+        let code = format!("8{:06}{:09}{:04}", product, self.serial - 1, 0);
+        let act = Act::new("intake", "recall", at);
+        let unit = NewUnit {
+            code: code.clone(),
+            product: id(product),
+            batch: RECALLED.to_owned(),
+            expiry: self.expiry,
+            made: Some(self.made),
+            level: PackLevel::SmallestPack,
+            parent: None,
+        };
+        self.pool.register(&[unit], act)?;
+        self.pool.receive(Selection::Codes(std::slice::from_ref(&code)), act)?;
+        self.pool.recall_batch(&id(product), RECALLED, act)?;
+        self.recalled.insert(product, code.clone());
+        Ok(code)
     }
 
     /// Sells so many whole packs of `product` by their codes. With a settlement, the sales go into the outbox.
@@ -187,8 +239,11 @@ mod tests {
     #[test]
     fn another_drug_is_refused_and_the_right_one_sold() {
         let mut stock = Stock::new(2, 10, 1).unwrap();
-        assert_eq!(stock.dispense(0, true, Some(1), moment(0, 0.0)).unwrap(), (true, true));
-        assert_eq!(stock.dispense(0, true, Some(0), moment(0, 1.0)).unwrap(), (false, true));
+        assert_eq!(stock.dispense(0, true, Some(Scanned::Product(1)), moment(0, 0.0)).unwrap(), (true, true));
+        assert_eq!(stock.dispense(0, true, Some(Scanned::Product(0)), moment(0, 1.0)).unwrap(), (false, true));
         assert_eq!(stock.dispense(1, false, None, moment(0, 2.0)).unwrap(), (false, true));
+        for at in [3.0, 4.0] {
+            assert_eq!(stock.dispense(1, true, Some(Scanned::Recalled), moment(0, at)).unwrap(), (true, true));
+        }
     }
 }

@@ -165,6 +165,17 @@ pub(crate) enum Lock {
     Skip,
 }
 
+/// What will be asked of a database.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Ask<'a> {
+    /// [`Database::lock_name`].
+    Name(&'a str),
+    /// [`Database::query`].
+    Rows(std::borrow::Cow<'a, str>, Lock, Vec<Value<'a>>),
+    /// [`Database::next_sequences`], for the first time in this transaction.
+    Sequences(u32),
+}
+
 /// A database that can hold a pool. One connection; not shared between threads.
 pub(crate) trait Database: Send {
     /// The file, or the server without its password: what stands in messages.
@@ -177,11 +188,21 @@ pub(crate) trait Database: Send {
     fn rollback(&self);
     /// Runs a statement and says how many rows it changed.
     fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64>;
+    /// Runs a statement that adds or changes rows, whose outcome nobody needs before the transaction goes on: over a network it travels with what follows,
+    /// and that fails where it fails.
+    fn later(&self, sql: &str, values: &[Value<'_>]) -> Result<()>;
+    /// The same for one that must change exactly one row; else the transaction fails with [`PoolError::Conflict`].
+    fn later_one(&self, sql: &str, values: &[Value<'_>]) -> Result<()>;
+    /// Says what will be asked next, in this order, with nothing changed in between: over a network it then travels together. Only a hint: what is asked
+    /// otherwise is answered all the same.
+    fn foresee(&self, _asks: &[Ask<'_>]) -> Result<()> {
+        Ok(())
+    }
     /// Runs a query.
     fn query(&self, sql: &str, lock: Lock, values: &[Value<'_>]) -> Result<Vec<Row>>;
-    /// A number for the ledger's next entry, larger than that of any entry of the same unit. `last` is the number before, if this transaction had one;
-    /// if it had none, the time of the youngest entry is said besides.
-    fn next_sequence(&self, last: Option<u64>) -> Result<(u64, Option<hardware_hal::Timestamp>)>;
+    /// Rising numbers for the ledger's next entries, larger than those of all entries of the units that are held by now. `last` is the number before, if
+    /// this transaction had one; if it had none, the time of the youngest entry is said besides.
+    fn next_sequences(&self, last: Option<u64>, count: u32) -> Result<(Vec<u64>, Option<hardware_hal::Timestamp>)>;
     /// The condition on the ledger that leaves out entries before which others may still appear.
     fn settled(&self) -> &'static str;
     /// Whether rows that are read for a change must be locked one by one. SQLite admits one writer, who has everything to itself.

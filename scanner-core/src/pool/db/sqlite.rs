@@ -85,6 +85,17 @@ impl Database for Sqlite {
         run().map(|rows| rows as u64).map_err(|error| self.named(error))
     }
 
+    fn later(&self, sql: &str, values: &[Value<'_>]) -> Result<()> {
+        self.execute(sql, values).map(drop)
+    }
+
+    fn later_one(&self, sql: &str, values: &[Value<'_>]) -> Result<()> {
+        match self.execute(sql, values)? {
+            1 => Ok(()),
+            _ => Err(PoolError::Conflict { path: self.path.clone() }),
+        }
+    }
+
     fn query(&self, sql: &str, _: Lock, values: &[Value<'_>]) -> Result<Vec<Row>> {
         let run = || {
             let mut statement = self.db.prepare_cached(sql)?;
@@ -106,14 +117,15 @@ impl Database for Sqlite {
         run().map_err(|error| self.named(error))
     }
 
-    fn next_sequence(&self, last: Option<u64>) -> Result<(u64, Option<hardware_hal::Timestamp>)> {
-        match last {
-            Some(last) => Ok((last + 1, None)),
+    fn next_sequences(&self, last: Option<u64>, count: u32) -> Result<(Vec<u64>, Option<hardware_hal::Timestamp>)> {
+        let (last, latest) = match last {
+            Some(last) => (last, None),
             None => match self.query_one("SELECT sequence, at FROM ledger ORDER BY sequence DESC LIMIT 1", Lock::No, &[])? {
-                Some(row) => Ok((row.count(0)? + 1, Some(row.time(1)?))),
-                None => Ok((1, None)),
+                Some(row) => (row.count(0)?, Some(row.time(1)?)),
+                None => (0, None),
             },
-        }
+        };
+        Ok(((last + 1..).take(count as usize).collect(), latest))
     }
 
     fn settled(&self) -> &'static str {
