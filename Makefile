@@ -28,10 +28,11 @@ demo: build ## twenty packages dropped, photographed, read, reconciled; ends wit
 	@echo "The report with the pictures: $(OUT)/demo/report.html"
 	$(TRACETWIN) study scenarios/studies/outpatient-table1.toml --quick --out $(OUT)/table1 || test $$? -eq 1
 
-test: build ## the whole fast suite, then the recognition regression over the frozen corpus
+test: build ## the whole fast suite, then the recognition regression over the frozen corpus and the frozen data sets
 	$(CARGO) test --locked --workspace
 	@mkdir -p $(OUT)
 	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --junit $(OUT)/regress.xml
+	$(TRACETWIN) sets scenarios/sets/sets.toml
 
 baseline: build ## heavy (about an hour): recall per band over many seeds of the demo and the closer view
 	$(TRACETWIN) recall scenarios/demo.toml --seeds 12
@@ -89,8 +90,9 @@ fidelity: build ## heavy (about half an hour): the twin's renderer beside Mitsub
 	$(TRACETWIN) fidelity compare $(OUT)/fidelity
 	@echo "The report with both pictures: $(OUT)/fidelity/report.html"
 
-bless: build ## accept what the reader reads now as the baseline (give the reason in the commit)
+bless: build ## accept what the reader reads and what the data sets are now (give the reason in the commit)
 	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --bless
+	$(TRACETWIN) sets scenarios/sets/sets.toml --bless
 
 lint: ## formatting, clippy as errors
 	$(CARGO) fmt --all --check
