@@ -3,7 +3,7 @@
 use hardware_hal::glam::{DVec2, DVec3};
 use serde::Serialize;
 use sim::exposure::px_per_rad;
-use sim::glass::{Pane, Sight, lamp_in_pane};
+use sim::glass::{Pane, Sight, image_places, lamp_in_pane};
 use sim::presets::SensorPreset;
 use sim::spec::{CameraSpec, Shutter, TwinSpec};
 
@@ -164,7 +164,12 @@ fn mirror_images(twin: &TwinSpec, sight: &Sight, plate: &[DVec3]) -> Vec<String>
     let mut shares: Vec<(&str, usize)> = Vec::new();
     for lamp in &twin.lamps {
         let glares = |p: &&DVec3| lamp_in_pane(&pane, eye, (**p - sight.eye(**p)).normalize_or_zero(), lamp, 1e-3, true) > 0.0;
-        let count = plate.iter().filter(|p| seen(p)).filter(glares).count();
+        // An image may be small enough to lie between the plate's points.
+        let image = image_places(&pane, eye, lamp)[0];
+        let in_picture = sight.calibration.project(image).is_some_and(|p| (0.0..width).contains(&p.x) && (0.0..height).contains(&p.y));
+        let ray = (image - eye).normalize_or_zero();
+        let middle = in_picture && lamp_in_pane(&pane, eye, ray, lamp, 1e-3, true) > 0.0;
+        let count = plate.iter().filter(|p| seen(p)).filter(glares).count().max(usize::from(middle));
         match shares.iter_mut().find(|(name, _)| *name == lamp.name) {
             Some((_, sum)) => *sum += count,
             None => shares.push((&lamp.name, count)),
