@@ -99,7 +99,7 @@ fn a_run_without_views_gives_tables_without_rows() {
     assert_eq!(csv::views(&run).unwrap().iter().filter(|byte| **byte == b'\n').count(), 1);
     let reader = SerializedFileReader::new(file(parquet::views(&run).unwrap())).unwrap();
     assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
-    assert_eq!(reader.metadata().file_metadata().schema_descr().num_columns(), 34);
+    assert_eq!(reader.metadata().file_metadata().schema_descr().num_columns(), 35);
 }
 
 #[test]
