@@ -44,7 +44,7 @@ fn a_renderer_that_agrees_differs_in_nothing() {
     let figures: serde_json::Value = serde_json::from_slice(&compared.stdout).expect("JSON");
     assert_eq!((figures["scenes"].as_u64(), figures["codes"].as_u64(), figures["hard_codes"].as_u64()), (Some(1), Some(2), Some(0)));
     assert_eq!(figures["read"][0], figures["read"][1]);
-    assert_eq!(figures["frames"].as_u64(), Some(4));
+    assert_eq!(figures["frames"].as_u64(), Some(8), "four of each code in the scenario's light");
     assert_eq!(figures["paper_ratio"], serde_json::json!([1.0, 1.0, 1.0]));
     assert_eq!(figures["modulation_worst"].as_f64(), Some(0.0));
     let page = std::fs::read_to_string(folder.path().join("report.html")).expect("a report");

@@ -145,6 +145,7 @@ fn the_command_leaves_results_and_a_whole_pool() {
     files.sort();
     let expected = [
         "frames",
+        "load.json",
         "manifest.json",
         "manufacturer.xml",
         "pool.sqlite",
