@@ -149,9 +149,10 @@ fn eigen(mut a: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
                     let (x, y) = (row[p], row[q]);
                     (row[p], row[q]) = (c * x - s * y, s * x + c * y);
                 }
-                for k in 0..n {
-                    let (x, y) = (a[p][k], a[q][k]);
-                    (a[p][k], a[q][k]) = (c * x - s * y, s * x + c * y);
+                // p < q: the two rows lie on either side of the cut.
+                let (head, tail) = a.split_at_mut(q);
+                for (at_p, at_q) in head[p].iter_mut().zip(&mut tail[0]) {
+                    (*at_p, *at_q) = (c * *at_p - s * *at_q, s * *at_p + c * *at_q);
                 }
                 for row in &mut v {
                     let (x, y) = (row[p], row[q]);

@@ -49,6 +49,9 @@ pub struct Tube {
     half_flat: f64,
 }
 
+/// A triangle of the body: what it shows, its corners, their places on the print, and the normals there.
+type Drawn = (Look, Vec<DVec3>, Vec<[f64; 2]>, [DVec3; 3]);
+
 impl Tube {
     /// A tube.
     pub fn new(radius: f64, length: f64) -> Self {
@@ -126,7 +129,7 @@ impl Tube {
         let steps = (FRAC_PI_2 / (2.0 * libm::acos(1.0 - SAGITTA / r))).ceil().clamp(6.0, 40.0) as usize;
         let print = Look::Print(Face::Around);
         let mut faces: Vec<Vec<DVec3>> = Vec::new();
-        let mut drawn: Vec<(Look, Vec<DVec3>, Vec<[f64; 2]>, [DVec3; 3])> = Vec::new();
+        let mut drawn: Vec<Drawn> = Vec::new();
         for (side, facing) in [(1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0)] {
             // u of what lies `a` from the middle of the front or the back.
             let u = |a: f64| PI * r + side * if facing > 0.0 { a } else { PI * r - a };

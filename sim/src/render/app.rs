@@ -362,6 +362,7 @@ fn upload_of(scene: &Scene, atlas: Atlas, px_per_m: f64) -> (Stage, SceneData, u
 }
 
 /// Lights the scene and lays it out for the camera of the pending request.
+#[expect(clippy::too_many_arguments)] // A Bevy system: each argument is something that it asks the world for.
 fn expose(
     mut request: ResMut<Request>,
     mut exposed: ResMut<Exposed>,

@@ -217,7 +217,6 @@ fn pipeline(shader: &Handle<Shader>, fragment: &'static str, bent: Option<bool>)
             shader_defs: shader_defs.clone(),
             entry_point: Some(vertex.into()),
             buffers: if tokens { Vec::new() } else { vec![layout] },
-            ..Default::default()
         },
         primitive: PrimitiveState::default(),
         depth_stencil: Some(DepthStencilState {
@@ -232,7 +231,6 @@ fn pipeline(shader: &Handle<Shader>, fragment: &'static str, bent: Option<bool>)
             shader_defs,
             entry_point: Some(fragment.into()),
             targets: vec![Some(ColorTargetState { format: COLOUR, blend: None, write_mask: ColorWrites::ALL })],
-            ..Default::default()
         }),
         ..Default::default()
     }

@@ -41,7 +41,7 @@ pub(super) struct Change {
 impl Change {
     /// The table that it changes.
     fn table(&self) -> &str {
-        let name = self.sql.split_whitespace().skip_while(|word| ["INSERT", "INTO", "UPDATE", "DELETE", "FROM"].contains(word)).next();
+        let name = self.sql.split_whitespace().find(|word| !["INSERT", "INTO", "UPDATE", "DELETE", "FROM"].contains(word));
         name.unwrap_or_default()
     }
 
