@@ -6,7 +6,7 @@
 
 use super::quality::{self, Blemishes};
 use super::symbol::{PlacedSymbol, SymbolPattern};
-use crate::spec::SymbolKind;
+use crate::spec::{PrintQuality, SymbolKind};
 
 /// A symbol's grade with the parameters behind it: the worst of ten scans for a linear symbol.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,7 +88,7 @@ impl<'a> Print<'a> {
         };
         let cells = quality::cells(symbol);
         let mut dark_before = Vec::with_capacity(cells.len() + 1);
-        for row in cells.chunks(across(symbol)) {
+        for row in cells.chunks(quality::across(symbol)) {
             let mut sum = 0.0;
             dark_before.push(0.0);
             for cell in row {
@@ -107,7 +107,7 @@ impl<'a> Print<'a> {
             SymbolPattern::Linear { .. } => Some(0),
             SymbolPattern::Matrix { .. } => {
                 let row = ((t + beyond) * per_m).floor();
-                (0.0..across(self.symbol) as f64).contains(&row).then_some(row as usize)
+                (0.0..quality::across(self.symbol) as f64).contains(&row).then_some(row as usize)
             }
         };
         ((s + beyond) * per_m, row)
@@ -116,7 +116,7 @@ impl<'a> Print<'a> {
     /// Darkness of a point as printed, before marks.
     fn dark(&self, at: [f64; 2]) -> f64 {
         let (column, row) = self.cell(at);
-        let count = across(self.symbol);
+        let count = quality::across(self.symbol);
         row.filter(|_| (0.0..count as f64).contains(&column)).map_or(0.0, |row| f64::from(self.cells[row * count + column as usize]))
     }
 
@@ -124,7 +124,7 @@ impl<'a> Print<'a> {
     fn dark_along(&self, at: [f64; 2], half: f64) -> f64 {
         let (middle, Some(row)) = self.cell(at) else { return 0.0 };
         let reach = half * quality::CELLS as f64 / self.symbol.x_dimension;
-        let count = across(self.symbol);
+        let count = quality::across(self.symbol);
         let sums = &self.dark_before[row * (count + 1)..][..=count];
         let until = |x: f64| {
             let x = x.clamp(0.0, count as f64);
@@ -157,11 +157,6 @@ impl<'a> Print<'a> {
         }
         self.symbol.paper + (self.symbol.ink - self.symbol.paper) * ink / weight
     }
-}
-
-/// Cells along a row of a symbol.
-fn across(symbol: &PlacedSymbol) -> usize {
-    (symbol.pattern.modules_across() + 2 * quality::BEYOND) * quality::CELLS
 }
 
 fn linear(print: &Print<'_>, modules: &[bool]) -> PrintGrade {
@@ -267,14 +262,7 @@ fn reversal(samples: &[f64], dark: bool) -> f64 {
 /// ISO/IEC 15417, annex A: how far measured widths of edges to similar edges stay from where they would be read as others, and the sum of the bars'
 /// from its own limit; the smallest over all characters. `None` where they are read as others.
 fn code128_decodability(modules: &[bool], edges: &[f64], x_dimension: f64) -> Option<f64> {
-    let mut nominal: Vec<f64> = Vec::new();
-    let mut before = false;
-    for (i, module) in modules.iter().copied().chain([false]).enumerate() {
-        if module != before {
-            nominal.push(i as f64 * x_dimension);
-            before = module;
-        }
-    }
+    let nominal: Vec<f64> = quality::edges(modules, &PrintQuality::default()).iter().map(|edge| edge * x_dimension).collect();
     if nominal.len() != edges.len() {
         return None;
     }
@@ -382,7 +370,7 @@ fn correction_codewords(size: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::artwork::place;
-    use crate::spec::{Face, PrintQuality, SymbolSpec};
+    use crate::spec::{Face, SymbolSpec};
 
     fn graded(kind: SymbolKind, ink: f64, paper: f64, quality: PrintQuality) -> PrintGrade {
         let text = if kind == SymbolKind::DataMatrix { "\u{1d}01069012345678921727013110AB\u{1d}2112345" } else { "81234567890123456789" };

@@ -180,6 +180,11 @@ pub(crate) fn edges(modules: &[bool], quality: &PrintQuality) -> Vec<f64> {
     found
 }
 
+/// Cells along a row of a symbol.
+pub(crate) fn across(symbol: &PlacedSymbol) -> usize {
+    (symbol.pattern.modules_across() + 2 * BEYOND) * CELLS
+}
+
 /// Darkness of a damaged symbol's cells, [`CELLS`] a module, from [`BEYOND`] modules before its start on: a linear symbol's one after the other,
 /// a matrix's row by row.
 pub(crate) fn cells(symbol: &PlacedSymbol) -> Vec<f32> {

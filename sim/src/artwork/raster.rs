@@ -208,7 +208,7 @@ impl Surface {
         let marks = Blemishes::of(symbol);
         let per_m = quality::CELLS as f64 / symbol.x_dimension;
         let beyond = quality::BEYOND as f64 * symbol.x_dimension;
-        let across = (symbol.pattern.modules_across() + 2 * quality::BEYOND) * quality::CELLS;
+        let across = quality::across(symbol);
         let linear = matches!(symbol.pattern, SymbolPattern::Linear { .. });
         let mut share_of = vec![0.0_f32; self.values.len()];
         self.sample(&Rect::around(&symbol.inked()), |_, index, at, share| {

@@ -84,8 +84,8 @@ impl SymbolTables {
                 self.bars.extend(antiderivatives(&values, mean));
                 (values.len(), start, 0, mean, 0.0)
             }
-            SymbolPattern::Matrix { size, .. } => {
-                let side = (size + 2 * quality::BEYOND) * quality::CELLS;
+            SymbolPattern::Matrix { .. } => {
+                let side = quality::across(symbol);
                 let start = self.dark_area.len();
                 self.dark_area.extend(summed_areas(side, &cells));
                 (side, start, 1, 0.0, beyond)
