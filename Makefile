@@ -11,7 +11,9 @@ TRACETWIN = $(CARGO_TARGET_DIR)/debug/tracetwin
 OUT ?= out
 FIDELITY_ENV ?= $(CARGO_TARGET_DIR)/fidelity-env
 
-.PHONY: help setup build demo test baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz
+SCENARIO ?= scenarios/demo.toml
+
+.PHONY: help setup build demo view test test-view baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +29,20 @@ demo: build ## twenty packages dropped, photographed, read, reconciled; ends wit
 	$(TRACETWIN) run scenarios/demo.toml --out $(OUT)/demo
 	@echo "The report with the pictures: $(OUT)/demo/report.html"
 	$(TRACETWIN) study scenarios/studies/outpatient-table1.toml --quick --out $(OUT)/table1 || test $$? -eq 1
+
+# Kept beside the other one; not built with the tests, whose dependencies would have Bevy compiled once more.
+WINDOW = $(TRACETWIN)-view
+
+$(WINDOW): setup
+	$(CARGO) build --locked --workspace --features scenarios/viewer --bin tracetwin
+	cp $(TRACETWIN) $(WINDOW)
+
+view: $(WINDOW) ## a window onto SCENARIO (default the demo): drop, turntable, lamps, cameras; some 45 CPU minutes to build the first time
+	$(WINDOW) view $(SCENARIO)
+
+test-view: $(WINDOW) ## the window, on a display of its own, driven by keys and mouse (needs Xvfb and xdotool); leaves pictures of it in OUT/view
+	@which Xvfb xdotool > /dev/null || { echo 'Xvfb and xdotool are needed: as root, apt-get install xvfb xdotool libxkbcommon-x11-0 libxcursor1 libxi6 libxrandr2' >&2; exit 3; }
+	TRACETWIN_VIEW=$(WINDOW) TRACETWIN_PICTURES=$(abspath $(OUT))/view $(CARGO) test --locked --workspace --test viewer -- --include-ignored
 
 test: build ## the whole fast suite, then the recognition regression over the frozen corpus and the frozen data sets
 	$(CARGO) test --locked --workspace

@@ -57,6 +57,15 @@ pub enum Command {
     Sets(SetsArguments),
     /// Write a recorded cycle as an MCAP file, for Foxglove and Rerun: frames, calibrations, transforms, events; with its run also what is true.
     ExportMcap(crate::export_mcap::McapArguments),
+    /// Look at a station in a window: drop, turntable, lamps, cameras, and what the reader reads (`make view` builds it in).
+    View {
+        /// The scenario file.
+        #[arg(value_name = "FILE")]
+        scenario: PathBuf,
+        /// Overrides the scenario's seed.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Hold the twin's renderer against an independent one.
     #[command(subcommand)]
     Fidelity(FidelityCommand),
@@ -236,6 +245,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Dataset(arguments) => crate::run::dataset(&arguments),
         Command::Sets(arguments) => crate::run::sets(&arguments),
         Command::ExportMcap(arguments) => crate::export_mcap::command(&arguments),
+        Command::View { scenario, seed } => crate::run::view(&scenario, seed),
         Command::Fidelity(command) => crate::run::fidelity(&command),
         Command::Verify(arguments) => pool::verify(&arguments),
         Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),

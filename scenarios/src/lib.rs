@@ -22,4 +22,6 @@ pub mod scenario;
 #[cfg(feature = "twin")]
 pub mod score;
 pub mod study;
+#[cfg(feature = "twin")]
+pub mod view;
 pub mod workflow;

@@ -1,5 +1,7 @@
 //! The capture path against Bevy's own material, in one run: the demo's overhead camera, 4096 × 3000 px, over twenty cartons.
 //!
+//! Beside it: what a frame of a still scene takes, whose light is known, in megapixels a second, and what its ground truth takes more.
+//!
 //! Ours: light cast anew for every frame (each at another turntable angle), area-sampled print, proof of the frame, readback, sensor.
 //! Theirs: the same surfaces, textures and lamps as StandardMaterial with Bevy's shadow maps, and readback; neither sensor nor area sampling.
 //!
@@ -34,10 +36,12 @@ use sim::render::scene::Scene;
 use sim::render::{Renderer, Shot};
 use sim::sensor::Readout;
 use sim::spec::TwinSpec;
+use sim::truth::{TruthScene, View};
 
 const PX_PER_M: f64 = 8000.0;
 const SHARES: [f64; 4] = [0.7, 0.7, 0.7, 0.6];
 const WANTED_RATIO: f64 = 8.0;
+const WANTED_MPIX_PER_S: f64 = 20.0;
 
 fn main() {
     let spec = station::station(20);
@@ -48,8 +52,8 @@ fn main() {
     let renderer = Renderer::start(scene.clone(), PX_PER_M).expect("a renderer");
     println!("adapter: {:?}", renderer.adapter());
     let mut angle = 0.0;
-    let mut ours = || {
-        angle += 0.01;
+    let mut frame = |step: f64| {
+        angle += step;
         let shot = Shot::at_rest(calibration, angle, SHARES.to_vec());
         let begun = Instant::now();
         let radiance = renderer.render(shot).expect("a frame");
@@ -63,6 +67,16 @@ fn main() {
         std::hint::black_box(readout.expose(&radiance.pixels, radiance.width as usize, &[7; 32]));
         begun.elapsed()
     };
+    let mut still: Vec<Duration> = (0..6).map(|_| frame(0.0)).skip(1).collect();
+    let scene_truth = TruthScene::new(&Arc::new(spec.clone()), &placements).expect("the station's truth");
+    let mut truth: Vec<Duration> = (0..5)
+        .map(|_| {
+            let begun = Instant::now();
+            std::hint::black_box(scene_truth.frame(&View::at_rest(&spec.cameras[0], 0.0, &spec.patterns[0])));
+            begun.elapsed()
+        })
+        .collect();
+    let mut ours = || frame(0.01);
     let mut theirs_app = Standard::new(&spec, &scene, &calibration);
     let mut theirs = || theirs_app.frame();
     // The first frames compile shaders.
@@ -94,6 +108,11 @@ fn main() {
     let ratio = their_time.as_secs_f64() / our_time.as_secs_f64();
     println!("median of 3 in turns: own pass {our_time:.3?}, StandardMaterial {their_time:.3?}");
     println!("ratio: {ratio:.1} (wanted: at least {WANTED_RATIO})");
+    let (still, truth) = (median(&mut still).as_secs_f64(), median(&mut truth).as_secs_f64());
+    let mpix = 4096.0 * 3000.0 / 1e6;
+    let theirs = mpix / their_time.as_secs_f64();
+    println!("a still scene, sensor included: {:.1} MP/s (wanted: {WANTED_MPIX_PER_S}); StandardMaterial {theirs:.1} MP/s", mpix / still);
+    println!("ground truth: {:.1} % more (wanted: less than 10)", 100.0 * truth / still);
 }
 
 /// The same scene in Bevy's own renderer.

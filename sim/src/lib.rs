@@ -19,3 +19,4 @@ pub mod shading;
 pub mod spec;
 pub mod truth;
 pub mod twin;
+pub mod window;

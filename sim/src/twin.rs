@@ -1,8 +1,8 @@
 //! The twin as a whole: a load dropped on the plate, a renderer, and rigs of virtual devices that look at it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use hardware_hal::{Camera, Clock, Rig};
+use hardware_hal::{Calibration, Camera, Clock, Rig};
 
 use crate::devices::{SharedStage, Surroundings, VirtualCamera, VirtualLightBank, VirtualTurntable, check_camera};
 use crate::error::SimError;
@@ -24,9 +24,11 @@ pub const LEAST_BELOW: f64 = 0.01;
 ///
 /// The same spec gives the same load on every machine, and the same frames on every machine with the same graphics adapter and driver.
 pub struct Twin {
-    spec: TwinSpec,
+    spec: Arc<TwinSpec>,
     settled: Settled,
     renderer: Arc<Renderer>,
+    /// Made when it is first asked for, for print grades take their time.
+    truth: OnceLock<TruthScene>,
 }
 
 impl Twin {
@@ -50,7 +52,25 @@ impl Twin {
         check_places(&spec, &settled.placements)?;
         let scene = Scene::new(&spec, &settled.placements)?;
         let renderer = Arc::new(Renderer::start(scene, print_resolution(&spec))?);
-        Ok(Self { spec, settled, renderer })
+        Ok(Self { spec: Arc::new(spec), settled, renderer, truth: OnceLock::new() })
+    }
+
+    /// Puts packages, lamps and cameras elsewhere, without building the renderer anew: what a spec may differ in is where lamps stand and how bright they
+    /// are, the patterns, and the cameras. Rigs that were taken before keep their cameras and see the packages in their new places.
+    ///
+    /// # Errors
+    /// As [`Twin::with_load`], and [`SimError::Spec`] for a spec that differs in more.
+    pub fn rearrange(&mut self, spec: TwinSpec, placements: Vec<Placement>) -> Result<(), SimError> {
+        check(&spec)?;
+        check_places(&spec, &placements)?;
+        if spec.packages != self.spec.packages || spec.plate != self.spec.plate {
+            return Err(SimError::Spec("a twin can be rearranged with the packages and the plate that it was built with".into()));
+        }
+        self.renderer.restage(Scene::new(&spec, &placements)?)?;
+        self.spec = Arc::new(spec);
+        self.settled.placements = placements;
+        self.truth = OnceLock::new();
+        Ok(())
     }
 
     /// What it was built from.
@@ -109,7 +129,14 @@ impl Twin {
     /// [`SimError::Spec`] for a camera or pattern that the twin does not have.
     pub fn truth(&self, camera: &str, angle_rad: f64, pattern: &str) -> Result<Vec<CodeTruth>, SimError> {
         let (camera, pattern) = (self.camera(camera)?, self.pattern(pattern)?);
-        Ok(TruthScene::new(&self.spec, &self.settled.placements)?.frame(&View::at_rest(camera, angle_rad, pattern)))
+        let truth = match self.truth.get() {
+            Some(truth) => truth,
+            None => {
+                let made = TruthScene::new(&self.spec, &self.settled.placements)?;
+                self.truth.get_or_init(|| made)
+            }
+        };
+        Ok(truth.frame(&View::at_rest(camera, angle_rad, pattern)))
     }
 
     /// The light that falls on a camera's sensor with the plate at rest at `angle_rad`, before lens and sensor make a frame of it: for comparing the
@@ -118,12 +145,22 @@ impl Twin {
     /// # Errors
     /// [`SimError::Spec`] for a camera or pattern that the twin does not have; whatever keeps it from rendering.
     pub fn radiance(&self, camera: &str, angle_rad: f64, pattern: &str) -> Result<Radiance, SimError> {
-        let (camera, pattern) = (self.camera(camera)?, self.pattern(pattern)?);
+        let camera = self.camera(camera)?;
+        self.look(camera.calibration, camera.lens.analyser, angle_rad, pattern)
+    }
+
+    /// The light that an ideal camera anywhere would see, without lens and sensor: for people who look at the station. `analyser` is a crossed polariser
+    /// before it.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] for a pattern that the twin does not have; whatever keeps it from rendering.
+    pub fn look(&self, calibration: Calibration, analyser: bool, angle_rad: f64, pattern: &str) -> Result<Radiance, SimError> {
+        let pattern = self.pattern(pattern)?;
         let mut shares = vec![0.0; self.spec.lamps.len()];
         for (lamp, share) in &pattern.lamps {
             shares[*lamp] = *share;
         }
-        self.renderer.render(Shot { analyser: camera.lens.analyser, ..Shot::at_rest(camera.calibration, angle_rad, shares) })
+        self.renderer.render(Shot { analyser, ..Shot::at_rest(calibration, angle_rad, shares) })
     }
 
     /// The station with its load at rest, as surfaces.

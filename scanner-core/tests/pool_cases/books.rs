@@ -31,7 +31,7 @@ fn stock_without_codes_is_sold_first_expired_first_out_and_told_without_a_code()
     let wanted = order("o1", [packs("A", 3)]);
     // Neither stock with codes nor a text that was read ever gives a lot.
     assert_eq!(rule(f.pool.reserve(&wanted, act(10))), "insufficient_stock");
-    let read = f.pool.reserve_codes(&wanted, &[soon.clone()], act(10)).unwrap();
+    let read = f.pool.reserve_codes(&wanted, std::slice::from_ref(&soon), act(10)).unwrap();
     assert_eq!(read[0].result.as_ref().unwrap_err().rule(), "unknown");
     let held = f.pool.reserve_uncoded(&wanted, act(11)).unwrap();
     assert_eq!(held.iter().map(|r| (r.quantity, r.coded)).collect::<Vec<_>>(), [(25, false), (5, false)]);

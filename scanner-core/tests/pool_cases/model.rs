@@ -235,6 +235,7 @@ fn run(ops: &[Op], open: impl Fn(Arc<AtomicU32>) -> Pool) {
     };
     let mut model = Model { units: codes.iter().map(unit_of).collect() };
     let mut now = 10;
+    #[allow(clippy::explicit_counter_loop)] // Operations move the clock, too.
     for op in ops {
         now += 1;
         match op {

@@ -43,13 +43,13 @@ pub fn load(scenario: &Scenario, seed: u64, wanted: usize, out: &Path, mut done:
         let mut maps: Vec<Option<Vec<Mask>>> = vec![None; rig.cameras.len()];
         for pattern in &scenario.body.cycle.patterns {
             rig.lights.apply(&LightSetting { pattern: pattern.clone(), intensity: 1.0 }).map_err(device)?;
-            for camera in 0..rig.cameras.len() {
+            for (camera, map) in maps.iter_mut().enumerate() {
                 if images.len() == wanted {
                     break;
                 }
                 let frame = capture(&mut rig, camera).map_err(device)?;
                 let id = frame.meta().camera.clone();
-                let masks = match &mut maps[camera] {
+                let masks = match map {
                     Some(masks) => masks.clone(),
                     empty => {
                         let map: PackageMap = twin.package_map(&id, angle).map_err(run::sim_failure)?;

@@ -130,10 +130,12 @@ fn read(path: &Path) -> Result<Sets> {
         let place = top.under(&format!("sets.{index}"));
         place.name("name", &set.name, &mut names)?;
         let end = set.first_seed.checked_add(set.loads).filter(|_| set.loads > 0);
-        let Some(end) = end else { return Err(place.fault("loads", "one load at least, and no more than there are seeds"))? };
+        let Some(end) = end else { return Err(place.fault("loads", "one load at least, and no more than there are seeds").into()) };
         for other in &sets.sets[..index] {
             if set.first_seed < other.first_seed + other.loads && other.first_seed < end {
-                return Err(place.fault("first_seed", format!("shares seeds with set `{}`: nothing may be in two sets", other.name)))?;
+                return Err(place
+                    .fault("first_seed", format!("shares seeds with set `{}`: nothing may be in two sets", other.name))
+                    .into());
             }
         }
     }

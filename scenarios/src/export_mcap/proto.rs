@@ -121,8 +121,11 @@ enum Kind {
 
 type Fields = &'static [(&'static str, u32, Kind)];
 
-/// Names and values of an enumeration, by the message it is declared in.
-const ENUMS: &[(&str, &str, &[(&str, u64)])] = &[
+/// Names and values of an enumeration.
+type Values = &'static [(&'static str, u64)];
+
+/// Enumerations by the message that they are declared in: message, name, values.
+const ENUMS: &[(&str, &str, Values)] = &[
     ("PointsAnnotation", "Type", &[("UNKNOWN", 0), ("POINTS", 1), ("LINE_LOOP", 2), ("LINE_STRIP", 3), ("LINE_LIST", 4)]),
     ("Log", "Level", &[("UNKNOWN", 0), ("DEBUG", 1), ("INFO", 2), ("WARNING", 3), ("ERROR", 4), ("FATAL", 5)]),
 ];

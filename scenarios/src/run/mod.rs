@@ -34,7 +34,7 @@ pub use recall::command as recall;
 #[cfg(feature = "twin")]
 pub use crate::dataset::sets;
 #[cfg(feature = "twin")]
-pub use crate::{dataset::command as dataset, fidelity::command as fidelity, rig_check::command as check_rig};
+pub use crate::{dataset::command as dataset, fidelity::command as fidelity, rig_check::command as check_rig, view::command as view};
 
 /// Runs the command.
 ///
@@ -65,6 +65,16 @@ pub fn recall(files: &[std::path::PathBuf], _first_seed: u64, _seeds: u64, _json
 #[cfg(not(feature = "twin"))]
 pub fn check_rig(file: &std::path::Path, _json: bool) -> crate::error::Result<()> {
     crate::scenario::Scenario::load_rig(file)?;
+    no_twin()
+}
+
+/// Opens the window.
+///
+/// # Errors
+/// Always: this build has no twin. A fault in the scenario is said first.
+#[cfg(not(feature = "twin"))]
+pub fn view(file: &std::path::Path, _seed: Option<u64>) -> crate::error::Result<()> {
+    crate::scenario::Scenario::load(file)?;
     no_twin()
 }
 

@@ -84,15 +84,16 @@ pub fn hex(bytes: &[u8]) -> String {
 /// A part that stands inline under `key` or in the file that `key = { file = "…" }` names.
 fn part(top: &Place, key: &str) -> Result<Place> {
     if !top.has(key) {
-        return Err(top.fault(key, format!("missing key `{key}`")).with_help_boxed(format!(
-            "write the {key} as a table `[{key}]`, or name its file: `{key} = {{ file = \"{key}s/….toml\" }}`"
-        )))?;
+        return Err(top
+            .fault(key, format!("missing key `{key}`"))
+            .with_help_boxed(format!("write the {key} as a table `[{key}]`, or name its file: `{key} = {{ file = \"{key}s/….toml\" }}`"))
+            .into());
     }
     let file_key = format!("{key}.file");
     if !top.has(&file_key) {
         return Ok(top.under(key));
     }
-    let Some(file) = top.string(&file_key) else { return Err(top.fault(&file_key, "is not a path in quotes"))? };
+    let Some(file) = top.string(&file_key) else { return Err(top.fault(&file_key, "is not a path in quotes").into()) };
     // Nothing else may stand beside `file`: it would be silently ignored.
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -293,7 +293,7 @@ pub fn run(study: &Study, quick: bool) -> Result<Findings> {
             100.0 * load
         ));
     }
-    let measures: [(&str, &dyn Fn(&Period) -> f64); 4] = [
+    let measures: Measures<'_> = [
         ("upload_rate", &|of| 100.0 * of.coded as f64 / of.lines.max(1) as f64),
         ("stocktaking", &|of| 100.0 * of.stocktaking),
         ("errors_per_day", &|of| of.errors as f64 / days),
@@ -314,13 +314,11 @@ pub fn run(study: &Study, quick: bool) -> Result<Findings> {
     Ok(findings)
 }
 
+/// What a period is asked for, by name.
+type Measures<'a> = [(&'a str, &'a dyn Fn(&Period) -> f64); 4];
+
 /// Each mechanism alone, so that each change has its cause beside it.
-fn each_mechanism(
-    inputs: &Inputs<'_>,
-    central: &Central,
-    measures: &[(&str, &dyn Fn(&Period) -> f64); 4],
-    replications: u64,
-) -> Result<StudyTable> {
+fn each_mechanism(inputs: &Inputs<'_>, central: &Central, measures: &Measures<'_>, replications: u64) -> Result<StudyTable> {
     let none = Mechanisms::default();
     let arms = [
         (Text::new("before", "实施前"), none),

@@ -103,6 +103,7 @@ pub fn inverse_normal(p: f64) -> f64 {
 
 type Coefficients = ([f64; 8], [f64; 8]);
 
+#[allow(clippy::excessive_precision)] // As published.
 const CENTRE: Coefficients = (
     [
         3.387_132_872_796_366_5,
@@ -125,6 +126,7 @@ const CENTRE: Coefficients = (
         5_226.495_278_852_854,
     ],
 );
+#[allow(clippy::excessive_precision)] // As published.
 const SHOULDER: Coefficients = (
     [
         1.423_437_110_749_683_5,
@@ -147,6 +149,7 @@ const SHOULDER: Coefficients = (
         1.050_750_071_644_416_9e-9,
     ],
 );
+#[allow(clippy::excessive_precision)] // As published.
 const FAR: Coefficients = (
     [
         6.657_904_643_501_103,

@@ -8,7 +8,7 @@ use bevy::camera::CameraPlugin;
 use bevy::diagnostic::FrameCountPlugin;
 use bevy::image::ImagePlugin;
 use bevy::mesh::MeshPlugin;
-use bevy::prelude::{Component, IntoScheduleConfigs, Query, Res, ResMut, Resource, World};
+use bevy::prelude::{Component, Entity, IntoScheduleConfigs, Or, Query, Res, ResMut, Resource, With, World};
 use bevy::render::error_handler::{RenderErrorHandler, RenderErrorPolicy};
 use bevy::render::render_resource::{Buffer, MapMode, PipelineCache, PollType};
 use bevy::render::renderer::{RenderAdapterInfo, RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue};
@@ -220,6 +220,36 @@ impl CaptureApp {
         }
         let which = wrong.map_or("nothing was drawn".into(), |i| format!("the token of surface {i} is wrong"));
         Err(SimError::Capture(format!("no frame of the asked state after {MAX_ATTEMPTS} attempts: {which}")))
+    }
+
+    /// Puts surfaces, bodies and lamps where `scene` has them. Prints, tables and places in the light's atlas stay as they are.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] for a scene that is not the same one with things elsewhere.
+    pub fn restage(&mut self, scene: Scene) -> Result<(), SimError> {
+        let layout =
+            |s: &Surface| (s.index, s.print, s.owner, s.rides, s.start.map(f64::to_bits), s.extent.map(f64::to_bits), s.cell.to_bits());
+        let world = self.world();
+        let mut known: Vec<_> = world.query::<&Surface>().iter(world).map(layout).collect();
+        known.sort_by_key(|k| k.0);
+        let plate = world.resource::<Stage>();
+        let same = known == scene.surfaces.iter().map(layout).collect::<Vec<_>>()
+            && (plate.ambient, plate.plate_radius, &plate.glass) == (scene.ambient, scene.plate_radius, &scene.glass);
+        if !same || scene.lamps.len() != self.lamps.len() {
+            return Err(SimError::Spec("the scene has other surfaces, lamps or another plate than the one that is being rendered".into()));
+        }
+        self.lamps = scene.lamps.clone();
+        let world = self.world();
+        let gone: Vec<_> = world.query_filtered::<Entity, Or<(With<Surface>, With<Occluder>, With<Lamp>)>>().iter(world).collect();
+        for entity in gone {
+            world.despawn(entity);
+        }
+        world.spawn_batch(scene.surfaces);
+        world.spawn_batch(scene.occluders);
+        world.spawn_batch(scene.lamps.into_iter().enumerate().map(|(i, lamp)| Lamp(i, lamp)));
+        let mut lights = world.resource_mut::<Lights>();
+        (lights.cast, lights.recent) = (None, Vec::new());
+        Ok(())
     }
 
     fn world(&mut self) -> &mut World {

@@ -84,10 +84,9 @@ impl RenderStats {
     }
 }
 
-struct Job {
-    shot: Shot,
-    spoil: bool,
-    answer: Sender<Result<Radiance, SimError>>,
+enum Job {
+    Shot { shot: Shot, spoil: bool, answer: Sender<Result<Radiance, SimError>> },
+    Scene { scene: Box<Scene>, answer: Sender<Result<(), SimError>> },
 }
 
 /// A running renderer. Dropping it ends its thread.
@@ -151,8 +150,15 @@ impl Renderer {
                     return;
                 }
                 for job in inbox {
+                    let (shot, spoil, answer) = match job {
+                        Job::Shot { shot, spoil, answer } => (shot, spoil, answer),
+                        Job::Scene { scene, answer } => {
+                            drop(answer.send(app.restage(*scene)));
+                            continue;
+                        }
+                    };
                     let begun = Instant::now();
-                    let result = app.capture(&job.shot, job.spoil);
+                    let result = app.capture(&shot, spoil);
                     let mut stats = shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                     if let Ok(radiance) = &result {
                         stats.frames += 1;
@@ -162,7 +168,7 @@ impl Renderer {
                     }
                     drop(stats);
                     // Nobody waiting is no failure: a camera may give up on a frame.
-                    drop(job.answer.send(result));
+                    drop(answer.send(result));
                 }
             }
         };
@@ -206,11 +212,23 @@ impl Renderer {
         self.submit(shot, true).wait()
     }
 
+    /// Moves what is there: packages, lamps. Frames that were asked for before still show the old places.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] for a scene of other surfaces, prints, or numbers of lamps than the one that it was started with.
+    pub fn restage(&self, scene: Scene) -> Result<(), SimError> {
+        let (answer, done) = channel();
+        if let Some(jobs) = &self.jobs {
+            drop(jobs.send(Job::Scene { scene: Box::new(scene), answer }));
+        }
+        done.recv().unwrap_or_else(|_| Err(ended()))
+    }
+
     fn submit(&self, shot: Shot, spoil: bool) -> Pending {
         let (answer, pending) = channel();
         if let Some(jobs) = &self.jobs {
             // A send that fails drops `answer`, which `wait` reports.
-            drop(jobs.send(Job { shot, spoil, answer }));
+            drop(jobs.send(Job::Shot { shot, spoil, answer }));
         }
         Pending(pending)
     }

@@ -113,10 +113,13 @@ fn the_mtf_of_a_knife_edge_is_that_of_optics_and_pixel() {
         let image = LensImage::new(&lens, sigma, &shot.calibration.intrinsics, [0.4, 0.7]);
         let found = edge_mtf(&image.image(&radiance.pixels, Some(nearness), width), width, &frequencies);
         let disc = optics.blur_disc_px(0.5);
+        let mut worst = 0.0f64;
         for (f, found) in frequencies.iter().zip(found) {
             let wanted = (pixel(*f) * diffraction_mtf(*f, optics.cut_off()) * disc_mtf(*f, disc) * gaussian_mtf(*f, sigma)).abs();
             assert!((found - wanted).abs() < 0.03, "σ {sigma}, disc {disc:.2} px, {f} cycles/px: {found:.3}, wanted {wanted:.3}");
+            worst = worst.max((found - wanted).abs());
         }
+        println!("σ {sigma} px, blur disc {disc:.2} px: modulation off by {worst:.4} at most, 0 to 0.5 cycles/px");
     }
 }
 
