@@ -270,7 +270,7 @@ pub struct StudyRecord {
     /// The STRESS-DES checklist (Monks et al., Journal of Simulation 13 (2019), 55–67): item and answer.
     pub checklist: Vec<(String, String)>,
     /// What a reader must know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
 }
 
 /// A figure with as many decimals as its size makes useful.
@@ -341,7 +341,7 @@ pub fn terminal(study: &StudyRecord, color: bool) -> String {
         out += &format!("\n{}\n\n{}", table.title.en, text_table(table).to_text(color));
     }
     for note in &study.notes {
-        out += &format!("\nNote: {}", crate::escape::printable(note));
+        out += &format!("\nNote: {}", crate::escape::printable(&note.en));
     }
     out + "\n"
 }
@@ -364,7 +364,7 @@ pub fn markdown(study: &StudyRecord) -> String {
         out += &format!("\n### {}\n\n{}", crate::escape::markdown(&table.title.en), text_table(table).to_markdown());
     }
     for note in &study.notes {
-        out += &format!("\n> {}\n", crate::escape::markdown(note));
+        out += &format!("\n> {}\n", crate::escape::markdown(&note.en));
     }
     out
 }

@@ -79,7 +79,7 @@ fn study() -> StudyRecord {
             source: "a guess".to_owned(),
         }],
         checklist: vec![("1.1 Purpose".to_owned(), "to <see>".to_owned())],
-        notes: vec!["a note & more".to_owned()],
+        notes: vec![Text::new("a note & more", "一条注记")],
     }
 }
 

@@ -205,9 +205,9 @@ fn a_limit_of_replications_is_reported() {
     let study = changed("outpatient-day.toml", "least = 20\nmost = 200\nrelative = 0.1", "least = 2\nmost = 2\nrelative = 0.0001").unwrap();
     let record = perform(&study, Compute::Recorded, false).unwrap();
     assert!(!record.closed);
-    assert!(record.notes.iter().any(|note| note.contains("limit of replications")), "{:?}", record.notes);
+    assert!(record.notes.iter().any(|note| note.en.contains("limit of replications")), "{:?}", record.notes);
     // By hand the windows have more work than they can do; that is said, and the day ends all the same.
-    assert!(record.notes.iter().any(|note| note.starts_with("handheld: above capacity")), "{:?}", record.notes);
+    assert!(record.notes.iter().any(|note| note.en.starts_with("handheld: above capacity")), "{:?}", record.notes);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn cycles_of_single_packages_predict_table_1_and_nothing_else() {
     let single = quick(&Study::load_with(&folder().join("outpatient-table1.toml"), Some(&path)).unwrap());
     assert_eq!(single.figures, own.figures, "the table's larger loads play no part in rows of one package");
     assert_eq!((single.charts.len(), single.tables.len()), (own.charts.len() - 1, own.tables.len() - 1));
-    assert!(single.notes.iter().any(|note| note.contains("single packages only")), "{:?}", single.notes);
+    assert!(single.notes.iter().any(|note| note.en.contains("single packages only")), "{:?}", single.notes);
 }
 
 /// Cycles given on the command line are the ones that count.
@@ -313,7 +313,7 @@ fn an_arrival_rate_above_capacity_is_said_and_not_run_for_ever() {
             clinic.days = 1;
         }
         let record = quick(&study);
-        assert!(record.notes.iter().any(|of| of.contains(note)), "{:?}", record.notes);
+        assert!(record.notes.iter().any(|of| of.en.contains(note)), "{:?}", record.notes);
     }
 }
 

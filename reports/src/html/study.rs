@@ -20,7 +20,7 @@ pub(super) fn text(of: &Text) -> String {
 /// The page. Well-formed as XML too (but for the document type).
 pub fn page(study: &StudyRecord) -> String {
     let mut body = vec![cards(study)];
-    body.extend(study.notes.iter().map(|note| format!("<p class=\"note\">{}</p>\n", xml(note))));
+    body.extend(study.notes.iter().map(|note| format!("<p class=\"note\">{}</p>\n", text(note))));
     body.push(figures(study));
     body.extend(study.charts.iter().map(chart));
     body.extend(study.tables.iter().map(table));

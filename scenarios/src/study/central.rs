@@ -287,10 +287,12 @@ pub fn run(study: &Study, quick: bool) -> Result<Findings> {
     let mut findings = Findings { closed: closed_before && closed_after, ..Findings::default() };
     let load = inputs.load();
     if load > 1.0 {
-        findings.notes.push(format!(
-            "Above capacity: {} pharmacists have {:.0} % of the work that they can do in a day; the rest is done after hours.",
-            central.dispensers,
-            100.0 * load
+        let (count, load) = (central.dispensers, 100.0 * load);
+        findings.notes.push(Text::new(
+            format!(
+                "Above capacity: {count} pharmacists have {load:.0} % of the work that they can do in a day; the rest is done after hours."
+            ),
+            format!("超出能力：{count} 名药师承担的工作量为每日可完成量的 {load:.0} %，其余在下班后完成。"),
         ));
     }
     let measures: Measures<'_> = [

@@ -203,7 +203,7 @@ pub struct Study {
     /// Arrivals that were really seen, where the study names them.
     pub arrivals: Option<day::Trace>,
     /// What a reader must know about the input.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
 }
 
 impl Study {
@@ -249,7 +249,7 @@ fn beside(top: &Place, name: &str) -> PathBuf {
     top.path().parent().unwrap_or(Path::new("")).join(name)
 }
 
-fn load_cycles(station: &Station, top: &Place, other: Option<&Path>) -> Result<(Option<CycleTable>, Vec<String>)> {
+fn load_cycles(station: &Station, top: &Place, other: Option<&Path>) -> Result<(Option<CycleTable>, Vec<Text>)> {
     let path = other.map_or_else(|| beside(top, &station.cycles), Path::to_path_buf);
     let gather = "run the scenarios beside it and gather them: tracetwin cycles RUN… --scenario FILE… --out TABLE";
     if !path.exists() {
@@ -281,13 +281,15 @@ fn load_cycles(station: &Station, top: &Place, other: Option<&Path>) -> Result<(
         return Err(refused(message.to_owned(), "run the cycles with all stops"));
     }
     let misreads: u32 = table.cycles.iter().map(|cycle| cycle.misreads).sum();
-    let notes = vec![format!(
-        "MV cycles: {} of loads {:?} on the rig `{}`, tracetwin {}, {}; {misreads} misreads among them. Loads in between stand on the nearest size.",
-        table.cycles.len(),
-        table.loads(),
-        table.rig,
-        table.version,
-        table.adapter
+    let (count, loads) = (table.cycles.len(), table.loads());
+    let (rig, version, adapter) = (&table.rig, &table.version, &table.adapter);
+    let notes = vec![Text::new(
+        format!(
+            "MV cycles: {count} of loads {loads:?} on the rig `{rig}`, tracetwin {version}, {adapter}; {misreads} misreads among them. Loads in between stand on the nearest size."
+        ),
+        format!(
+            "机器视觉采集周期：{count} 次，装载量 {loads:?}，台架 `{rig}`，tracetwin {version}，{adapter}；其中误读 {misreads} 次。介于其间的装载量取最接近的一档。"
+        ),
     )];
     Ok((Some(table), notes))
 }

@@ -86,7 +86,7 @@ pub struct Findings {
     /// Charts.
     pub charts: Vec<Chart>,
     /// What a reader must know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
     /// An event trace, as CSV.
     pub trace: Option<String>,
 }
@@ -117,7 +117,10 @@ fn perform_traced(study: &Study, compute: Compute, quick: bool) -> Result<(Study
     let mut notes = study.notes.clone();
     notes.extend(findings.notes);
     if !findings.closed {
-        notes.push("The limit of replications was reached before every interval was as narrow as the study asks.".to_owned());
+        notes.push(Text::new(
+            "The limit of replications was reached before every interval was as narrow as the study asks.",
+            "已达到重复次数上限，但并非所有区间都达到研究要求的宽度。",
+        ));
     }
     let record = StudyRecord {
         study: body.name.clone(),

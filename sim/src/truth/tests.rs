@@ -1,8 +1,8 @@
 use hardware_hal::glam::{DQuat, DVec3};
-use hardware_hal::{Calibration, Intrinsics, PixelFormat, PixelLayout};
+use hardware_hal::{Calibration, Intrinsics, PixelFormat, PixelLayout, Pose};
 
 use super::*;
-use crate::spec::{ArtworkSpec, PackageSpec, PlateSpec, PrintQuality, SensorSpec, SymbolSpec, TurntableSpec};
+use crate::spec::{ArtworkSpec, LampSpec, PackageSpec, PlateSpec, PrintQuality, SensorSpec, SymbolSpec, TurntableSpec};
 
 const CODE: &str = "81234567890123456789";
 

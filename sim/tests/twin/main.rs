@@ -15,4 +15,5 @@ mod handshake;
 mod light;
 mod memory;
 mod pictures;
+mod rearrange;
 mod station;

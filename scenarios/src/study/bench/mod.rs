@@ -160,7 +160,10 @@ pub fn run(study: &Study, compute: Compute, quick: bool) -> Findings {
         findings.charts.push(chart);
         findings.tables.push(table);
     } else {
-        findings.notes.push("The table holds cycles of single packages only, so nothing is said about prescriptions of more.".to_owned());
+        findings.notes.push(Text::new(
+            "The table holds cycles of single packages only, so nothing is said about prescriptions of more.",
+            "该表仅含单盒采集周期，因此不对多盒处方作任何结论。",
+        ));
     }
     findings.tables.push(report::cycles_table(cycles, body, stop_early));
     findings

@@ -347,7 +347,10 @@ pub fn run(study: &Study, quick: bool) -> Result<Findings> {
     );
     let load = inputs.load();
     if load > 1.0 {
-        findings.notes.push(format!("Above capacity: one person has {:.0} % of the work that can be done until closing.", 100.0 * load));
+        findings.notes.push(Text::new(
+            format!("Above capacity: one person has {:.0} % of the work that can be done until closing.", 100.0 * load),
+            format!("超出能力：一人承担的工作量为下班前可完成量的 {:.0} %。", 100.0 * load),
+        ));
     }
     report::fill(&mut findings, &inputs, &results, &uploads, quick);
     Ok(findings)

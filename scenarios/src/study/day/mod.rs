@@ -225,10 +225,13 @@ pub fn run(study: &Study, compute: Compute, quick: bool) -> Findings {
     let mut findings = Findings { closed: true, ..Findings::default() };
     if let Some(wanted) = inputs.day.fit.as_deref().and_then(|name| inputs.body.calibrating(name)) {
         inputs.fit(wanted);
-        findings.notes.push(format!(
-            "The demand was set so that the median wait without a scan is the reported {wanted} min: {:.0} prescriptions for each window and day, {:.0} % load.",
-            inputs.prescriptions() / f64::from(inputs.day.windows),
-            100.0 * inputs.load(Method::None, inputs.day.windows)
+        let each = inputs.prescriptions() / f64::from(inputs.day.windows);
+        let load = 100.0 * inputs.load(Method::None, inputs.day.windows);
+        findings.notes.push(Text::new(
+            format!(
+                "The demand was set so that the median wait without a scan is the reported {wanted} min: {each:.0} prescriptions for each window and day, {load:.0} % load."
+            ),
+            format!("需求量按不扫码时等候时间中位数等于报告值 {wanted} 分钟设定：每窗口每日 {each:.0} 张处方，负荷 {load:.0} %。"),
         ));
     }
     let (body, day) = (inputs.body, inputs.day);
@@ -249,12 +252,16 @@ pub fn run(study: &Study, compute: Compute, quick: bool) -> Findings {
         findings.found.insert(format!("{}.utilisation", method.key()), of(&|d| d.utilisation));
         let load = inputs.load(*method, day.windows);
         if load > 1.0 {
-            findings.notes.push(format!(
-                "{}: above capacity. On a mean day {} windows have {:.0} % of the work that they can do until closing; who still waits {:.0} h after closing counts as not served.",
-                method.text().en,
-                day.windows,
-                100.0 * load,
-                LATEST_AFTER_CLOSING_S / 3600.0
+            let (text, windows, load, hours) = (method.text(), day.windows, 100.0 * load, LATEST_AFTER_CLOSING_S / 3600.0);
+            findings.notes.push(Text::new(
+                format!(
+                    "{}: above capacity. On a mean day {windows} windows have {load:.0} % of the work that they can do until closing; who still waits {hours:.0} h after closing counts as not served.",
+                    text.en
+                ),
+                format!(
+                    "{}：超出能力。平均一日内 {windows} 个窗口承担的工作量为下班前可完成量的 {load:.0} %；下班 {hours:.0} 小时后仍在等候者计为未服务。",
+                    text.zh
+                ),
             ));
         }
     }
