@@ -30,6 +30,7 @@ class Picture:
         self.seen = np.array([c["visible"] for c in codes], bool)
         self.nominal = np.array([c["nominal"] for c in codes], bool)
         self.px_per_module = np.array([c["px_per_module"] for c in codes])
+        self.incidence = np.array([c["incidence_deg"] for c in codes])
         # A code that bends out of sight around a bottle has four corners, but its outline is no parallelogram.
         _, e1, e2 = half_edges(self.corners)
         n1, n2 = np.linalg.norm(e1, axis=1), np.linalg.norm(e2, axis=1)

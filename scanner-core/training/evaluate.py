@@ -70,6 +70,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--score", type=float, default=0.2, help="working point for misses and false alarms")
+    parser.add_argument("--steepest", type=float, default=90.0, help="incidence up to which codes count, degrees: beyond 70 a code is a sliver of a few px")
     parser.add_argument("--show", type=Path, help="folder for pictures with places drawn")
     arguments = parser.parse_args()
     net = session(arguments.model)
@@ -84,7 +85,7 @@ def main():
         found = detect(net, pixels)
         count += 1
         # Codes that are to be found: seen well enough, and no smaller than the readers can use.
-        judged = picture.flat & (picture.visible >= FOUND) & (picture.px_per_module >= 0.7)
+        judged = picture.flat & (picture.incidence <= arguments.steepest) & (picture.visible >= FOUND) & (picture.px_per_module >= 0.7)
         # The same parallelogram that training uses.
         centre, e1, e2 = half_edges(picture.corners)
         outlines = [corners(*c) for c in zip(centre, e1, e2)]
@@ -104,14 +105,14 @@ def main():
                     false_alarms += 1
         for i in np.flatnonzero(judged):
             wanted[int(picture.matrix[i])] += 1
-        for i in np.flatnonzero(picture.flat & (picture.visible >= 0.9) & (picture.px_per_module >= BANDS[0])):
+        for i in np.flatnonzero(picture.flat & (picture.incidence <= arguments.steepest) & (picture.visible >= 0.9) & (picture.px_per_module >= BANDS[0])):
             band = max(b for b in BANDS[:-1] if b <= picture.px_per_module[i])
             best = max((overlap(f[5], outlines[i]) for f in found if f[1] >= arguments.score and f[0] == picture.matrix[i]), default=0.0)
             bands[band][0] += 1
             bands[band][1] += best < 0.5
             bands[band][2] += best < 0.3
             if best < 0.5:
-                misses.append(f"{picture.name} {'matrix' if picture.matrix[i] else 'linear'} {picture.px_per_module[i]:.2f} px/module at {picture.corners[i].mean(0).round()} best {best:.2f} nominal {picture.nominal[i]}")
+                misses.append(f"{picture.name} {'matrix' if picture.matrix[i] else 'linear'} {picture.px_per_module[i]:.2f} px/module at {picture.corners[i].mean(0).round()} incidence {picture.incidence[i]:.0f} best {best:.2f} nominal {picture.nominal[i]}")
         if arguments.show:
             arguments.show.mkdir(parents=True, exist_ok=True)
             image = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
