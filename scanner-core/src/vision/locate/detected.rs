@@ -54,7 +54,8 @@ impl Detected {
         groups
     }
 
-    /// The group on the full picture. The bars' direction comes from the gradients inside the place: the net only says it roughly.
+    /// The group on the full picture. The bars' direction comes from the gradients inside the place: the net only says it roughly. Differences of
+    /// neighbouring pixels draw it towards the grid, by 0.3° at a period of 12 px and 6° at 3 px; refinement searches that far.
     fn group(&self, place: &Detection) -> Group {
         let (mut c2, mut s2) = (0.0, 0.0);
         let cell = detect::CELL as f64;
@@ -144,14 +145,14 @@ fn on_level(group: &Group, level: usize) -> Group {
 mod tests {
     use super::*;
 
-    /// Bars of 3 px in a box of 240×60 px around (200, 100), turned by 20°.
+    /// A wave of 12 px in a box of 240×60 px around (200, 100), turned by 20°.
     fn picture() -> (Plane, [f64; 2]) {
         let (sin, cos) = 20f64.to_radians().sin_cos();
         let value = |x: usize, y: usize| {
             let (dx, dy) = (x as f64 - 200.0, y as f64 - 100.0);
             let (u, v) = (dx * cos + dy * sin, dy * cos - dx * sin);
-            let dark = u.abs() < 120.0 && v.abs() < 30.0 && (u / 3.0).rem_euclid(2.0) < 1.0;
-            if dark { 0.1 } else { 0.8 }
+            let inside = u.abs() < 120.0 && v.abs() < 30.0;
+            if inside { 0.45 + 0.35 * (u * std::f64::consts::TAU / 12.0).sin() as f32 } else { 0.8 }
         };
         (Plane::new(400, 200, (0..400 * 200).map(|i| value(i % 400, i / 400)).collect()), [cos, sin])
     }
