@@ -13,7 +13,7 @@ FIDELITY_ENV ?= $(CARGO_TARGET_DIR)/fidelity-env
 
 SCENARIO ?= scenarios/demo.toml
 
-.PHONY: help setup build demo view test test-view baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz
+.PHONY: help setup build demo view test test-view baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz train
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -105,6 +105,23 @@ fidelity: build ## heavy (about half an hour): the twin's renderer beside Mitsub
 	$(FIDELITY_ENV)/bin/python scripts/fidelity/render.py $(OUT)/fidelity
 	$(TRACETWIN) fidelity compare $(OUT)/fidelity
 	@echo "The report with both pictures: $(OUT)/fidelity/report.html"
+
+# PyTorch comes from PyPI into a virtual environment of its own (5 GB). What comes out is embedded by copying it to scanner-core/models/.
+TRAIN_ENV ?= $(CARGO_TARGET_DIR)/train-env
+TRAIN_MINUTES ?= 240
+TRAIN_DATA = $(OUT)/detector
+SETS = scenarios/sets/sets.toml
+
+train: build ## heavy (hours): render the training sets, train the detector of codes, measure it on the validation sets
+	@test -x $(TRAIN_ENV)/bin/python || python3 -m venv $(TRAIN_ENV)
+	@$(TRAIN_ENV)/bin/python -c 'import torch, onnx, onnxruntime, cv2' 2>/dev/null || $(TRAIN_ENV)/bin/pip install --quiet -r scanner-core/training/requirements.txt
+	$(TRACETWIN) dataset $(SETS) --set training-far --count 240 --out $(TRAIN_DATA)/training-far
+	$(TRACETWIN) dataset $(SETS) --set training-close --count 180 --out $(TRAIN_DATA)/training-close
+	$(TRACETWIN) dataset $(SETS) --set validation-far --count 48 --out $(TRAIN_DATA)/validation-far
+	$(TRACETWIN) dataset $(SETS) --set validation-close --count 36 --out $(TRAIN_DATA)/validation-close
+	$(TRAIN_ENV)/bin/python scanner-core/training/train.py $(TRAIN_DATA)/training-far $(TRAIN_DATA)/training-close \
+	  --out $(TRAIN_DATA)/model --minutes $(TRAIN_MINUTES) --steps 40000 --seed 1
+	$(TRAIN_ENV)/bin/python scanner-core/training/evaluate.py $(TRAIN_DATA)/model/detector.onnx $(TRAIN_DATA)/validation-far $(TRAIN_DATA)/validation-close
 
 bless: build ## accept what the reader reads and what the data sets are now (give the reason in the commit)
 	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --bless

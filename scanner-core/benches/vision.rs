@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use scanner_core::vision::{Illumination, LocateOptions, Plane, Scanner, locate};
+use scanner_core::vision::{Illumination, LocateOptions, Locator, Plane, Scanner, detect, locate};
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -19,6 +19,16 @@ fn vision(c: &mut Criterion) {
     let light = Illumination::estimate(&plane);
     let pyramid = plane.clone().pyramid(4, 32);
     group.bench_function("locate", |b| b.iter(|| locate::locate(black_box(&pyramid), &light, &LocateOptions::default())));
+    group.bench_function("detector_features", |b| b.iter(|| detect::features(black_box(&plane), detect::MULTIPLE)));
+    match detect::shared() {
+        Ok(detector) => {
+            let options = detect::DetectOptions::default();
+            group.bench_function("detector", |b| b.iter(|| detector.detect(black_box(&plane), &options)));
+            let options = LocateOptions { detector: Locator::Ssd, ..LocateOptions::default() };
+            group.bench_function("locate_by_detector", |b| b.iter(|| locate::locate(black_box(&pyramid), &light, &options)));
+        }
+        Err(error) => println!("the detector is not measured: {error}"),
+    }
     let scanner = Scanner::default();
     group.bench_function("scan", |b| b.iter(|| scanner.scan_image(black_box(&picture))));
     group.finish();

@@ -184,7 +184,7 @@ fn candidates_are_bounded_on_texture() {
     });
     let plane = scanner_core::vision::Plane::from_image(&picture);
     let light = scanner_core::vision::Illumination::estimate(&plane);
-    let options = scanner_core::vision::LocateOptions { max_linear: 50, max_matrix: 10, levels: 4 };
+    let options = scanner_core::vision::LocateOptions { max_linear: 50, max_matrix: 10, ..Default::default() };
     let candidates = scanner_core::vision::locate::locate(&plane.pyramid(4, 32), &light, &options);
     assert!(candidates.linear.len() <= 200 && candidates.matrix.len() <= 10, "{} {}", candidates.linear.len(), candidates.matrix.len());
     assert!(Scanner::default().scan_image(&picture).readings.is_empty());

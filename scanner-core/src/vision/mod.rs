@@ -6,6 +6,7 @@
 
 pub mod binarise;
 pub mod decode;
+pub mod detect;
 mod enhance;
 pub mod fit;
 mod fuse;
@@ -25,7 +26,7 @@ mod trace;
 pub use self::image::Plane;
 pub use enhance::Illumination;
 pub use fuse::{CodeView, Conflict, FusedCode, fuse};
-pub use locate::{Candidates, LocateOptions};
+pub use locate::{Candidates, LocateOptions, Locator};
 pub use read_linear::{LinearRule, Outcome, read_linear};
 pub use read_matrix::read_matrix;
 pub use reading::{Corners, Evidence, FrameReading, Reading, StageTiming, Unread, UnreadReason};

@@ -5,6 +5,7 @@
 //! pyramid; [`refine`] then finds the bars' exact direction, and splits a group where what runs through it is not one code.
 
 mod cells;
+mod detected;
 mod finder;
 mod group;
 mod refine;
@@ -12,6 +13,7 @@ mod refine;
 use rayon::prelude::*;
 
 use super::decode::data_matrix::Finder;
+use super::detect::DetectOptions;
 use super::geometry::on_full_picture;
 use super::{Corners, Illumination, Plane};
 
@@ -20,9 +22,25 @@ pub use finder::finders;
 pub use group::{Group, busy_cells, linear_groups, matrix_groups};
 pub use refine::refine;
 
-/// What bounds the locator's work.
+/// What looks for codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Locator {
+    /// The structure of grey-value gradients.
+    #[default]
+    Gradients,
+    /// The trained detector (see [`super::detect`]); the gradients where the ONNX Runtime library is missing.
+    Ssd,
+    /// Both.
+    Both,
+}
+
+/// What looks for codes, and what bounds its work.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LocateOptions {
+    /// What looks for codes.
+    pub detector: Locator,
+    /// What is kept of the trained detector's answers.
+    pub detect: DetectOptions,
     /// Most groups of bars that are looked at, all levels together.
     pub max_linear: usize,
     /// Most places that are looked at for a matrix code.
@@ -33,7 +51,7 @@ pub struct LocateOptions {
 
 impl Default for LocateOptions {
     fn default() -> Self {
-        Self { max_linear: 320, max_matrix: 32, levels: 4 }
+        Self { detector: Locator::default(), detect: DetectOptions::default(), max_linear: 320, max_matrix: 32, levels: 4 }
     }
 }
 
@@ -164,19 +182,36 @@ const SAME_PLACE: f64 = 1.0;
 
 /// Finds candidates on a pyramid (level 0 first) whose level 0 has the illumination `light`.
 pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) -> Candidates {
+    let detected = match options.detector {
+        Locator::Gradients => None,
+        Locator::Ssd | Locator::Both => pyramid.first().and_then(|plane| detected::detect(plane, &options.detect)),
+    };
     let mut groups: Vec<(usize, Group)> = Vec::new();
     let mut matrix: Vec<(f32, MatrixCandidate)> = Vec::new();
     let mut found: Vec<(usize, Finder)> = Vec::new();
-    for (level, plane) in pyramid.iter().enumerate().take(options.levels) {
+    let white = |level: usize| {
         let scale = 2f64.powi(level as i32);
-        let grid = CellGrid::measure(plane, |x, y| light.white(x * scale, y * scale));
+        move |x: f64, y: f64| light.white(x * scale, y * scale)
+    };
+    let by_gradients = options.detector != Locator::Ssd || detected.is_none();
+    for (level, plane) in pyramid.iter().enumerate().take(options.levels).filter(|_| by_gradients) {
+        let grid = CellGrid::measure(plane, white(level));
         groups.extend(linear_groups(&grid).into_iter().map(|g| (level, g)));
-        found.extend(finders(plane, &grid, &busy_cells(&grid), |x, y| light.white(x * scale, y * scale)).into_iter().map(|f| (level, f)));
+        found.extend(finders(plane, &grid, &busy_cells(&grid), white(level)).into_iter().map(|f| (level, f)));
         for (score, mut m) in matrix_groups(&grid) {
             m.level = level;
             m.min = on_full_picture(m.min, level);
             m.max = on_full_picture(m.max, level);
             matrix.push((score, m));
+        }
+    }
+    if let Some(detected) = &detected {
+        groups.extend(detected.groups(options.levels.min(pyramid.len())));
+        matrix.extend(detected.matrix(options.levels.min(pyramid.len())));
+        for (level, plane) in pyramid.iter().enumerate().take(options.levels).filter(|_| !by_gradients) {
+            if let Some(mask) = detected.mask(level, plane) {
+                found.extend(detected::finders_in(plane, &mask, white(level)).into_iter().map(|f| (level, f)));
+            }
         }
     }
     // Many cells of clean bars first; ties by position, so that the order never depends on anything but the picture.
@@ -185,8 +220,7 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
     let mut linear: Vec<LinearCandidate> = groups
         .par_iter()
         .flat_map_iter(|(level, group)| {
-            let scale = 2f64.powi(*level as i32);
-            let white = light.white(group.centre[0] * scale, group.centre[1] * scale);
+            let white = white(*level)(group.centre[0], group.centre[1]);
             refine(&pyramid[*level], group, white).into_iter().map(|place| LinearCandidate { level: *level, place })
         })
         .collect();
