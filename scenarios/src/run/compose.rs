@@ -299,7 +299,9 @@ fn notes(report: &CycleReport, goods: &Goods, twin: &Twin) -> Vec<String> {
         notes.push(format!("The cycle was cut short: {message}"));
     }
     if let CycleEnd::AccountedFor { stops_left } = &report.end {
-        notes.push(format!("The cycle ended before its last {stops_left} stops: every package of the order was read and nothing was left unread."));
+        notes.push(format!(
+            "The cycle ended before its last {stops_left} stops: every package of the order was read and nothing was left unread."
+        ));
     }
     let together = report.codes.iter().filter(|code| code.joint.is_some()).count();
     if together > 0 {
