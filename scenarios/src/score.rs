@@ -224,7 +224,7 @@ mod tests {
 
     fn scored(readings: Vec<Reading>, unread: Vec<Unread>) -> FrameScore {
         let truths = [truth(0, A, square(0.0, 0.0)), truth(1, B, square(0.0, 200.0))];
-        score(&frame(), &truths, &FrameReading { readings, unread, timings: vec![] }, &load())
+        score(&frame(), &truths, &FrameReading { readings, unread, ..FrameReading::default() }, &load())
     }
 
     #[test]

@@ -2,28 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::thread::Scope;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hardware_hal::{Error, FrameMeta, Rig, Timestamp};
 
+use super::plan::{EarlyStop, NextStop, StopChoice, following, keep_going};
 use super::recognise::{Finished, Job, Workers};
-use super::report::{CycleEnd, CycleReport, CycleTimes, FrameRecord, LineReport, LostFrame, RefusedCode, WallTimes};
+use super::report::{CycleEnd, CycleReport, CycleTimes, FrameRecord, LineReport, LostFrame, RefusedCode, StopReport, WallTimes};
 use super::{CycleObserver, CycleState, Recogniser, Settlement, StationError, StationOptions, device};
 use crate::codes::{Role, unit_key};
 use crate::pool::{Act, CodeOutcome, Order, Pool, PoolError};
-use crate::vision::{Conflict, FrameReading, FusedCode, fuse};
+use crate::vision::{CodeView, Conflict, FrameReading, FusedCode, FusionRule, OpenStrip, fuse, fuse_views, open_strips};
 
 impl CycleState {
-    /// What follows when this is done, with so many stops and lights. A failed device leads straight to what was read until then.
-    fn next(self, stops: usize, lights: usize, device_failed: bool) -> Self {
+    /// What follows when this is done, with so many lights, and `following` the stop after this one. Where the capture has ended, be it by a failed
+    /// device, it leads straight to what was read until then.
+    fn next(self, following: Option<usize>, lights: usize, ended: bool) -> Self {
         match self {
-            Self::Preparing | Self::Moving { .. } | Self::Lighting { .. } | Self::Capturing { .. } if device_failed => Self::Recognising,
+            Self::Preparing | Self::Moving { .. } | Self::Lighting { .. } | Self::Capturing { .. } if ended => Self::Recognising,
             Self::Preparing => Self::Moving { stop: 0 },
             Self::Moving { stop } => Self::Lighting { stop, light: 0 },
             Self::Lighting { stop, light } => Self::Capturing { stop, light },
             Self::Capturing { stop, light } if light + 1 < lights => Self::Lighting { stop, light: light + 1 },
-            Self::Capturing { stop, .. } if stop + 1 < stops => Self::Moving { stop: stop + 1 },
-            Self::Capturing { .. } => Self::Recognising,
+            Self::Capturing { .. } => following.map_or(Self::Recognising, |stop| Self::Moving { stop }),
             Self::Recognising => Self::Fusing,
             Self::Fusing => Self::Reconciling,
             Self::Reconciling => Self::Settling,
@@ -46,6 +47,7 @@ pub(super) fn run<R: Recogniser>(
     let report = CycleReport {
         order: order.id.clone(),
         end: CycleEnd::AllStops,
+        stops: Vec::new(),
         codes: Vec::new(),
         withheld: Vec::new(),
         frames: Vec::new(),
@@ -56,7 +58,21 @@ pub(super) fn run<R: Recogniser>(
         times: CycleTimes { started, ..CycleTimes::default() },
         wall: WallTimes::default(),
     };
-    let cycle = Cycle { rig, pool, options, order, observer, report, workers: None, taken: 0, outcomes: Vec::new() };
+    let cycle = Cycle {
+        rig,
+        pool,
+        options,
+        order,
+        observer,
+        report,
+        workers: None,
+        taken: 0,
+        left: (1..stops).collect(),
+        chosen: StopChoice::InOrder,
+        following: None,
+        waited: Duration::ZERO,
+        outcomes: Vec::new(),
+    };
     // The cycle moves in, so that a panic drops the workers' queue before their end is waited for.
     let (result, Cycle { rig, mut report, .. }) = std::thread::scope(move |scope| {
         let mut cycle = cycle;
@@ -69,7 +85,7 @@ pub(super) fn run<R: Recogniser>(
             if let Err(failure) = cycle.perform(state, scope, recogniser) {
                 return (Err(failure), cycle);
             }
-            state = state.next(stops, options.lights.len(), cycle.report.end != CycleEnd::AllStops);
+            state = state.next(cycle.following, options.lights.len(), cycle.report.end != CycleEnd::AllStops);
         }
     });
     report.times.finished = rig.clock.now();
@@ -102,6 +118,14 @@ struct Cycle<'c> {
     workers: Option<Workers>,
     /// Frames that were taken or lost.
     taken: usize,
+    /// Stops that were not taken, in the options' order.
+    left: Vec<usize>,
+    /// Why the present stop was chosen.
+    chosen: StopChoice,
+    /// The stop after the present one.
+    following: Option<usize>,
+    /// How long the capture waited for recognition, on the injected clock.
+    waited: Duration,
     outcomes: Vec<CodeOutcome>,
 }
 
@@ -128,6 +152,8 @@ impl Cycle<'_> {
                 }
             }
             CycleState::Moving { stop } => {
+                let chosen = self.chosen;
+                self.report.stops.push(StopReport { stop, chosen, new_codes: Vec::new(), open: None, kept_going: None });
                 if let (Some(turntable), Some(&angle)) = (&mut self.rig.turntable, self.options.stops_rad.get(stop)) {
                     let turned = device::turn(turntable.as_mut(), angle, retries);
                     self.fail_on(turned);
@@ -137,12 +163,17 @@ impl Cycle<'_> {
                 let lit = device::light(self.rig.lights.as_mut(), &self.options.lights[light], retries);
                 self.fail_on(lit);
             }
-            CycleState::Capturing { stop, light } => self.capture(stop, light),
+            CycleState::Capturing { stop, light } => {
+                self.capture(stop, light);
+                if light + 1 == self.options.lights.len() {
+                    self.conclude()?;
+                }
+            }
             CycleState::Recognising => self.recognise(),
             CycleState::Fusing => {
                 let started = Instant::now();
-                let frames: Vec<_> = self.report.frames.iter().map(|f| (f.meta.clone(), f.reading.clone())).collect();
-                self.report.codes = fuse(&frames);
+                self.report.codes = united(&self.views(), self.options.fusion.as_ref()).0;
+                self.note_new_codes();
                 self.report.withheld = in_dispute(&self.report.codes);
                 self.report.wall.fuse_s = started.elapsed().as_secs_f64();
             }
@@ -202,25 +233,92 @@ impl Cycle<'_> {
         self.report.lost.push(lost);
     }
 
+    /// After a stop's last light: whether the cycle goes on, and with which stop.
+    fn conclude(&mut self) -> Result<(), PoolError> {
+        let (early, next) = (self.options.early_stop, self.options.next_stop);
+        let ask = early != EarlyStop::Never || next != NextStop::InOrder;
+        let mut views = Vec::new();
+        let mut open = Vec::new();
+        if ask && !self.left.is_empty() && self.report.end == CycleEnd::AllStops {
+            self.catch_up();
+            views = self.views();
+            let (codes, unread) = united(&views, self.options.fusion.as_ref());
+            open = unread;
+            let mut kept_going = None;
+            if early == EarlyStop::WhenAccountedFor {
+                kept_going = keep_going(self.pool, self.order, &codes, &in_dispute(&codes), &open)?;
+                if kept_going.is_none() {
+                    self.report.end = CycleEnd::AccountedFor { stops_left: self.left.len() };
+                }
+            }
+            if let Some(report) = self.report.stops.last_mut() {
+                (report.open, report.kept_going) = (Some(open.len()), kept_going);
+            }
+        }
+        let follows = following(next, &self.options.stops_rad, &self.left, &views, &open);
+        self.following = follows.map(|(stop, _)| stop);
+        if let Some((stop, chosen)) = follows {
+            self.chosen = chosen;
+            self.left.retain(|s| *s != stop);
+        }
+        Ok(())
+    }
+
+    /// Waits until all frames so far are read, on the injected clock as long as the recorded cost says.
+    fn catch_up(&mut self) {
+        let begun = self.rig.clock.now();
+        let Self { workers, report, observer, .. } = self;
+        if let Some(workers) = workers {
+            workers.catch_up(|finished| note(report, *observer, finished));
+        }
+        self.pass_compute();
+        self.waited += self.rig.clock.now().since(begun);
+    }
+
+    /// Lets pass on the injected clock what recognition of the frames so far costs.
+    fn pass_compute(&mut self) {
+        let Some(cost) = &self.options.cost else { return };
+        let report = &mut self.report;
+        let work: Vec<_> = report.frames.iter().map(|f| (f.meta.timestamp, cost.frame(pixels(&f.meta), located(&f.reading)))).collect();
+        report.times.compute_s = work.iter().map(|(_, cost)| cost.as_secs_f64()).sum();
+        if let Some(finished) = cost.finished(work) {
+            let clock = &self.rig.clock;
+            clock.sleep(finished.since(clock.now()));
+        }
+    }
+
+    /// What the frames say, each by itself.
+    fn views(&self) -> Vec<(FrameMeta, FrameReading)> {
+        self.report.frames.iter().map(|f| (f.meta.clone(), f.reading.clone())).collect()
+    }
+
+    /// Which stop read each code first.
+    fn note_new_codes(&mut self) {
+        let CycleReport { stops, codes, frames, .. } = &mut self.report;
+        for code in codes.iter() {
+            let taken = |view: &CodeView| stops.iter().position(|s| s.stop == frames[view.frame].stop);
+            let places = code.views.iter().filter_map(taken);
+            // No view of a code that was read by several together had it before the last of them.
+            let first = if code.joint.is_some() { places.max() } else { places.min() };
+            if let Some(stop) = first {
+                stops[stop].new_codes.push(code.text.clone());
+            }
+        }
+    }
+
     /// Waits for the last frames, and lets pass on the injected clock what recognition costs.
     fn recognise(&mut self) {
         // A light that cannot be switched off spoils nothing that was read.
         let _ = self.rig.lights.off();
-        let clock = &self.rig.clock;
-        let captured = clock.now();
+        let captured = self.rig.clock.now();
         let Self { workers, report, observer, .. } = self;
         if let Some(workers) = workers.take() {
             workers.finish(|finished| note(report, *observer, finished));
         }
-        if let Some(cost) = &self.options.cost {
-            let work: Vec<_> = report.frames.iter().map(|f| (f.meta.timestamp, cost.frame(pixels(&f.meta), located(&f.reading)))).collect();
-            report.times.compute_s = work.iter().map(|(_, cost)| cost.as_secs_f64()).sum();
-            if let Some(finished) = cost.finished(work) {
-                clock.sleep(finished.since(clock.now()));
-            }
-        }
-        report.times.mechanical_s = seconds(report.times.started, captured);
-        report.times.waited_s = seconds(captured, clock.now());
+        self.pass_compute();
+        let times = &mut self.report.times;
+        times.mechanical_s = seconds(times.started, captured) - self.waited.as_secs_f64();
+        times.waited_s = seconds(captured, self.rig.clock.now()) + self.waited.as_secs_f64();
     }
 
     /// Finds each code's place in the order.
@@ -252,7 +350,8 @@ impl Cycle<'_> {
             Settlement::DispenseComplete => self.report.complete(),
             Settlement::DispenseFound => true,
         };
-        if !sell || self.report.end != CycleEnd::AllStops || self.pool.reservations_of_order(&self.order.id)?.is_empty() {
+        let cut_short = matches!(self.report.end, CycleEnd::DeviceFailed { .. });
+        if !sell || cut_short || self.pool.reservations_of_order(&self.order.id)?.is_empty() {
             return Ok(());
         }
         let cause = format!("cycle for order {}", self.order.id);
@@ -281,6 +380,21 @@ impl Cycle<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The codes of some frames, and what looks like a code and is none of them.
+fn united(frames: &[(FrameMeta, FrameReading)], rule: Option<&FusionRule>) -> (Vec<FusedCode>, Vec<OpenStrip>) {
+    match rule {
+        Some(rule) => {
+            let fusion = fuse_views(frames, rule);
+            (fusion.codes, fusion.open)
+        }
+        None => {
+            let codes = fuse(frames);
+            let open = open_strips(frames, &codes, &FusionRule::default());
+            (codes, open)
+        }
     }
 }
 

@@ -11,12 +11,14 @@
 //!   and a misread is worse than a miss.
 //! - Results do not depend on the machine's speed or the number of workers: frames are worked on in parallel and put back into the order in which
 //!   they were taken; with a [`CostProfile`], the time that recognition takes on the injected clock is the recorded one.
-//! - All stops of the plate are taken, always. Stopping early needs the number of packages on the plate, which has to come from segmentation:
-//!   as long as nobody counts packages, a package without a readable code could not be told from an empty place.
+//! - All stops of the plate are taken unless the options say otherwise ([`EarlyStop`]): nobody counts packages by their outlines, so ending early
+//!   takes the number of packages from the order, and needs everything that looks like a code to be accounted for. Order and pool decide how many
+//!   pictures are taken, never what is read in one.
 
 mod cost;
 mod cycle;
 mod device;
+mod plan;
 mod recognise;
 mod report;
 
@@ -25,10 +27,12 @@ use std::time::Duration;
 use hardware_hal::{LightSetting, Rig};
 
 use crate::pool::{Order, Pool, PoolError};
+use crate::vision::FusionRule;
 
 pub use cost::CostProfile;
+pub use plan::{EarlyStop, KeepGoing, NextStop, StopChoice};
 pub use recognise::Recogniser;
-pub use report::{CycleEnd, CycleReport, CycleTimes, FrameRecord, LineReport, LostFrame, RefusedCode, WallTimes};
+pub use report::{CycleEnd, CycleReport, CycleTimes, FrameRecord, LineReport, LostFrame, RefusedCode, StopReport, WallTimes};
 
 /// How a cycle runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +55,12 @@ pub struct StationOptions {
     pub cost: Option<CostProfile>,
     /// What happens to codes that have their place in the order.
     pub settlement: Settlement,
+    /// How views read together what none of them decides; `None` unites the texts that single frames gave, and no more.
+    pub fusion: Option<FusionRule>,
+    /// When a cycle may end before all stops were taken.
+    pub early_stop: EarlyStop,
+    /// Which stop follows.
+    pub next_stop: NextStop,
 }
 
 impl Default for StationOptions {
@@ -66,6 +76,9 @@ impl Default for StationOptions {
             queue: 4,
             cost: None,
             settlement: Settlement::DispenseFound,
+            fusion: None,
+            early_stop: EarlyStop::Never,
+            next_stop: NextStop::InOrder,
         }
     }
 }

@@ -88,9 +88,14 @@ impl Workers {
         }
     }
 
-    /// Takes back all that are still out.
-    pub fn finish(mut self, mut finished: impl FnMut(Finished)) {
+    /// Takes back all that are still out, for good.
+    pub fn finish(mut self, finished: impl FnMut(Finished)) {
         self.jobs = None;
+        self.catch_up(finished);
+    }
+
+    /// Takes back all that are still out.
+    pub fn catch_up(&mut self, mut finished: impl FnMut(Finished)) {
         while self.handed_out < self.sent {
             self.take_one(&mut finished);
         }

@@ -3,6 +3,7 @@
 use hardware_hal::{FrameMeta, Timestamp};
 use serde::Serialize;
 
+use super::{KeepGoing, StopChoice};
 use crate::pool::{OrderUnit, Refusal, SoldUnit};
 use crate::vision::{FrameReading, FusedCode, StageTiming};
 
@@ -13,6 +14,8 @@ pub struct CycleReport {
     pub order: String,
     /// How the capture ended.
     pub end: CycleEnd,
+    /// What each stop brought, in the order in which they were taken.
+    pub stops: Vec<StopReport>,
     /// Every text that was read, by text, traceability codes and others. Their views count [`CycleReport::frames`].
     pub codes: Vec<FusedCode>,
     /// Traceability codes that were withheld from order and pool, because another claims the same place.
@@ -59,6 +62,11 @@ impl CycleReport {
 pub enum CycleEnd {
     /// All stops and lights were taken.
     AllStops,
+    /// Everything was accounted for before the last stop: see [`EarlyStop::WhenAccountedFor`](super::EarlyStop::WhenAccountedFor).
+    AccountedFor {
+        /// Stops that were not taken.
+        stops_left: usize,
+    },
     /// A device failed; what was read until then counts.
     DeviceFailed {
         /// The device.
@@ -66,6 +74,21 @@ pub enum CycleEnd {
         /// What happened.
         message: String,
     },
+}
+
+/// A stop of the plate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StopReport {
+    /// Index of the stop in the options.
+    pub stop: usize,
+    /// Why it was taken.
+    pub chosen: StopChoice,
+    /// Codes that no stop before it had read, sorted; what several stops read together counts for the last of them.
+    pub new_codes: Vec<String>,
+    /// Places that looked like codes and were not read after it, each frame's counted; `None` where nobody asked.
+    pub open: Option<usize>,
+    /// Why the cycle did not end after it; `None` where it ended or nobody asked.
+    pub kept_going: Option<KeepGoing>,
 }
 
 /// A frame and what was read in it.

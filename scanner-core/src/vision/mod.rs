@@ -25,10 +25,13 @@ mod trace;
 
 pub use self::image::Plane;
 pub use enhance::Illumination;
-pub use fuse::{CodeView, Conflict, FusedCode, fuse};
+pub use fuse::{
+    CodeView, Conflict, FusedCode, Fusion, FusionRule, JointEvidence, OpenStrip, RefusedGroup, SamePlaceRule, fuse, fuse_views,
+    open_strips, outlook,
+};
 pub use locate::{Candidates, LocateOptions, Locator};
 pub use read_linear::{LinearRule, Outcome, read_linear};
 pub use read_matrix::read_matrix;
-pub use reading::{Corners, Evidence, FrameReading, Reading, StageTiming, Unread, UnreadReason};
+pub use reading::{Corners, Evidence, FrameReading, Reading, StageTiming, UndecidedStrip, Unread, UnreadReason};
 pub use scanner::{ScanOptions, Scanner};
 pub use trace::{StageFolder, StageSink};

@@ -1,9 +1,11 @@
 //! A located strip, from grey values to an accepted text, where binarised rows gave none.
 
-use super::decode::grey_level::{GreyLevelRule, read_code128};
+use std::sync::Arc;
+
+use super::decode::grey_level::{FittedStrip, GreyLevelRule, look_at_code128};
 use super::geometry::{on_full_picture, shorter_side};
 use super::locate::LinearBox;
-use super::{Evidence, Plane, Reading};
+use super::{Corners, Evidence, Plane, Reading, UndecidedStrip};
 use crate::codes::{self, Symbology};
 
 /// Characters between start and stop of a traceability code of 20 digits, its check character counted.
@@ -15,17 +17,34 @@ const RANGE: std::ops::Range<f64> = 0.4..6.0;
 /// Length ÷ height of a printed code, foreshortening allowed for.
 const ASPECT: std::ops::Range<f64> = 1.0..14.0;
 
+/// What grey values gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GreyReading {
+    /// A text that was accepted.
+    Read(Reading),
+    /// None, but what other views may decide with; empty where nothing looked like a code.
+    Undecided(Vec<UndecidedStrip>),
+}
+
 /// Reads the strip `place` of `pyramid[level]` as a Code 128 of 20 digits.
-pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
+pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &GreyLevelRule) -> GreyReading {
     let full = place.rescaled(level as i32);
     let px_per_module = full.length() / MODULES;
     if !RANGE.contains(&px_per_module) || !ASPECT.contains(&(full.length() / full.height().max(1e-6))) {
-        return None;
+        return GreyReading::Undecided(Vec::new());
     }
     // Above three pixels per module the next level says as much and costs a quarter.
     let level = if px_per_module > 3.0 { 1.min(pyramid.len() - 1) } else { 0 };
     let strip = full.rescaled(-(level as i32));
-    let found = read_code128(&pyramid[level], &strip.corners(strip.ends[0], strip.ends[1]), CHARACTERS)?;
+    let found = look_at_code128(&pyramid[level], &strip.corners(strip.ends[0], strip.ends[1]), CHARACTERS);
+    if let Some(reading) = found.first().and_then(|best| accepted(best, level, rule)) {
+        return GreyReading::Read(reading);
+    }
+    GreyReading::Undecided(found.into_iter().map(|strip| undecided(strip, level)).collect())
+}
+
+fn accepted(strip: &FittedStrip, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
+    let found = &strip.text;
     if !found.accepted(rule) {
         return None;
     }
@@ -40,4 +59,9 @@ pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &Grey
         // One look at all pixels at once; its margin is a likelihood ratio, capped to what a full count of looks could say.
         evidence: Evidence { agreeing: 1, decoded: 1, tried: 1, margin: f64::from(found.margin / rule.margin).min(10.0) },
     })
+}
+
+fn undecided(strip: FittedStrip, level: usize) -> UndecidedStrip {
+    let corners: Corners = strip.text.corners.map(|c| on_full_picture(c, level));
+    UndecidedStrip { corners, px_per_module: shorter_side(&corners) / MODULES, level, strip: Arc::new(strip) }
 }

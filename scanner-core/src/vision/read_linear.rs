@@ -11,10 +11,10 @@ use super::fit::{SymbolFit, fit_symbol};
 use super::geometry::shorter_side;
 use super::locate::{LinearBox, LinearCandidate};
 use super::outline::refine_edges;
-use super::read_grey::read_grey;
+use super::read_grey::{GreyReading, read_grey};
 use super::rectify::{BINS_PER_PX, Profile, Strip, Subset};
 use super::trace::StageSink;
-use super::{Corners, Plane, Reading, Unread, UnreadReason};
+use super::{Corners, Plane, Reading, UndecidedStrip, Unread, UnreadReason};
 use crate::codes;
 
 /// What became of a candidate.
@@ -85,6 +85,29 @@ pub fn read_linear(
     rule: &LinearRule,
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
+) -> Outcome {
+    read_linear_keeping(pyramid, candidate, rule, deadline, sink).0
+}
+
+/// The same, with the strips that grey values left undecided.
+pub(super) fn read_linear_keeping(
+    pyramid: &[Plane],
+    candidate: &LinearCandidate,
+    rule: &LinearRule,
+    deadline: Instant,
+    sink: Option<(&dyn StageSink, usize)>,
+) -> (Outcome, Vec<UndecidedStrip>) {
+    let mut undecided = Vec::new();
+    (read(pyramid, candidate, rule, deadline, sink, &mut undecided), undecided)
+}
+
+fn read(
+    pyramid: &[Plane],
+    candidate: &LinearCandidate,
+    rule: &LinearRule,
+    deadline: Instant,
+    sink: Option<(&dyn StageSink, usize)>,
+    undecided: &mut Vec<UndecidedStrip>,
 ) -> Outcome {
     // One level finer than where it was found: the locator likes one to three pixels per module, reading likes more.
     let level = candidate.level.saturating_sub(1);
@@ -160,11 +183,11 @@ pub fn read_linear(
             evidence,
         });
     }
-    if bars >= BARS_OF_A_SMALL_CODE
-        && halves >= SAME_BARS_SMALL
-        && let Some(reading) = read_grey(pyramid, &strip.place, level, &rule.grey_level)
-    {
-        return Outcome::Read(reading);
+    if bars >= BARS_OF_A_SMALL_CODE && halves >= SAME_BARS_SMALL {
+        match read_grey(pyramid, &strip.place, level, &rule.grey_level) {
+            GreyReading::Read(reading) => return Outcome::Read(reading),
+            GreyReading::Undecided(strips) => *undecided = strips,
+        }
     }
     if bars < BARS_OF_A_CODE || (ballot.decoded() == 0 && halves < SAME_BARS) {
         return Outcome::Nothing;

@@ -1,7 +1,10 @@
 //! What vision says about one frame.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
+use super::decode::grey_level::FittedStrip;
 use crate::codes::{Role, Symbology};
 
 /// Corners of a symbol in pixels, (0, 0) at the centre of the top-left pixel, without quiet zones. Linear: start-top, stop-top, stop-bottom,
@@ -62,6 +65,19 @@ pub enum UnreadReason {
     OutOfTime,
 }
 
+/// A strip that one frame could not decide.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UndecidedStrip {
+    /// Where it is, for the direction in which `strip` runs.
+    pub corners: Corners,
+    /// Projected length along the code ÷ modules, the shorter side.
+    pub px_per_module: f64,
+    /// Level of the pyramid that it was read on.
+    pub level: usize,
+    /// Its pixels and what fits them best; shared, so that a reading stays cheap to copy.
+    pub strip: Arc<FittedStrip>,
+}
+
 /// Wall time of one stage on one frame. Never part of a result that is hashed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StageTiming {
@@ -78,6 +94,10 @@ pub struct FrameReading {
     pub readings: Vec<Reading>,
     /// What was located and not read.
     pub unread: Vec<Unread>,
+    /// Strips that were read from grey values and not accepted: what other views may decide together with them. Once for each direction in which
+    /// a strip could be read. No part of a report.
+    #[serde(skip)]
+    pub undecided: Vec<UndecidedStrip>,
     /// Wall time by stage.
     pub timings: Vec<StageTiming>,
 }

@@ -10,11 +10,14 @@ use super::decode::data_matrix::{Finder, MatrixRule};
 use super::geometry::{area, on_full_picture};
 use super::locate::{self, LinearCandidate, LocateOptions};
 use super::read_finder::read_finders;
-use super::read_linear::{LinearRule, Outcome, read_linear};
+use super::read_linear::{LinearRule, Outcome, read_linear_keeping};
 use super::read_matrix::read_matrix;
 use super::trace::{StageSink, candidate_overlay, reading_overlay};
-use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming, Unread, UnreadReason};
+use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming, UndecidedStrip, Unread, UnreadReason};
 use crate::codes::Symbology;
+
+/// Most strips that a frame keeps for a decision over several views, in the order of the candidates.
+const MOST_UNDECIDED: usize = 200;
 
 /// How to scan.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,13 +108,14 @@ impl Scanner {
         }
 
         let frame_deadline = started + self.options.frame_limit;
-        let read = |(item, candidate): (usize, &LinearCandidate)| -> Outcome {
+        let read = |(item, candidate): (usize, &LinearCandidate)| -> (Outcome, Vec<UndecidedStrip>) {
             let now = Instant::now();
             if now > frame_deadline {
-                return Outcome::Unread(Unread { corners: candidate.corners(), reason: UnreadReason::OutOfTime });
+                let corners = candidate.corners();
+                return (Outcome::Unread(Unread { corners, reason: UnreadReason::OutOfTime }), Vec::new());
             }
             let deadline = (now + self.options.candidate_limit).min(frame_deadline);
-            read_linear(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)))
+            read_linear_keeping(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)))
         };
         // Largest first; what lies inside a larger candidate of the same direction (a part of it, or itself on another level) waits until it is
         // known whether that one was read.
@@ -132,8 +136,10 @@ impl Scanner {
         for (round, wave) in [first, second].into_iter().enumerate() {
             let open: Vec<(usize, &LinearCandidate)> =
                 wave.into_iter().filter(|(i, _)| !result.readings.iter().any(|r| covers(&r.corners, &corners[*i]))).collect();
-            let outcomes: Vec<Outcome> = open.into_par_iter().map(read).collect();
-            for outcome in outcomes {
+            let outcomes: Vec<_> = open.into_par_iter().map(read).collect();
+            for (outcome, undecided) in outcomes {
+                let room = MOST_UNDECIDED.saturating_sub(result.undecided.len());
+                result.undecided.extend(undecided.into_iter().take(room));
                 match outcome {
                     Outcome::Read(reading) => insert(&mut result.readings, reading),
                     // The second round only holds parts and repetitions.
@@ -177,6 +183,7 @@ impl Scanner {
 
         unread.retain(|u| !result.readings.iter().any(|r| covers(&r.corners, &u.corners) || covers(&u.corners, &r.corners)));
         result.unread = unread;
+        result.undecided.retain(|u| !result.readings.iter().any(|r| covers(&r.corners, &u.corners) || covers(&u.corners, &r.corners)));
         result.readings.sort_by(|a, b| a.text.cmp(&b.text).then(a.corners[0][1].total_cmp(&b.corners[0][1])));
         if let Some(sink) = sink {
             sink.picture("readings", 0, &reading_overlay(&pyramid[0], 1.0, &result));

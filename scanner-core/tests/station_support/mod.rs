@@ -1,5 +1,5 @@
 //! A rig that follows a script. A frame is one row of bytes: the texts that the camera shows at the plate's angle, separated by line feeds; a text
-//! that begins with '=' lies in the place of the one before it.
+//! that begins with '=' lies in the place of the one before it, and one that begins with '?' looks like a code and is not read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use hardware_hal::{
 };
 use scanner_core::codes::{Symbology, role};
 use scanner_core::station::Recogniser;
-use scanner_core::vision::{Evidence, FrameReading, Reading};
+use scanner_core::vision::{Evidence, FrameReading, Reading, Unread, UnreadReason};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy)]
@@ -290,22 +290,27 @@ impl Recogniser for TextReader {
     fn scan(&self, frame: &Frame) -> FrameReading {
         let Samples::U8(bytes) = frame.samples() else { panic!("8 bit frames only") };
         let text = String::from_utf8_lossy(bytes);
-        let mut readings = Vec::new();
+        let (mut readings, mut unread) = (Vec::new(), Vec::new());
         let mut place = 0.0;
         for t in text.trim_end_matches('\0').split('\n').filter(|t| !t.is_empty()) {
             let (t, same_place) = t.strip_prefix('=').map_or((t, false), |t| (t, true));
             place += if same_place { 0.0 } else { 100.0 };
+            let corners = [[place, 0.0], [place + 90.0, 0.0], [place + 90.0, 20.0], [place, 20.0]];
+            if t.starts_with('?') {
+                unread.push(Unread { corners, reason: UnreadReason::NothingDecoded });
+                continue;
+            }
             let symbology = if t.len() == 13 { Symbology::Ean13 } else { Symbology::Code128 };
             readings.push(Reading {
                 text: t.to_owned(),
                 symbology,
                 role: role(t, symbology),
-                corners: [[place, 0.0], [place + 90.0, 0.0], [place + 90.0, 20.0], [place, 20.0]],
+                corners,
                 px_per_module: 2.0,
                 evidence: Evidence { agreeing: 5, decoded: 5, tried: 5, margin: 5.0 },
             });
         }
         readings.sort_by(|a: &Reading, b| a.text.cmp(&b.text));
-        FrameReading { readings, ..FrameReading::default() }
+        FrameReading { readings, unread, ..FrameReading::default() }
     }
 }

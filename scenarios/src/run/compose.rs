@@ -10,7 +10,7 @@ use reports::{Hashes, RunRecord, StageTime, WallTimes};
 use scanner_core::date::Date;
 use scanner_core::pool::{Order, OrderLine, Pool};
 use scanner_core::station::{CycleEnd, CycleReport, Recogniser, Settlement, Station, StationError, StationOptions};
-use scanner_core::vision::{FrameReading, Scanner, StageFolder};
+use scanner_core::vision::{FrameReading, FusionRule, Scanner, StageFolder};
 use sim::error::SimError;
 use sim::random::Streams;
 use sim::spec::{Placement, Shape};
@@ -146,7 +146,7 @@ pub fn perform(scenario: &Scenario, options: &Options, relation_file: &Path, poo
     };
     run.thresholds = record::thresholds(&scenario.body.thresholds, &run);
     let cut_short = match &report.end {
-        CycleEnd::AllStops => None,
+        CycleEnd::AllStops | CycleEnd::AccountedFor { .. } => None,
         CycleEnd::DeviceFailed { message, .. } => Some(message.clone()),
     };
     Ok(Outcome { record: run, codes: cycle_codes(&report), views: frame_codes(&report), load: placed(&twin, &drawn, scenario), cut_short })
@@ -230,6 +230,9 @@ fn drive(
         cost: Some(cycle.cost),
         settlement: Settlement::DispenseFound,
         queue: 2,
+        fusion: cycle.fuse_views.then(FusionRule::default),
+        early_stop: cycle.early_stop,
+        next_stop: cycle.next_stop,
         ..StationOptions::default()
     };
     let reader = Reader { scanner: Scanner::default(), folder: options.trace_stages.clone(), failure: Mutex::new(None) };
@@ -294,6 +297,15 @@ fn notes(report: &CycleReport, goods: &Goods, twin: &Twin) -> Vec<String> {
     )];
     if let CycleEnd::DeviceFailed { message, .. } = &report.end {
         notes.push(format!("The cycle was cut short: {message}"));
+    }
+    if let CycleEnd::AccountedFor { stops_left } = &report.end {
+        notes.push(format!(
+            "The cycle ended before its last {stops_left} stops: every package of the order was read and nothing was left unread."
+        ));
+    }
+    let together = report.codes.iter().filter(|code| code.joint.is_some()).count();
+    if together > 0 {
+        notes.push(format!("{together} codes were read from several frames together."));
     }
     if !report.lost.is_empty() {
         notes.push(format!("{} frames were lost.", report.lost.len()));

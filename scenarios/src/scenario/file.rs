@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scanner_core::pool::OrderLine;
-use scanner_core::station::CostProfile;
+use scanner_core::station::{CostProfile, EarlyStop, NextStop};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,15 @@ pub struct Cycle {
     pub frame_timeout_s: f64,
     /// What reading costs on the simulated clock, as recorded on some machine: so that a slow machine changes no result.
     pub cost: CostProfile,
+    /// Whether views that decide no text by themselves decide together; else only texts that single frames gave are united.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fuse_views: bool,
+    /// When the cycle may end before all stops were taken.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub early_stop: EarlyStop,
+    /// Which stop follows.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub next_stop: NextStop,
 }
 
 /// What the station is asked for.
@@ -120,6 +129,11 @@ pub struct Thresholds {
     /// Least share of the packages below the ceiling that are read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages_read_share: Option<f64>,
+}
+
+/// Left out of files, so that scenarios of before the key are written as they were.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn one() -> f64 {

@@ -9,7 +9,7 @@ use crate::vision::geometry::solve;
 const SPAN: usize = CHARACTER * BINS;
 
 /// Grey value of paper, and what a bar changes of it, each linear in the place along the code (−1 at the start, 1 at the stop).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Light {
     base: f32,
     base_slope: f32,
@@ -134,7 +134,7 @@ impl Templates {
 }
 
 /// What a fit leaves over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Residual {
     /// Mean squared residual of a pixel.
     pub(super) variance: f32,

@@ -30,6 +30,18 @@ impl PositionCost {
         Self(table)
     }
 
+    /// A table of zeros.
+    pub(super) fn zero() -> Self {
+        Self(vec![0.0; CLASSES * VALUES * CLASSES])
+    }
+
+    /// Adds another table, weighted.
+    pub(super) fn add(&mut self, other: &Self, weight: f32) {
+        for (sum, cost) in self.0.iter_mut().zip(&other.0) {
+            *sum += weight * cost;
+        }
+    }
+
     fn at(&self, e: usize, s: usize, b: usize) -> f32 {
         self.0[(e * VALUES + s) * CLASSES + b]
     }

@@ -9,6 +9,7 @@
 //! (2011), for UPC-A.
 
 mod fit;
+mod joint;
 mod lattice;
 mod model;
 mod pixels;
@@ -17,7 +18,8 @@ mod relight;
 use super::linear::LinearText;
 use super::symbol::LinearSymbol;
 use crate::vision::{Corners, Plane};
-use fit::{Light, Templates, refine, residual};
+use fit::{Light, Residual, Templates, refine, residual};
+pub use joint::{Contribution, JointRefusal, JointRule, JointText, contribution, decide_together};
 use lattice::{Best, Classes, best};
 use model::{BINS, CHARACTER, EdgeResponse, QUIET, STOP_MODULES, code_modules, modules, stop_modules};
 use pixels::{Pixels, Warp};
@@ -49,6 +51,9 @@ const RELIT_EXPLAINED: f32 = 0.85;
 const RELIT_MISFIT: f32 = 0.03;
 /// How often at most.
 const RELIGHTINGS: usize = 3;
+
+/// Most pixels that a strip keeps for a later decision: those beyond are thinned out evenly.
+const MOST_PIXELS: usize = 8192;
 
 /// When a grey-level text is accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,11 +110,40 @@ impl GreyLevelText {
 ///
 /// Work is bounded: it grows with the strip's pixels, and a strip has at most six starting points. `None` where nothing looks like a start and a stop.
 pub fn read_code128(plane: &Plane, corners: &Corners, characters: usize) -> Option<GreyLevelText> {
+    look_at_code128(plane, corners, characters).into_iter().next().map(|strip| strip.text)
+}
+
+/// The same, with all that is needed to decide later, together with other views ([`decide_together`]): for each direction in which the strip could
+/// be read, the better explained first.
+pub fn look_at_code128(plane: &Plane, corners: &Corners, characters: usize) -> Vec<FittedStrip> {
     let [a, b, c, d] = *corners;
-    [[a, b, c, d], [c, d, a, b]]
-        .iter()
-        .filter_map(|corners| Strip::new(plane, corners, characters)?.read())
-        .max_by(|p, q| p.explained.total_cmp(&q.explained))
+    let ways = [[a, b, c, d], [c, d, a, b]];
+    let mut found: Vec<FittedStrip> = ways.iter().filter_map(|corners| Strip::new(plane, corners, characters)?.read()).collect();
+    found.sort_by(|p, q| q.text.explained.total_cmp(&p.text.explained));
+    found
+}
+
+/// A strip with the model that fits it best: its pixels by their place along the code, geometry, light and blur.
+///
+/// Not its likelihoods: those hold for the geometry that was fitted to one text, and that text may be wrong. From the pixels they can be formed again
+/// once other views know better. 12 bytes a pixel; a strip of 0.5 px per module has about a thousand, and none keeps more than [`MOST_PIXELS`].
+#[derive(Clone, PartialEq)]
+pub struct FittedStrip {
+    /// The text that it takes to be the likeliest by itself.
+    pub text: GreyLevelText,
+    pixels: Pixels,
+    characters: usize,
+    warp: Warp,
+    light: Light,
+    /// Index into [`SIGMAS`].
+    which: usize,
+    left: Residual,
+}
+
+impl std::fmt::Debug for FittedStrip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FittedStrip").field("text", &self.text).field("pixels", &self.pixels.v.len()).finish_non_exhaustive()
+    }
 }
 
 /// What the ends of a code look like, blurred.
@@ -144,6 +178,8 @@ struct Refined {
     text: GreyLevelText,
     warp: Warp,
     light: Light,
+    which: usize,
+    left: Residual,
     template: Vec<f32>,
 }
 
@@ -209,7 +245,7 @@ impl Strip {
         }
     }
 
-    fn read(&self) -> Option<GreyLevelText> {
+    fn read(self) -> Option<FittedStrip> {
         // A first reading of each starting point; the two that explain most are worth refining.
         let mut tries: Vec<(f32, usize, Warp)> = self
             .starts
@@ -229,6 +265,7 @@ impl Strip {
             .take(2)
             .filter_map(|(_, start, warp)| self.refined(&self.pixels, *start, *warp))
             .max_by(|a, b| explained(a).total_cmp(&explained(b)))?;
+        let mut even = None;
         // Where a text stands out and yet much is left over, it may be the light; a better text shows it better.
         for _ in 0..RELIGHTINGS {
             let promising = found.text.margin > RELIT_MARGIN || found.text.explained > RELIT_EXPLAINED;
@@ -236,13 +273,15 @@ impl Strip {
                 break;
             }
             let again = relit(&self.pixels, &found.warp, &found.light, &found.template)
-                .and_then(|pixels| self.refined(&pixels, usize::from(found.text.symbol.values[0]), found.warp));
+                .and_then(|pixels| Some((self.refined(&pixels, usize::from(found.text.symbol.values[0]), found.warp)?, pixels)));
             match again {
-                Some(again) if again.text.explained > found.text.explained => found = again,
+                Some((again, pixels)) if again.text.explained > found.text.explained => (found, even) = (again, Some(pixels)),
                 _ => break,
             }
         }
-        Some(found.text)
+        let Refined { text, warp, light, which, left, .. } = found;
+        let pixels = even.unwrap_or(self.pixels).thinned(MOST_PIXELS);
+        Some(FittedStrip { text, pixels, characters: self.characters, warp, light, which, left })
     }
 
     fn light_of_ends(&self, profile: &pixels::Profile, templates: &Templates, start: usize) -> Option<Light> {
@@ -308,7 +347,7 @@ impl Strip {
             explained: 1.0 - left.variance / variance(&pixels.v),
             sigma_px: SIGMAS[which],
         };
-        Some(Refined { text, warp, light, template })
+        Some(Refined { text, warp, light, which, left, template })
     }
 }
 

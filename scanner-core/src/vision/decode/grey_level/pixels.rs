@@ -8,6 +8,7 @@ use crate::vision::{Corners, Plane};
 const HALF_HEIGHT: f64 = 0.42;
 
 /// The pixels of a strip.
+#[derive(Clone, PartialEq)]
 pub(super) struct Pixels {
     /// Place along the code by the corners alone, modules from the start's first bar.
     pub(super) u: Vec<f32>,
@@ -65,6 +66,17 @@ impl Pixels {
         Self { u: self.u.clone(), w: self.w.clone(), v, length: self.length, step: self.step, picture_from_code: self.picture_from_code }
     }
 
+    /// At most `most` of the pixels, evenly taken.
+    pub(super) fn thinned(mut self, most: usize) -> Self {
+        let stride = self.v.len().div_ceil(most.max(1)).max(1);
+        if stride > 1 {
+            for values in [&mut self.u, &mut self.w, &mut self.v] {
+                *values = values.iter().copied().step_by(stride).collect();
+            }
+        }
+        self
+    }
+
     /// All pixels as (refined place along the code, place across, grey value).
     pub(super) fn places<'a>(&'a self, warp: &'a Warp) -> impl Iterator<Item = (f32, f32, f32)> + 'a {
         self.u.iter().zip(&self.w).zip(&self.v).map(|((u, w), v)| (warp.apply(*u, *w, self.length), *w, *v))
@@ -99,7 +111,7 @@ impl Pixels {
 }
 
 /// What the corners get wrong, in modules: a = −1 at the start, 1 at the stop.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Default, Debug, PartialEq)]
 pub(super) struct Warp {
     /// Shift.
     pub(super) offset: f32,

@@ -1,9 +1,20 @@
-//! What several views say together: each code once.
+//! What several views say together: each code once. [`fuse`] unites texts that were read; [`fuse_views`] first reads from several views what none of
+//! them decided.
 
-use hardware_hal::glam::DVec3;
-use hardware_hal::{FrameMeta, rig_from_plate};
+mod group;
+mod likelihood;
+mod outlook;
+mod sight;
+
+use hardware_hal::FrameMeta;
 use serde::Serialize;
 
+pub use likelihood::{Fusion, FusionRule, OpenStrip, RefusedGroup, fuse_views, open_strips};
+pub use outlook::outlook;
+pub use sight::SamePlaceRule;
+
+use self::sight::{Sight, meet};
+use super::decode::grey_level::JointText;
 use super::{Corners, Evidence, FrameReading, Reading};
 use crate::codes::{Role, Symbology};
 
@@ -57,24 +68,47 @@ pub struct FusedCode {
     pub position_on_plate: Option<[f64; 3]>,
     /// What speaks against it.
     pub conflicts: Vec<Conflict>,
+    /// What several views said together, where none of them decided the text alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joint: Option<JointEvidence>,
+}
+
+/// What speaks for a text that several views decided together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct JointEvidence {
+    /// Views that decided.
+    pub views: u32,
+    /// Lead over the next best valid text, nats.
+    pub margin: f32,
+    /// What the check character costs, nats.
+    pub check_cost: f32,
+    /// Most that any view holds against it, nats.
+    pub against: f32,
+}
+
+impl JointEvidence {
+    fn new(text: &JointText) -> Self {
+        let against = text.views.iter().map(|v| v.against).fold(f32::NEG_INFINITY, f32::max);
+        Self { views: text.views.len() as u32, margin: text.margin, check_cost: text.check_cost, against }
+    }
 }
 
 /// Lines of sight of one text that pass each other by more than this are not one code: codes are some centimetres long, and calibration and
 /// turntable are good to a millimetre or two.
 const APART_M: f64 = 0.03;
 
-/// A line of sight in the plate's frame.
-struct Sight {
-    eye: DVec3,
-    direction: DVec3,
-}
-
 /// Joins the readings of frames taken of one load. Codes come out sorted by text; a text is one code, however often it was read.
 pub fn fuse(frames: &[(FrameMeta, FrameReading)]) -> Vec<FusedCode> {
+    unite(frames, &[])
+}
+
+/// The same, with readings (by frame) that several frames gave together.
+fn unite(frames: &[(FrameMeta, FrameReading)], joint: &[(usize, Reading)]) -> Vec<FusedCode> {
     let mut codes: Vec<FusedCode> = Vec::new();
     let mut sights: Vec<Vec<Sight>> = Vec::new();
     for (index, (meta, result)) in frames.iter().enumerate() {
-        for reading in &result.readings {
+        let readings: Vec<&Reading> = result.readings.iter().chain(joint.iter().filter(|(f, _)| *f == index).map(|(_, r)| r)).collect();
+        for reading in &readings {
             let at = codes.iter().position(|c| c.text == reading.text && c.symbology == reading.symbology).unwrap_or_else(|| {
                 codes.push(FusedCode {
                     text: reading.text.clone(),
@@ -84,6 +118,7 @@ pub fn fuse(frames: &[(FrameMeta, FrameReading)]) -> Vec<FusedCode> {
                     best: reading.evidence,
                     position_on_plate: None,
                     conflicts: Vec::new(),
+                    joint: None,
                 });
                 sights.push(Vec::new());
                 codes.len() - 1
@@ -99,8 +134,8 @@ pub fn fuse(frames: &[(FrameMeta, FrameReading)]) -> Vec<FusedCode> {
             if reading.evidence.margin > code.best.margin {
                 code.best = reading.evidence;
             }
-            sights[at].extend(sight(meta, reading));
-            for other in &result.readings {
+            sights[at].extend(Sight::through(meta, middle(&reading.corners)));
+            for other in &readings {
                 if other.text != reading.text && overlap(&other.corners, &reading.corners) {
                     let conflict = Conflict::SamePlace { other: other.text.clone() };
                     if !code.conflicts.contains(&conflict) {
@@ -139,62 +174,11 @@ fn overlap(a: &Corners, b: &Corners) -> bool {
     inside(a, middle(b)) || inside(b, middle(a))
 }
 
-/// The line of sight through a code's middle, in the plate's frame; `None` without calibration.
-fn sight(meta: &FrameMeta, reading: &Reading) -> Option<Sight> {
-    let calibration = meta.calibration.as_ref()?;
-    let i = &calibration.intrinsics;
-    let [px, py] = middle(&reading.corners);
-    let (xd, yd) = ((px - i.principal_px[0]) / i.focal_px[0], (py - i.principal_px[1]) / i.focal_px[1]);
-    // Brown–Conrady has no closed inverse; the fixed point converges for lenses that a station would use.
-    let [k1, k2, p1, p2, k3] = i.distortion;
-    let (mut x, mut y) = (xd, yd);
-    for _ in 0..20 {
-        let r2 = x * x + y * y;
-        let radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3));
-        let (dx, dy) = (2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x), p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y);
-        (x, y) = ((xd - dx) / radial, (yd - dy) / radial);
-    }
-    let rig_from_camera = calibration.camera_from_rig.inverse();
-    let plate_from_rig = rig_from_plate(meta.turntable_angle_rad.unwrap_or(0.0)).inverse();
-    let eye = plate_from_rig.transform_point(rig_from_camera.translation);
-    let direction = plate_from_rig.rotation * (rig_from_camera.rotation * DVec3::new(x, y, 1.0).normalize());
-    direction.is_finite().then_some(Sight { eye, direction })
-}
-
-/// The point nearest to all lines of sight, and the largest distance of a line from it. Where the lines say nothing about depth (one of them, or all
-/// alike), the point is where the first meets the plate's surface.
-fn meet(sights: &[Sight]) -> Option<(DVec3, f64)> {
-    let first = sights.first()?;
-    // Normal equations of Σ |(1 − d dᵀ)(p − e)|².
-    let (mut m, mut v) = (hardware_hal::glam::DMat3::ZERO, DVec3::ZERO);
-    for s in sights {
-        let d = s.direction;
-        let p = hardware_hal::glam::DMat3::IDENTITY - hardware_hal::glam::DMat3::from_cols(d * d.x, d * d.y, d * d.z);
-        m += p;
-        v += p * s.eye;
-    }
-    let distance = |s: &Sight, p: DVec3| (p - s.eye).reject_from(s.direction).length();
-    let n = sights.len() as f64;
-    // The determinant of the mean is about sin² of the angle between two lines ÷ 4: 5° apart at least.
-    if sights.len() >= 2 && (m / n).determinant() > 0.002 {
-        let point = m.inverse() * v;
-        let miss = sights.iter().map(|s| distance(s, point)).fold(0.0, f64::max);
-        return Some((point, miss));
-    }
-    if first.direction.z.abs() < 1e-6 {
-        return None;
-    }
-    let t = -first.eye.z / first.direction.z;
-    (t > 0.0).then(|| {
-        let point = first.eye + first.direction * t;
-        (point, sights.iter().map(|s| distance(s, point)).fold(0.0, f64::max))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hardware_hal::{Calibration, Exposure, Intrinsics, PixelFormat, Pose, Timestamp};
+    use hardware_hal::glam::DVec3;
+    use hardware_hal::{Calibration, Exposure, Intrinsics, PixelFormat, Pose, Timestamp, rig_from_plate};
     use std::time::Duration;
 
     fn meta(camera: &str, eye: DVec3, angle: f64) -> FrameMeta {
