@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // Clippy sees helpers of tests as no tests.
 
 mod pool_support;
+#[allow(dead_code)] // Its faults are other tests' business.
 mod station_support;
 
 use std::f64::consts::PI;
