@@ -26,8 +26,10 @@ fn run(f: &mut Fixture, script: Script, order: &Order, options: StationOptions) 
     Station::new(&mut rig, &TextReader, &mut f.pool, options).unwrap().run_cycle(order).unwrap()
 }
 
-/// Index, new codes, open places and why it went on, of each stop.
-fn stops(report: &CycleReport) -> Vec<(usize, Vec<&str>, Option<usize>, Option<KeepGoing>)> {
+/// Index, new codes, open places and why it went on, of a stop.
+type Stop<'a> = (usize, Vec<&'a str>, Option<usize>, Option<KeepGoing>);
+
+fn stops(report: &CycleReport) -> Vec<Stop<'_>> {
     let row = |s: &scanner_core::station::StopReport| (s.stop, s.open, s.kept_going.clone());
     let texts = report.stops.iter().map(|s| s.new_codes.iter().map(String::as_str).collect());
     report.stops.iter().map(row).zip(texts).map(|((stop, open, why), texts)| (stop, texts, open, why)).collect()

@@ -1,5 +1,8 @@
 //! The trained detector: what it refuses, what it sees, what it finds, and what becomes of a frame without it.
 
+// What a helper of a test unwraps fails that test.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -2,6 +2,9 @@
 //!
 //! `TRACETWIN_DATASETS=DIR[:DIR…] cargo test -p scanner-core --test vision_detect_sets -- --ignored --nocapture`
 
+// What a helper of a test unwraps fails that test.
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 use std::time::Instant;
 

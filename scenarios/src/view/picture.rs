@@ -94,10 +94,10 @@ pub fn scaled(calibration: &Calibration, [width, height]: [u32; 2]) -> Calibrati
     let mut scaled = *calibration;
     let i = &mut scaled.intrinsics;
     let factor = [f64::from(width) / f64::from(i.size_px[0]), f64::from(height) / f64::from(i.size_px[1])];
-    for axis in 0..2 {
-        i.focal_px[axis] *= factor[axis];
+    for ((focal, principal), factor) in i.focal_px.iter_mut().zip(&mut i.principal_px).zip(factor) {
+        *focal *= factor;
         // Pixel (0, 0) has its centre, not its corner, at zero.
-        i.principal_px[axis] = (i.principal_px[axis] + 0.5) * factor[axis] - 0.5;
+        *principal = (*principal + 0.5) * factor - 0.5;
     }
     i.size_px = [width, height];
     scaled
@@ -144,14 +144,12 @@ fn over(canvas: &mut Canvas, desk: &Desk, calibration: &Calibration) {
             canvas.line(from, to, width, colour);
         }
     };
-    for (name, axis, colour) in [("x", DVec3::X, UNREAD), ("y", DVec3::Y, READ), ("z", DVec3::Z, CAMERA)] {
+    let axes = [("x", DVec3::X, UNREAD), ("y", DVec3::Y, READ), ("z", DVec3::Z, CAMERA)];
+    for (_, axis, colour) in axes {
         line(DVec3::ZERO, axis * 0.06, 1.5, colour);
-        let _ = name;
     }
     let lit = desk.rig.patterns.get(desk.pattern).map(|pattern| &pattern.lamps);
-    let mut labels: Vec<(DVec3, String, Colour)> = [("x", DVec3::X, UNREAD), ("y", DVec3::Y, READ), ("z", DVec3::Z, CAMERA)]
-        .map(|(n, axis, c)| (axis * 0.07, n.to_owned(), c))
-        .to_vec();
+    let mut labels: Vec<(DVec3, String, Colour)> = axes.map(|(name, axis, colour)| (axis * 0.07, name.to_owned(), colour)).to_vec();
     for (index, lamp) in desk.rig.lamps.iter().enumerate() {
         let selected = desk.selected == Selected::Lamp(index);
         let on = lit.is_some_and(|lamps| lamps.contains_key(&lamp.name));

@@ -78,7 +78,7 @@ impl Timeline {
         if forward {
             stops.find(|at| *at > time + 1e-6).unwrap_or(self.seconds())
         } else {
-            stops.filter(|at| *at < time - 1e-6).last().unwrap_or(0.0)
+            stops.rfind(|at| *at < time - 1e-6).unwrap_or(0.0)
         }
     }
 
