@@ -72,7 +72,7 @@ fn adapter() -> Check {
 }
 
 fn onnx_runtime() -> Check {
-    let found = match onnx::find() {
+    let found = match scanner_core::vision::detect::library() {
         Some(path) => onnx::load(&path),
         None => Err("neither ORT_DYLIB_PATH is set nor is vendor/onnxruntime/libonnxruntime.so there".to_owned()),
     };

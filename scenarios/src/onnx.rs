@@ -1,9 +1,6 @@
-//! Finding the ONNX Runtime library and really loading it.
+//! Really loading the ONNX Runtime library, to say which one it is; the detector knows where it is looked for.
 
 use std::path::{Path, PathBuf};
-
-/// Where the library lies below a workspace or beside an installed program.
-const PLACE: &str = "vendor/onnxruntime/libonnxruntime.so";
 
 /// The library, loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,15 +9,6 @@ pub struct OnnxRuntime {
     pub path: PathBuf,
     /// Its version, as its build names it.
     pub version: String,
-}
-
-/// Finds the library: `ORT_DYLIB_PATH`, or `vendor/onnxruntime/libonnxruntime.so` in a folder above the executable or the working folder.
-pub fn find() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
-        return Some(path.into());
-    }
-    let starts = [std::env::current_exe().ok(), std::env::current_dir().ok()];
-    starts.iter().flatten().flat_map(|start| start.ancestors()).map(|folder| folder.join(PLACE)).find(|path| path.exists())
 }
 
 /// Loads the library at `path` and asks it for its version.

@@ -171,12 +171,11 @@ pub(super) fn following(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use hardware_hal::glam::DVec3;
-    use hardware_hal::{Exposure, Intrinsics, PixelFormat, Pose, Timestamp};
+    use hardware_hal::{Intrinsics, Pose};
 
     use super::*;
+    use crate::vision::testing::frame_meta;
 
     /// A camera on the turntable's axis, 1 m above the height that is assumed of strips.
     fn frame(calibrated: bool) -> (FrameMeta, FrameReading) {
@@ -184,19 +183,7 @@ mod tests {
             intrinsics: Intrinsics::pinhole(2001, 2001, 4000.0),
             camera_from_rig: Pose::look_at(DVec3::new(0.0, 0.0, 1.06), DVec3::ZERO, DVec3::Y),
         };
-        let meta = FrameMeta {
-            camera: "top".into(),
-            sequence: 0,
-            width: 2001,
-            height: 2001,
-            format: PixelFormat::MONO8,
-            timestamp: Timestamp::default(),
-            exposure: Exposure { start: Timestamp::default(), duration: Duration::ZERO },
-            calibration: calibrated.then_some(calibration),
-            turntable_angle_rad: Some(0.0),
-            light_pattern: None,
-            complete: true,
-        };
+        let meta = FrameMeta { calibration: calibrated.then_some(calibration), ..frame_meta("top", calibration, 0.0) };
         (meta, FrameReading::default())
     }
 

@@ -21,6 +21,8 @@ mod read_matrix;
 mod reading;
 pub mod rectify;
 mod scanner;
+#[cfg(test)]
+pub(crate) mod testing;
 mod trace;
 
 pub use self::image::Plane;

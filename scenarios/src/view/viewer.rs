@@ -34,6 +34,12 @@ struct Wanted {
     frames: bool,
 }
 
+impl Wanted {
+    fn everything(cameras: usize) -> Self {
+        Self { coarse: true, fine: true, previews: (0..cameras).collect(), frames: true }
+    }
+}
+
 /// All that the window shows, and what makes it.
 pub struct Viewer {
     desk: Desk,
@@ -71,7 +77,7 @@ impl Viewer {
         let clock = SystemClock::new();
         let now = clock.now();
         let cameras = desk.rig.cameras.len();
-        let mut viewer = Self {
+        Ok(Self {
             layout: layout(&desk, size),
             desk,
             packages,
@@ -81,14 +87,12 @@ impl Viewer {
             eyes,
             main: None,
             insets: vec![Inset::default(); cameras],
-            wanted: Wanted { coarse: true, fine: true, previews: (0..cameras).collect(), frames: true },
+            wanted: Wanted::everything(cameras),
             generation: 1,
             clock,
             last: now,
             touched: now,
-        };
-        viewer.arrange();
-        Ok(viewer)
+        })
     }
 
     fn spec(&self) -> TwinSpec {
@@ -108,7 +112,7 @@ impl Viewer {
         for inset in &mut self.insets {
             inset.seen = None;
         }
-        self.wanted = Wanted { coarse: true, fine: true, previews: (0..self.insets.len()).collect(), frames: true };
+        self.wanted = Wanted::everything(self.insets.len());
     }
 
     /// Renders the large picture at a share of its size.

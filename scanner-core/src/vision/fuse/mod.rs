@@ -177,28 +177,16 @@ fn overlap(a: &Corners, b: &Corners) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vision::testing::frame_meta;
     use hardware_hal::glam::DVec3;
-    use hardware_hal::{Calibration, Exposure, Intrinsics, PixelFormat, Pose, Timestamp, rig_from_plate};
-    use std::time::Duration;
+    use hardware_hal::{Calibration, Intrinsics, Pose, rig_from_plate};
 
     fn meta(camera: &str, eye: DVec3, angle: f64) -> FrameMeta {
         let calibration = Calibration {
             intrinsics: Intrinsics { distortion: [-0.1, 0.02, 1e-3, -5e-4, 0.0], ..Intrinsics::pinhole(2448, 2048, 3000.0) },
             camera_from_rig: Pose::look_at(eye, DVec3::ZERO, DVec3::Y),
         };
-        FrameMeta {
-            camera: camera.into(),
-            sequence: 0,
-            width: 2448,
-            height: 2048,
-            format: PixelFormat::MONO8,
-            timestamp: Timestamp::default(),
-            exposure: Exposure { start: Timestamp::default(), duration: Duration::ZERO },
-            calibration: Some(calibration),
-            turntable_angle_rad: Some(angle),
-            light_pattern: None,
-            complete: true,
-        }
+        frame_meta(camera, calibration, angle)
     }
 
     fn reading_at(text: &str, x: f64, y: f64, margin: f64) -> Reading {

@@ -34,12 +34,11 @@ pub fn outlook(meta: &FrameMeta, corners: &Corners, camera: &Calibration, angle_
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use hardware_hal::glam::DVec3;
-    use hardware_hal::{Exposure, Intrinsics, PixelFormat, Pose, Timestamp};
+    use hardware_hal::{Intrinsics, Pose};
 
     use super::*;
+    use crate::vision::testing::frame_meta;
 
     /// A camera 1.06 m above the plate, hence 1 m above the height that is assumed, 4000 px to the metre there.
     fn overhead() -> FrameMeta {
@@ -47,19 +46,7 @@ mod tests {
             intrinsics: Intrinsics::pinhole(2001, 2001, 4000.0),
             camera_from_rig: Pose::look_at(DVec3::new(0.0, 0.0, 1.06), DVec3::ZERO, DVec3::Y),
         };
-        FrameMeta {
-            camera: "top".into(),
-            sequence: 0,
-            width: 2001,
-            height: 2001,
-            format: PixelFormat::MONO8,
-            timestamp: Timestamp::default(),
-            exposure: Exposure { start: Timestamp::default(), duration: Duration::ZERO },
-            calibration: Some(calibration),
-            turntable_angle_rad: Some(0.0),
-            light_pattern: None,
-            complete: true,
-        }
+        frame_meta("top", calibration, 0.0)
     }
 
     #[test]

@@ -149,26 +149,13 @@ pub(super) fn same_place(strips: &[StripSight], rule: &SamePlaceRule) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hardware_hal::{Calibration, Exposure, Intrinsics, PixelFormat, Pose, Timestamp};
-    use std::time::Duration;
+    use crate::vision::testing::frame_meta;
+    use hardware_hal::{Calibration, Intrinsics, Pose};
 
     fn meta(eye: DVec3, angle: f64) -> FrameMeta {
-        FrameMeta {
-            camera: "any".into(),
-            sequence: 0,
-            width: 2448,
-            height: 2048,
-            format: PixelFormat::MONO8,
-            timestamp: Timestamp::default(),
-            exposure: Exposure { start: Timestamp::default(), duration: Duration::ZERO },
-            calibration: Some(Calibration {
-                intrinsics: Intrinsics::pinhole(2448, 2048, 3000.0),
-                camera_from_rig: Pose::look_at(eye, DVec3::ZERO, DVec3::Y),
-            }),
-            turntable_angle_rad: Some(angle),
-            light_pattern: None,
-            complete: true,
-        }
+        let calibration =
+            Calibration { intrinsics: Intrinsics::pinhole(2448, 2048, 3000.0), camera_from_rig: Pose::look_at(eye, DVec3::ZERO, DVec3::Y) };
+        frame_meta("any", calibration, angle)
     }
 
     /// A code of 36 × 10 mm around a point, as a frame sees it.
