@@ -370,23 +370,12 @@ fn correction_codewords(size: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::artwork::place;
-    use crate::spec::{Face, SymbolSpec};
+    use crate::artwork::testing::symbol;
+    use crate::spec::SymbolSpec;
 
     fn graded(kind: SymbolKind, ink: f64, paper: f64, quality: PrintQuality) -> PrintGrade {
         let text = if kind == SymbolKind::DataMatrix { "\u{1d}01069012345678921727013110AB\u{1d}2112345" } else { "81234567890123456789" };
-        let spec = SymbolSpec {
-            kind,
-            text: text.into(),
-            trace: true,
-            face: Face::Front,
-            x_dimension: 0.25e-3,
-            height: 10e-3,
-            centre: [0.05, 0.03],
-            quarter_turns: 0,
-            ink,
-            paper,
-            quality,
-        };
+        let spec = SymbolSpec { ink, paper, quality, ..symbol(kind, text) };
         print_grade(&place(0, &spec, [0.1, 0.06]).unwrap())
     }
 

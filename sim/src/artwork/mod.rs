@@ -13,6 +13,8 @@ mod matrix;
 pub(crate) mod quality;
 mod raster;
 mod symbol;
+#[cfg(test)]
+pub(crate) mod testing;
 mod text;
 
 pub use code128::{CODE128_WIDTHS, encode_code128};

@@ -259,7 +259,8 @@ mod tests {
 
     use super::*;
     use crate::artwork::place;
-    use crate::spec::{Face, SymbolKind, SymbolSpec};
+    use crate::artwork::testing::symbol;
+    use crate::spec::{SymbolKind, SymbolSpec};
 
     fn quality(growth: f64, edge_sigma: f64) -> PrintQuality {
         PrintQuality { growth, edge_sigma, seed: 5, ..PrintQuality::default() }
@@ -290,19 +291,8 @@ mod tests {
     }
 
     fn damaged(voids: f64, spots: f64, seed: u64) -> PlacedSymbol {
-        let spec = SymbolSpec {
-            kind: SymbolKind::Code128,
-            text: "81234567890123456789".into(),
-            trace: true,
-            face: Face::Front,
-            x_dimension: 0.25e-3,
-            height: 10e-3,
-            centre: [0.05, 0.03],
-            quarter_turns: 0,
-            ink: 0.05,
-            paper: 0.85,
-            quality: PrintQuality { voids, spots, mark_diameter: 0.2e-3, seed, ..PrintQuality::default() },
-        };
+        let quality = PrintQuality { voids, spots, mark_diameter: 0.2e-3, seed, ..PrintQuality::default() };
+        let spec = SymbolSpec { ink: 0.05, paper: 0.85, quality, ..symbol(SymbolKind::Code128, "81234567890123456789") };
         place(0, &spec, [0.1, 0.06]).unwrap()
     }
 

@@ -256,25 +256,13 @@ impl Surface {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artwork::{ArtworkError, encode, print_faces};
-    use crate::spec::{ArtworkSpec, Face, PackageSpec, PrintQuality, Shape, SymbolKind, SymbolSpec};
+    use crate::artwork::{ArtworkError, encode, print_faces, testing};
+    use crate::spec::{ArtworkSpec, PackageSpec, Shape, SymbolKind, SymbolSpec};
 
     const CODE: &str = "81234567890123456789";
 
     fn symbol(kind: SymbolKind, text: &str, centre: [f64; 2], quarter_turns: u8) -> SymbolSpec {
-        SymbolSpec {
-            kind,
-            text: text.into(),
-            trace: true,
-            face: Face::Front,
-            x_dimension: 0.25e-3,
-            height: 10e-3,
-            centre,
-            quarter_turns,
-            ink: 0.0,
-            paper: 1.0,
-            quality: PrintQuality::default(),
-        }
+        SymbolSpec { centre, quarter_turns, ..testing::symbol(kind, text) }
     }
 
     fn package(symbols: Vec<SymbolSpec>) -> PackageSpec {

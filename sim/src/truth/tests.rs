@@ -2,7 +2,8 @@ use hardware_hal::glam::{DQuat, DVec3};
 use hardware_hal::{Calibration, Intrinsics, PixelFormat, PixelLayout, Pose};
 
 use super::*;
-use crate::spec::{ArtworkSpec, LampSpec, PackageSpec, PlateSpec, PrintQuality, SensorSpec, SymbolSpec, TurntableSpec};
+use crate::artwork::testing::symbol;
+use crate::spec::{ArtworkSpec, LampSpec, PackageSpec, PlateSpec, SensorSpec, SymbolSpec, TurntableSpec};
 
 const CODE: &str = "81234567890123456789";
 
@@ -14,19 +15,7 @@ fn package(name: &str, size: [f64; 3]) -> PackageSpec {
 /// A carton of 100 × 60 × 30 mm with a code of X = 0.25 mm and 10 mm high in the middle of its front, and blank cartons.
 fn scene(kind: SymbolKind, others: &[[f64; 3]]) -> TwinSpec {
     let mut first = package("first", [0.1, 0.06, 0.03]);
-    first.symbols.push(SymbolSpec {
-        kind,
-        text: CODE.into(),
-        trace: true,
-        face: Face::Front,
-        x_dimension: 0.25e-3,
-        height: 10e-3,
-        centre: [0.05, 0.03],
-        quarter_turns: 0,
-        ink: 0.05,
-        paper: 0.8,
-        quality: PrintQuality::default(),
-    });
+    first.symbols.push(SymbolSpec { ink: 0.05, paper: 0.8, ..symbol(kind, CODE) });
     let lamp = |position| LampSpec {
         name: "lamp".into(),
         position,
