@@ -64,11 +64,14 @@ struct Corner {
     @builtin(position) clip: vec4<f32>,
     // Which symbol a symbol's quad shows: its instance number.
     @location(0) @interpolate(flat) symbol: u32,
+    // How many lamps can glare. It comes this way because lavapipe compiles a shader anew for each value of a uniform that ends a loop: most of the time of
+    // a new load went into that.
+    @location(1) @interpolate(flat) glaring: u32,
 }
 
 @vertex
 fn place(@location(0) clip: vec4<f32>, @builtin(instance_index) instance: u32) -> Corner {
-    return Corner(clip, instance);
+    return Corner(clip, instance, surface.ids.x);
 }
 
 #ifdef BENT
@@ -247,7 +250,7 @@ fn diffuse(f: Footprint, albedo: f32) -> f32 {
     return albedo * textureSampleLevel(light_map, smooth_sampler, f.uv * surface.light.xy + surface.light.zw, 0.0).r;
 }
 
-fn glare(f: Footprint) -> f32 {
+fn glare(f: Footprint, glaring: u32) -> f32 {
     let point = surface.origin.xyz + surface.right.xyz * f.uv.x + surface.down.xyz * f.uv.y;
     let light_at = f.uv * surface.light.xy + surface.light.zw;
     let from_middle = f.uv - vec2<f32>(surface.texels.w, surface.lean.w);
@@ -257,7 +260,7 @@ fn glare(f: Footprint) -> f32 {
     let to_eye = normalize(view.eye - point);
     let lobe_scale = -0.5 / (VARNISH_SIGMA * VARNISH_SIGMA);
     var sum = 0.0;
-    for (var i = 0u; i < surface.ids.x; i++) {
+    for (var i = 0u; i < glaring; i++) {
         // Eight bits for each lamp that can glare here.
         let which = (surface.glares[i / 4u] >> (8u * (i % 4u))) & 255u;
         let lamp = view.lamps[which];
@@ -296,7 +299,7 @@ fn printed(corner: Corner) -> @location(0) f32 {
 @fragment
 fn printed_glossy(corner: Corner) -> @location(0) f32 {
     let f = footprint(corner.clip.xy);
-    return diffuse(f, print_albedo(f)) + glare(f);
+    return diffuse(f, print_albedo(f)) + glare(f, corner.glaring);
 }
 
 @fragment
@@ -308,7 +311,7 @@ fn linear_code(corner: Corner) -> @location(0) f32 {
 @fragment
 fn linear_code_glossy(corner: Corner) -> @location(0) f32 {
     let f = footprint(corner.clip.xy);
-    return diffuse(f, linear_albedo(f, corner.symbol)) + glare(f);
+    return diffuse(f, linear_albedo(f, corner.symbol)) + glare(f, corner.glaring);
 }
 
 @fragment
@@ -320,7 +323,7 @@ fn matrix_code(corner: Corner) -> @location(0) f32 {
 @fragment
 fn matrix_code_glossy(corner: Corner) -> @location(0) f32 {
     let f = footprint(corner.clip.xy);
-    return diffuse(f, matrix_albedo(f, corner.symbol)) + glare(f);
+    return diffuse(f, matrix_albedo(f, corner.symbol)) + glare(f, corner.glaring);
 }
 
 // The pixel of a surface's token, as two triangles.
