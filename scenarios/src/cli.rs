@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use scanner_core::vision::Locator;
 
 use crate::error::Result;
 use crate::scenario::schema::Format;
@@ -30,6 +31,9 @@ pub enum Command {
         /// Picture files, or folders with pictures in them.
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<PathBuf>,
+        /// What looks for codes, if not the usual one.
+        #[arg(long, value_enum)]
+        locator: Option<LocatorChoice>,
         /// Print one JSON object per code, one per line.
         #[arg(long)]
         jsonl: bool,
@@ -193,6 +197,27 @@ pub enum FidelityCommand {
     },
 }
 
+/// [`Locator`] on the command line.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum LocatorChoice {
+    /// The structure of grey-value gradients.
+    Gradients,
+    /// The trained detector.
+    Ssd,
+    /// Both.
+    Both,
+}
+
+impl From<LocatorChoice> for Locator {
+    fn from(choice: LocatorChoice) -> Self {
+        match choice {
+            LocatorChoice::Gradients => Self::Gradients,
+            LocatorChoice::Ssd => Self::Ssd,
+            LocatorChoice::Both => Self::Both,
+        }
+    }
+}
+
 /// Arguments of `dataset`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatasetArguments {
@@ -205,6 +230,9 @@ pub struct DatasetArguments {
     /// How many pictures.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub count: u64,
+    /// Only so many of each load, first stops first: more loads, less of each.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub per_load: Option<u64>,
     /// Where they go: an empty folder, or one that an earlier call began.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -234,7 +262,7 @@ pub struct SetsArguments {
 pub fn execute(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Run(arguments) => crate::run::command(&arguments),
-        Command::Scan { images, jsonl } => scan::command(&images, jsonl),
+        Command::Scan { images, locator, jsonl } => scan::command(&images, locator.map_or_else(Locator::default, Into::into), jsonl),
         Command::Doctor { json } => doctor::command(json),
         Command::Schema { format } => {
             let schema = crate::scenario::schema::schema(format);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use scanner_core::codes::{Role, Symbology};
-use scanner_core::vision::{Corners, Reading, Scanner};
+use scanner_core::vision::{Corners, LocateOptions, Locator, Reading, ScanOptions, Scanner, detect};
 use serde::Serialize;
 
 use crate::error::{BAD_INPUT, Failure, Result};
@@ -60,6 +60,21 @@ impl<'a> ScanLine<'a> {
     }
 }
 
+/// The reader with this locator.
+pub fn scanner(locator: Locator) -> Scanner {
+    Scanner::new(ScanOptions { locate: LocateOptions { detector: locator, ..LocateOptions::default() }, ..ScanOptions::default() })
+}
+
+/// What really looks for codes, for people.
+pub fn located_by(locator: Locator) -> &'static str {
+    match (locator, detect::shared()) {
+        (Locator::Gradients, _) => "image gradients",
+        (_, Err(_)) => "image gradients, because the ONNX Runtime library is missing",
+        (Locator::Ssd, Ok(_)) => "the trained detector",
+        (Locator::Both, Ok(_)) => "the trained detector and image gradients",
+    }
+}
+
 /// The codes in one picture file, and the seconds it took.
 ///
 /// # Errors
@@ -75,7 +90,7 @@ pub fn scan_file(scanner: &Scanner, path: &Path) -> Result<(Vec<Reading>, f64)> 
 ///
 /// # Errors
 /// [`Failure::Input`] if any path or picture was at fault.
-pub fn command(images: &[PathBuf], jsonl: bool) -> Result<()> {
+pub fn command(images: &[PathBuf], locator: Locator, jsonl: bool) -> Result<()> {
     let mut faults: Vec<Failure> = Vec::new();
     let mut files = Vec::new();
     for path in images {
@@ -84,7 +99,7 @@ pub fn command(images: &[PathBuf], jsonl: bool) -> Result<()> {
             Err(failure) => faults.push(failure),
         }
     }
-    let scanner = Scanner::default();
+    let scanner = scanner(locator);
     let mut progress = Progress::new();
     let mut codes = 0;
     for (index, file) in files.iter().enumerate() {

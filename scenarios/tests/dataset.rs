@@ -20,7 +20,7 @@ fn can_render() -> bool {
 
 fn arguments(out: &Path, count: u64) -> DatasetArguments {
     let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden-small.toml");
-    DatasetArguments { scenario, count, out: out.to_owned(), first_seed: Some(7), set: None, json: false }
+    DatasetArguments { scenario, count, out: out.to_owned(), first_seed: Some(7), set: None, per_load: None, json: false }
 }
 
 /// Every file below a folder.
@@ -96,6 +96,9 @@ fn a_data_set_is_whole_and_can_be_taken_up_again() {
     let error = command(&DatasetArguments { first_seed: Some(8), ..arguments(out, 5) }).expect_err("other seeds");
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().ends_with("dataset.json: this data set begins with seed 7"), "{error}");
+    let error = command(&DatasetArguments { per_load: Some(1000), ..arguments(out, 5) }).expect_err("more than a load has");
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("not 1000 (`--per-load`)"), "{error}");
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo.toml");
     let error = command(&DatasetArguments { scenario: demo, ..arguments(out, 5) }).expect_err("another scenario");
     assert!(error.to_string().contains("was made of another scenario (`golden-small`"), "{error}");
@@ -103,6 +106,18 @@ fn a_data_set_is_whole_and_can_be_taken_up_again() {
     let error = command(&arguments(out, 5)).expect_err("a damaged part");
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("load-000007.json: is not a part of a data set"), "{error}");
+}
+
+#[test]
+fn many_loads_and_little_of_each() {
+    if !can_render() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    command(&DatasetArguments { per_load: Some(1), ..arguments(folder.path(), 2) }).expect("a data set");
+    let found = files(&folder.path().join("images"));
+    let names: Vec<_> = found.keys().filter_map(|path| path.file_name()?.to_str()?.get(..8)).collect();
+    assert_eq!(names, ["000007-0", "000008-0"]);
 }
 
 #[test]

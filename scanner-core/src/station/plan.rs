@@ -85,6 +85,18 @@ pub enum KeepGoing {
     },
 }
 
+impl std::fmt::Display for KeepGoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OrderNotCountable => write!(f, "the order does not say how many packages there are"),
+            Self::CodesMissing { packages, codes } => write!(f, "{codes} codes were read for {packages} packages"),
+            Self::OutsideOrder { code } => write!(f, "{code} has no place in the order"),
+            Self::Disputed { code } => write!(f, "another code claims the place of {code}"),
+            Self::Unread { strips } => write!(f, "{strips} places that look like codes were not read"),
+        }
+    }
+}
+
 /// Why the packages on the plate are not accounted for; `None` where they are. Reads the pool and changes nothing.
 ///
 /// # Errors

@@ -9,7 +9,7 @@
 //! packages.parquet   every package in every picture
 //! ```
 //!
-//! A load is a drop of the scenario with a seed of its own, seen from every stop of its cycle under every pattern by every camera. A call that was cut
+//! A load is a drop of the scenario with a seed of its own, seen from every stop of its cycle under every pattern by every camera, or from the first few of these. A call that was cut
 //! short is taken up where it ended; more pictures can be asked for later. The same scenario, seeds and adapter give the same files.
 
 mod capture;
@@ -129,7 +129,14 @@ pub fn command(arguments: &DatasetArguments) -> Result<()> {
     let out = &arguments.out;
     begin(out, &recipe)?;
 
-    let per_load = (scenario.rig.cameras.len() * scenario.body.cycle.stops_deg.len() * scenario.body.cycle.patterns.len()) as u64;
+    let views = (scenario.rig.cameras.len() * scenario.body.cycle.stops_deg.len() * scenario.body.cycle.patterns.len()) as u64;
+    let per_load = arguments.per_load.unwrap_or(views);
+    if per_load > views {
+        return Err(Failure::input(
+            &arguments.scenario,
+            format!("a load of this scenario has {views} pictures, not {per_load} (`--per-load`)"),
+        ));
+    }
     let loads = arguments.count.div_ceil(per_load);
     if loads > most {
         return Err(Failure::input(&arguments.scenario, format!("the set has {most} loads of {per_load} pictures")));

@@ -10,7 +10,7 @@ use reports::{Hashes, RunRecord, StageTime, WallTimes};
 use scanner_core::date::Date;
 use scanner_core::pool::{Order, OrderLine, Pool};
 use scanner_core::station::{CycleEnd, CycleReport, Recogniser, Settlement, Station, StationError, StationOptions};
-use scanner_core::vision::{FrameReading, FusionRule, Scanner, StageFolder};
+use scanner_core::vision::{FrameReading, FusionRule, Locator, Scanner, StageFolder};
 use sim::error::SimError;
 use sim::random::Streams;
 use sim::spec::{Placement, Shape};
@@ -137,7 +137,7 @@ pub fn perform(scenario: &Scenario, options: &Options, relation_file: &Path, poo
         hashes: Hashes { physics: twin.settled().physics_hash.clone(), frames: frames_hash, codes: record::codes_hash(&report), ledger },
         cycle: record::cycle_times(&report),
         thresholds: Vec::new(),
-        notes: notes(&report, &goods, &twin),
+        notes: notes(scenario.body.cycle.locator, &report, &goods, &twin),
         times: WallTimes {
             frames: record::frame_times(&report, rendering.seconds),
             stages: stages.0,
@@ -235,7 +235,7 @@ fn drive(
         next_stop: cycle.next_stop,
         ..StationOptions::default()
     };
-    let reader = Reader { scanner: Scanner::default(), folder: options.trace_stages.clone(), failure: Mutex::new(None) };
+    let reader = Reader { scanner: crate::scan::scanner(cycle.locator), folder: options.trace_stages.clone(), failure: Mutex::new(None) };
     let mut station = Station::new(rig, &reader, pool, station_options).map_err(station_failure)?;
     let report = station.run_observed_cycle(order, watcher).map_err(station_failure)?;
     match reader.failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
@@ -286,9 +286,10 @@ fn frame_codes(report: &CycleReport) -> BTreeMap<String, BTreeSet<String>> {
     report.frames.iter().map(|frame| (name(frame), texts(&frame.reading))).collect()
 }
 
-fn notes(report: &CycleReport, goods: &Goods, twin: &Twin) -> Vec<String> {
+fn notes(locator: Locator, report: &CycleReport, goods: &Goods, twin: &Twin) -> Vec<String> {
     let mut notes = vec![format!(
-        "Codes are located by image gradients. The pool was filled from a file of {} units{}.",
+        "Codes are located by {}. The pool was filled from a file of {} units{}.",
+        crate::scan::located_by(locator),
         goods.units_in_file(),
         match goods.units_scanned() {
             0 => String::new(),
@@ -302,6 +303,11 @@ fn notes(report: &CycleReport, goods: &Goods, twin: &Twin) -> Vec<String> {
         notes.push(format!(
             "The cycle ended before its last {stops_left} stops: every package of the order was read and nothing was left unread."
         ));
+    }
+    for stop in &report.stops {
+        if let Some(reason) = &stop.kept_going {
+            notes.push(format!("After stop {} the cycle went on: {reason}.", stop.stop + 1));
+        }
     }
     let together = report.codes.iter().filter(|code| code.joint.is_some()).count();
     if together > 0 {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scanner_core::pool::OrderLine;
 use scanner_core::station::{CostProfile, EarlyStop, NextStop};
+use scanner_core::vision::Locator;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,9 @@ pub struct Cycle {
     pub frame_timeout_s: f64,
     /// What reading costs on the simulated clock, as recorded on some machine: so that a slow machine changes no result.
     pub cost: CostProfile,
+    /// What looks for codes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub locator: Locator,
     /// Whether views that decide no text by themselves decide together; else only texts that single frames gave are united.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fuse_views: bool,

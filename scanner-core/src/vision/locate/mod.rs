@@ -11,6 +11,8 @@ mod group;
 mod refine;
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::decode::data_matrix::Finder;
 use super::detect::DetectOptions;
@@ -23,7 +25,8 @@ pub use group::{Group, busy_cells, linear_groups, matrix_groups};
 pub use refine::refine;
 
 /// What looks for codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Locator {
     /// The structure of grey-value gradients.
     #[default]
