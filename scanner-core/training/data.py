@@ -107,20 +107,34 @@ def targets(corners, matrix, ignored, rows, columns):
     return labels, values, whitening
 
 
+# Pictures held in memory at once, and crops after which one of them gives way to another.
+HELD, RENEWED_AFTER = 160, 24
+
+
 class Crops:
     """Random crops with strong augmentation; everything drawn from the given generator."""
 
     def __init__(self, pictures, side, random):
-        self.pictures, self.side, self.random = pictures, side, random
-        self.pixels = [picture.load() for picture in pictures]
+        self.waiting, self.side, self.random, self.drawn = list(pictures), side, random, 0
+        random.shuffle(self.waiting)
+        self.held = [self._next() for _ in range(min(HELD, len(pictures)))]
         # Noise is drawn once and cut anew each time.
         self.noise = random.standard_normal((side * 2, side * 2), np.float32)
+
+    def _next(self):
+        """The picture that waits longest, with its pixels."""
+        picture = self.waiting.pop(0)
+        self.waiting.append(picture)
+        return picture, picture.load()
 
     def draw(self):
         """One crop: plane (side, side) float32 in 0 to 1, corners, matrix, ignored."""
         random, side = self.random, self.side
-        index = int(random.integers(len(self.pictures)))
-        picture, pixels = self.pictures[index], self.pixels[index]
+        self.drawn += 1
+        if self.drawn % RENEWED_AFTER == 0 and len(self.held) < len(self.waiting):
+            self.held.append(self._next())
+            self.held.pop(0)
+        picture, pixels = self.held[int(random.integers(len(self.held)))]
         height, width = pixels.shape
         scale = float(2 ** random.uniform(-1, 1))
         if len(picture.corners) and random.random() < 0.65:

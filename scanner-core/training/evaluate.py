@@ -37,14 +37,27 @@ def detect(net, pixels, score=0.05, most=200):
             if values[2] + np.hypot(values[3], values[4]) < 16:
                 found.append((kind, float(out[kind, row, column]), centre, *decode(values[2:])))
     found.sort(key=lambda f: -f[1])
+    found = [(*f, corners(*f[2:])) for f in found]
     kept = []
     for f in found:
-        outline = corners(*f[2:])
-        if not any(k[0] == f[0] and (inside(k, f[2]) or overlap(k[5], outline) > 0.4) for k in kept):
-            kept.append((*f, outline))
+        if not any(k[0] == f[0] and (inside(k, f[2]) or overlap(k[5], f[5]) > 0.4) for k in kept):
+            kept.append(f)
             if len(kept) == most:
                 break
-    return kept
+    return [agreed(k, [f for f in found if f[0] == k[0] and overlap(k[5], f[5]) > 0.5]) for k in kept]
+
+
+def agreed(best, voters):
+    """The mean of a place and those that nearly coincide with it, their edges named and directed alike."""
+    kind, score, _, along, across, _ = best
+    sums = np.zeros((3, 2))
+    for _, weight, centre, a, b, _ in voters:
+        cosine = [abs(np.dot(along, e)) / max(np.linalg.norm(along) * np.linalg.norm(e), 1e-9) for e in (a, b)]
+        if cosine[1] > cosine[0]:
+            a, b = b, a
+        sums += weight * np.array([centre, a if np.dot(a, along) >= 0 else -a, b if np.dot(b, across) >= 0 else -b])
+    centre, along, across = sums / sum(v[1] for v in voters)
+    return kind, score, centre, along, across, corners(centre, along, across)
 
 
 def inside(place, point, share=0.7):

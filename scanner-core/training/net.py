@@ -38,7 +38,7 @@ def full(inner, outer, stride):
 class Net(nn.Module):
     """Input (N, 6, H, W) with H and W multiples of 16 (64 px); output (N, 9, H/4, W/4), classes as logits."""
 
-    def __init__(self, narrow=16, middle=40, wide=80):
+    def __init__(self, narrow=16, middle=48, wide=96):
         super().__init__()
         self.stem = full(CHANNELS, narrow, 2)
         self.down16 = full(narrow, middle, 2)

@@ -143,7 +143,7 @@ def main():
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         with torch.no_grad():
-            keep = min(0.995, (step + 1) / (step + 10))
+            keep = min(0.998, (step + 1) / (step + 10))
             for old, new in zip(shadow.state_dict().values(), net.state_dict().values()):
                 if old.dtype.is_floating_point:
                     old.lerp_(new, 1 - keep)
@@ -158,7 +158,7 @@ def main():
             save(shadow, net, arguments.out)
     save(shadow, net, arguments.out)
     export(shadow, arguments.out / "detector.onnx")
-    (arguments.out / "run.json").write_text(json.dumps({"steps": step, "minutes": round(spent, 1), **{k: str(v) for k, v in vars(arguments).items()}}, indent=2))
+    (arguments.out / "run.json").write_text(json.dumps({"steps_taken": step, "minutes_taken": round(spent, 1), **{k: str(v) for k, v in vars(arguments).items()}}, indent=2))
     os._exit(0)
 
 

@@ -75,8 +75,8 @@ pub struct Cycle {
     pub frame_timeout_s: f64,
     /// What reading costs on the simulated clock, as recorded on some machine: so that a slow machine changes no result.
     pub cost: CostProfile,
-    /// What looks for codes.
-    #[serde(default, skip_serializing_if = "is_default")]
+    /// What looks for codes; the trained detector if nothing is said.
+    #[serde(default = "ssd", skip_serializing_if = "is_ssd")]
     pub locator: Locator,
     /// Whether views that decide no text by themselves decide together; else only texts that single frames gave are united.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -136,6 +136,14 @@ pub struct Thresholds {
 }
 
 /// Left out of files, so that scenarios of before the key are written as they were.
+fn ssd() -> Locator {
+    Locator::Ssd
+}
+
+fn is_ssd(locator: &Locator) -> bool {
+    *locator == Locator::Ssd
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

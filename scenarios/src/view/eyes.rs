@@ -8,7 +8,7 @@ use std::time::Duration;
 use hardware_hal::{Clock, Frame, LightSetting, SimulatedClock, Timestamp};
 use image::GrayImage;
 use image::imageops::FilterType;
-use scanner_core::vision::{Corners, Plane, Scanner};
+use scanner_core::vision::{Corners, Locator, Plane};
 use sim::error::SimError;
 use sim::physics::Settled;
 use sim::spec::{Placement, TwinSpec};
@@ -102,7 +102,7 @@ impl Drop for Eyes {
 
 fn watch(inbox: &Receiver<Sight>, out: &mpsc::Sender<Result<Seen, String>>, newest: &AtomicU64, settled: &Settled) {
     let mut twin: Option<Twin> = None;
-    let scanner = Scanner::default();
+    let scanner = crate::scan::scanner(Locator::Ssd);
     // Threads of its own, and not all cores: on the shared ones the window's picture would wait for whole frames to be read.
     let half = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
     let readers = match rayon::ThreadPoolBuilder::new().num_threads(half).build() {

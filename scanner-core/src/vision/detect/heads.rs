@@ -14,6 +14,8 @@ const MIDDLE: f64 = 6.0;
 const LARGEST: f64 = 16.0;
 /// Share of a place's half edges within which another place's centre makes it a part of the first.
 const INNER: f64 = 0.7;
+/// Common ÷ joint area from which on a place that goes has a say in where the better one lies.
+const SAY: f64 = 0.5;
 
 /// The net's answers: channel by channel, row by row.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +71,7 @@ fn place(class: Class, score: f32, cell: [f64; 2], [x, y, m, p, q, c4, s4]: [f64
 }
 
 /// The best of what overlaps, out of places sorted best first: a place goes if a better one of its class shares too much of their joint area or holds its
-/// centre.
+/// centre. What stays lies where it and the places that nearly coincide with it say on the average, weighed by their scores: each answer is off by itself.
 pub fn suppress(sorted: &[Detection], options: &DetectOptions) -> Vec<Detection> {
     let mut kept: Vec<Detection> = Vec::new();
     for place in sorted {
@@ -85,7 +87,36 @@ pub fn suppress(sorted: &[Detection], options: &DetectOptions) -> Vec<Detection>
             kept.push(*place);
         }
     }
-    kept
+    kept.iter().map(|best| agreed(best, sorted)).collect()
+}
+
+/// The mean of a place and those that nearly coincide with it.
+fn agreed(best: &Detection, all: &[Detection]) -> Detection {
+    let outline = best.corners();
+    let (mut weight, mut sums) = (0.0, [[0.0; 2]; 3]);
+    for place in all.iter().filter(|place| place.class == best.class && overlap(&outline, &place.corners()) > SAY) {
+        let score = f64::from(place.score);
+        let (along, across) = like(best, place);
+        weight += score;
+        for (sum, part) in sums.iter_mut().zip([place.centre, along, across]) {
+            *sum = [sum[0] + score * part[0], sum[1] + score * part[1]];
+        }
+    }
+    if weight <= 0.0 {
+        return *best;
+    }
+    let [centre, along, across] = sums.map(|sum| sum.map(|v| v / weight));
+    Detection { centre, along, across, ..*best }
+}
+
+/// A place's half edges, named and directed as those of another: which is the longer one of a square, and which way it points, is chance.
+fn like(model: &Detection, place: &Detection) -> ([f64; 2], [f64; 2]) {
+    let dot = |p: [f64; 2], q: [f64; 2]| p[0] * q[0] + p[1] * q[1];
+    let cosine = |p: [f64; 2], q: [f64; 2]| dot(p, q) / (dot(p, p) * dot(q, q)).sqrt().max(1e-9);
+    let swapped = cosine(model.along, place.across).abs() > cosine(model.along, place.along).abs();
+    let (along, across) = if swapped { (place.across, place.along) } else { (place.along, place.across) };
+    let directed = |edge: [f64; 2], like: [f64; 2]| if dot(edge, like) < 0.0 { edge.map(|v| -v) } else { edge };
+    (directed(along, model.along), directed(across, model.across))
 }
 
 /// Common area ÷ joint area of two convex outlines.
@@ -211,9 +242,19 @@ mod tests {
         let kept: Vec<f32> = suppress(&all, &options).iter().map(|d| d.score).collect();
         // The second shares 0.43 of the joint area with the first, the third nothing, the fourth lies inside the first.
         assert_eq!(kept, [0.9, 0.7]);
+        assert_eq!(suppress(&all, &options)[0], all[0]);
         // Another class does not count, and no more than `most` are kept.
         let other = [all[0], Detection { class: Class::Matrix, ..all[1] }];
         assert_eq!(suppress(&other, &options).len(), 2);
         assert_eq!(suppress(&other, &DetectOptions { most: 1, ..options }).len(), 1);
+    }
+
+    #[test]
+    fn what_nearly_coincides_has_a_say() {
+        let options = DetectOptions::default();
+        // Squares of 20, 2 apart, share 0.82 of the joint area. The second one's edges have other names and directions.
+        let second = Detection { along: [0.0, -12.0], across: [-12.0, 0.0], ..square(2.0, 0.25, 12.0) };
+        let kept = suppress(&[square(0.0, 0.75, 10.0), second], &options);
+        assert_eq!(kept, [Detection { centre: [0.5, 0.0], along: [10.5, 0.0], across: [0.0, 10.5], ..square(0.0, 0.75, 10.0) }]);
     }
 }

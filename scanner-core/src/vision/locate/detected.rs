@@ -1,9 +1,9 @@
 //! What the trained detector found, as work for the stages after the locator.
 
-use super::{CELL, CellGrid, Group, MatrixCandidate, finders};
+use super::{Group, MatrixCandidate};
 use crate::vision::Plane;
-use crate::vision::decode::data_matrix::Finder;
 use crate::vision::detect::{self, Class, DetectOptions, Detection, Features};
+use crate::vision::geometry::on_full_picture;
 
 /// Modules of a code that is neither short nor long: what its length is divided by to guess the size of its modules.
 const MODULES: f64 = 110.0;
@@ -13,8 +13,6 @@ const RIGHT_MODULE: f64 = 2.0;
 const LARGEST_MATRIX: f64 = 200.0;
 /// A score that puts what the detector found before all groups of gradients, whose scores are numbers of cells.
 const FIRST: f32 = 1e5;
-/// Room around a matrix code, in its own half edges, for its finder's legs and their quiet zones.
-const ROOM: f64 = 1.35;
 
 /// Codes on a picture, and the channels that they were seen in.
 pub struct Detected {
@@ -105,34 +103,17 @@ impl Detected {
         self.of(Class::Matrix).map(of).collect()
     }
 
-    /// The cells of a level in and around matrix codes; `None` where there is no such code for it.
-    pub fn mask(&self, level: usize, plane: &Plane) -> Option<Vec<bool>> {
+    /// Whether a level's group of gradients has its middle in a linear code, or the other way round.
+    pub fn has_bars_at(&self, level: usize, group: &Group) -> bool {
+        let middle = on_full_picture(group.centre, level);
         let scale = 2f64.powi(level as i32);
-        let (columns, rows) = (plane.width() / CELL, plane.height() / CELL);
-        let mut mask = vec![false; columns * rows];
-        let mut any = false;
-        // On a coarser level only what is large enough to be seen there.
-        for place in self.of(Class::Matrix).filter(|place| level == 0 || place.length() / scale >= 16.0) {
-            let reach = [0, 1].map(|k| ROOM * (place.along[k].abs() + place.across[k].abs()) + 2.0 * scale);
-            let range = |k: usize, most: usize| {
-                let at = |v: f64| (((v + 0.5) / scale) / CELL as f64).max(0.0) as usize;
-                at(place.centre[k] - reach[k]).min(most)..(at(place.centre[k] + reach[k]) + 1).min(most)
-            };
-            for row in range(1, rows) {
-                for column in range(0, columns) {
-                    mask[row * columns + column] = true;
-                    any = true;
-                }
-            }
-        }
-        any.then_some(mask)
+        let around = |p: [f64; 2]| {
+            let (dx, dy) = ((p[0] - middle[0]) / scale, (p[1] - middle[1]) / scale);
+            let (a, b) = (dx * group.along[0] + dy * group.along[1], dy * group.along[0] - dx * group.along[1]);
+            (group.a[0]..=group.a[1]).contains(&a) && (group.b[0]..=group.b[1]).contains(&(b - group.slope * a))
+        };
+        self.of(Class::Linear).any(|place| place.local(middle).iter().all(|v| v.abs() < 1.0) || around(place.centre))
     }
-}
-
-/// Finders on some cells of a plane, without measuring the others.
-pub fn finders_in(plane: &Plane, mask: &[bool], white: impl Fn(f64, f64) -> f32 + Sync) -> Vec<Finder> {
-    let grid = CellGrid { cols: plane.width() / CELL, rows: plane.height() / CELL, cells: Vec::new(), noise: 0.0 };
-    finders(plane, &grid, mask, white)
 }
 
 /// A group of the full picture on a level of the pyramid.
@@ -177,11 +158,16 @@ mod tests {
         assert!((group.along[0] * cos + group.along[1] * sin) > 0.9999, "{group:?}");
         // What is left of the 6° is the slope of its axis.
         assert!((group.slope - 6f64.to_radians().tan()).abs() < 0.015, "{group:?}");
-        assert!(detected.mask(0, &plane).is_none() && detected.matrix(4).is_empty());
+        assert!(detected.matrix(4).is_empty());
+        // Groups with the code's middle in them, or with their middle in the code.
+        let small = |centre| Group { centre, a: [-3.0, 3.0], b: [-3.0, 3.0], ..group };
+        assert!(detected.has_bars_at(0, &small([290.0, 130.0])) && !detected.has_bars_at(0, &small([200.0, 160.0])));
+        assert!(detected.has_bars_at(1, &small([99.75, 49.75])) && !detected.has_bars_at(1, &small([200.0, 100.0])));
+        assert!(detected.has_bars_at(0, &Group { centre: [200.0, 160.0], b: [-70.0, 70.0], ..group }));
     }
 
     #[test]
-    fn large_codes_are_looked_at_on_two_levels_and_matrix_codes_have_their_cells() {
+    fn large_codes_are_looked_at_on_two_levels() {
         let linear = Detection { class: Class::Linear, score: 0.5, centre: [199.5, 99.5], along: [330.0, 0.0], across: [0.0, 40.0] };
         let matrix = Detection { class: Class::Matrix, score: 0.5, centre: [100.0, 60.0], along: [20.0, 0.0], across: [0.0, 20.0] };
         let plane = Plane::new(400, 200, vec![0.5; 400 * 200]);
@@ -191,9 +177,5 @@ mod tests {
         assert_eq!(levels, [0, 2]);
         assert_eq!(detected.groups(4)[1].1.centre, [49.5, 24.5]);
         assert_eq!(detected.matrix(4)[0].1, MatrixCandidate { min: [80.0, 40.0], max: [120.0, 80.0], level: 0 });
-        let mask = detected.mask(0, &plane).unwrap();
-        // x from 71 to 129 px is columns 8 to 16, y from 31 to 89 px rows 3 to 11.
-        assert_eq!(mask.iter().filter(|m| **m).count(), 9 * 9);
-        assert!(mask[3 * 50 + 8] && mask[11 * 50 + 16] && !mask[3 * 50 + 7] && !mask[12 * 50 + 16]);
     }
 }

@@ -29,11 +29,12 @@ pub use refine::refine;
 #[serde(rename_all = "snake_case")]
 pub enum Locator {
     /// The structure of grey-value gradients.
-    #[default]
     Gradients,
-    /// The trained detector (see [`super::detect`]); the gradients where the ONNX Runtime library is missing.
+    /// The trained detector (see [`super::detect`]) says where bars are, and gradients are looked at there and for the finders of Data Matrix symbols: what
+    /// a station needs, whose codes the detector knows. The gradients alone where the ONNX Runtime library is missing.
     Ssd,
-    /// Both.
+    /// Both, all over the picture: finds more in pictures of any kind, and takes several times as long.
+    #[default]
     Both,
 }
 
@@ -196,11 +197,15 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         let scale = 2f64.powi(level as i32);
         move |x: f64, y: f64| light.white(x * scale, y * scale)
     };
-    let by_gradients = options.detector != Locator::Ssd || detected.is_none();
-    for (level, plane) in pyramid.iter().enumerate().take(options.levels).filter(|_| by_gradients) {
+    let everywhere = options.detector != Locator::Ssd || detected.is_none();
+    for (level, plane) in pyramid.iter().enumerate().take(options.levels) {
         let grid = CellGrid::measure(plane, white(level));
-        groups.extend(linear_groups(&grid).into_iter().map(|g| (level, g)));
+        let wanted = |group: &Group| everywhere || detected.as_ref().is_some_and(|detected| detected.has_bars_at(level, group));
+        groups.extend(linear_groups(&grid).into_iter().filter(wanted).map(|g| (level, g)));
         found.extend(finders(plane, &grid, &busy_cells(&grid), white(level)).into_iter().map(|f| (level, f)));
+        if !everywhere {
+            continue;
+        }
         for (score, mut m) in matrix_groups(&grid) {
             m.level = level;
             m.min = on_full_picture(m.min, level);
@@ -211,11 +216,6 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
     if let Some(detected) = &detected {
         groups.extend(detected.groups(options.levels.min(pyramid.len())));
         matrix.extend(detected.matrix(options.levels.min(pyramid.len())));
-        for (level, plane) in pyramid.iter().enumerate().take(options.levels).filter(|_| !by_gradients) {
-            if let Some(mask) = detected.mask(level, plane) {
-                found.extend(detected::finders_in(plane, &mask, white(level)).into_iter().map(|f| (level, f)));
-            }
-        }
     }
     // Many cells of clean bars first; ties by position, so that the order never depends on anything but the picture.
     groups.sort_by(|(la, a), (lb, b)| b.score.total_cmp(&a.score).then(la.cmp(lb)).then(a.order().cmp(&b.order())));
