@@ -120,7 +120,8 @@ fn rows_of_a_sale(number: &str) -> [Vec<String>; 2] {
         "INSERT INTO reservation (order_id, line, key, quantity, expires_at, event_id, coded) \
          VALUES ($2, 0, $1, 10, 1790821800000000000, 'reserve event of the unit ' || $3, 1)"
             .to_owned(),
-        r#"INSERT INTO order_record (order_id, record) VALUES ($1, '[{"product":"A","quantity":1,"unit":"packs","batch":null}]')"#.to_owned(),
+        r#"INSERT INTO order_record (order_id, record) VALUES ($1, '[{"product":"A","quantity":1,"unit":"packs","batch":null}]')"#
+            .to_owned(),
     ];
     let dispense = vec![
         "UPDATE unit SET state = 'dispensed', remaining = 0, revision = 4 WHERE key = $1".to_owned(),
@@ -327,9 +328,13 @@ fn main() {
             (raw_sqlite(&path("raw"), count, 2 * calls), rows_sqlite(&path(&format!("rows-{}", next())), count, calls))
         });
         let url = server::new_database();
-        windows("postgres", count, || Pool::connect(&url, options(), Box::new(OsIds)).expect("a pool"), calls, || {
-            (raw_postgres(&server::new_database(), count, 2 * calls), rows_postgres(&server::new_database(), count, calls))
-        });
+        windows(
+            "postgres",
+            count,
+            || Pool::connect(&url, options(), Box::new(OsIds)).expect("a pool"),
+            calls,
+            || (raw_postgres(&server::new_database(), count, 2 * calls), rows_postgres(&server::new_database(), count, calls)),
+        );
     }
     scale("sqlite", &folder.path().join("scale.db").display().to_string(), many);
     scale("postgres", &server::new_database(), many);

@@ -12,7 +12,7 @@ pub(super) use sqlite::Sqlite;
 use super::{PoolError, Result};
 
 /// The version of the database's layout that this software writes, the same number for both engines.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// A value on its way into a statement.
 #[derive(Debug, Clone, Copy, PartialEq)]

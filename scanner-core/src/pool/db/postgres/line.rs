@@ -120,15 +120,7 @@ pub(super) struct Line {
 
 impl Line {
     pub fn new(runtime: Runtime, client: Client) -> Self {
-        Self {
-            runtime,
-            client,
-            statements: HashMap::new(),
-            prepared: 0,
-            kept: Vec::new(),
-            foreseen: Vec::new(),
-            answered: VecDeque::new(),
-        }
+        Self { runtime, client, statements: HashMap::new(), prepared: 0, kept: Vec::new(), foreseen: Vec::new(), answered: VecDeque::new() }
     }
 
     pub fn is_closed(&self) -> bool {

@@ -21,8 +21,11 @@ use super::{Access, Ask, Cell, Database, Lock, PoolError, Result, Row, SCHEMA_VE
 const SCHEMA: &str = "tracetwin";
 
 /// What brings a database from one version to the next: (version before, statements).
-const MIGRATIONS: [(i64, &str); 2] =
-    [(0, include_str!("../../migrations/postgres-2.sql")), (2, include_str!("../../migrations/postgres-3.sql"))];
+const MIGRATIONS: [(i64, &str); 3] = [
+    (0, include_str!("../../migrations/postgres-2.sql")),
+    (2, include_str!("../../migrations/postgres-3.sql")),
+    (3, include_str!("../../migrations/postgres-4.sql")),
+];
 
 /// A connection to a server.
 pub(crate) struct Postgres {
@@ -262,7 +265,7 @@ fn connect(config: &Config, trust: &tls::Trust, place: &std::path::Path, busy_ti
     let settings = format!(
         "SET search_path = {SCHEMA}; SET synchronous_commit = on; SET lock_timeout = {}; SET standard_conforming_strings = on;
          SET client_min_messages = warning; SET plan_cache_mode = force_generic_plan; SET jit = off;
-         SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off",
+         SET enable_seqscan = off; SET enable_bitmapscan = off",
         busy_timeout.as_millis()
     );
     line.batch(&settings).map_err(|error| named(place, error))?;
