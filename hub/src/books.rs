@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::signature::Signatures;
 use crate::tables;
 
 /// What kind of platform it is.
@@ -66,6 +67,7 @@ pub struct Alert {
 #[derive(Debug)]
 pub struct Platform {
     kind: Kind,
+    signatures: Option<Signatures>,
     bookings: Vec<Booking>,
     /// Sales that stand, by code: index of the booking.
     sold: BTreeMap<String, Vec<usize>>,
@@ -91,6 +93,7 @@ impl Platform {
     pub fn new(kind: Kind) -> Self {
         Self {
             kind,
+            signatures: None,
             bookings: Vec::new(),
             sold: BTreeMap::new(),
             by_docno: BTreeMap::new(),
@@ -99,6 +102,12 @@ impl Platform {
             refused: 0,
             repeated: 0,
         }
+    }
+
+    /// The same platform, where requests must be signed.
+    #[must_use]
+    pub fn with_signatures(self, signatures: Signatures) -> Self {
+        Self { signatures: Some(signatures), ..self }
     }
 
     /// Everything that was booked, in order of arrival.
@@ -134,6 +143,12 @@ impl Platform {
         };
         let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let msgid = text("msgid");
+        // Before anything else is done for whoever this is.
+        if let Some(what) = self.signatures.as_ref().and_then(|signatures| signatures.fault(&request)) {
+            self.refused += 1;
+            let body = json!({ "infcode": "-3", "inf_refmsgid": msgid, "err_msg": what, "output": {} });
+            return Answer { status: 200, body: body.to_string() };
+        }
         if self.kind.recognises_repeats
             && let Some(answer) = self.answers.get(&msgid)
         {

@@ -12,11 +12,13 @@
 mod books;
 mod faults;
 mod server;
+mod signature;
 pub mod tables;
 
 pub use books::{Alert, Answer, Booking, Kind, Platform};
 pub use faults::{FaultPlan, Faults, Odds};
 pub use server::serve;
+pub use signature::{Method, Signatures};
 
 /// What came back over the line, or did not.
 #[derive(Debug, Clone, PartialEq, Eq)]

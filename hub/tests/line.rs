@@ -11,7 +11,9 @@ use std::time::Duration;
 use hardware_hal::{Clock, SimulatedClock, Timestamp};
 use hub::{FaultPlan, Hub, serve};
 use scanner_core::pool::{Act, OrderLine, Outcome, Pool, UploadState, Verdict};
-use scanner_core::upload::{Dialect, HttpOptions, HttpTransport, Step, Transport, Unsigned, UploadOptions, Uploader};
+use scanner_core::upload::{
+    Dialect, HttpOptions, HttpTransport, Signature, SignatureMethod, Signer, Sm3Signer, Step, Transport, Unsigned, UploadOptions, Uploader,
+};
 use support::{Line, SECOND, START, hub, sell, stocked};
 
 fn clock() -> Arc<SimulatedClock> {
@@ -158,6 +160,62 @@ fn what_the_platform_would_refuse_fails_and_names_the_field() {
     let mut sender = uploader(Line::new(&hub, &clock, 0.0, 1), Dialect::national());
     let answer = outcome(&mut sender, &mut pool, clock.as_ref());
     assert!(matches!(&answer, Outcome::Refused { note } if note.contains("hi_feesetl_type: 7 characters")), "{answer:?}");
+}
+
+#[test]
+fn signed_requests_are_booked_and_others_are_not() {
+    let secret = "a secret that both know";
+    for (method, theirs) in [(SignatureMethod::HmacSm3, hub::Method::HmacSm3), (SignatureMethod::Sm3Appended, hub::Method::Sm3Appended)] {
+        let signature = Signature { method };
+        let dialect = Dialect { signature: Some(signature), ..Dialect::national() };
+        let signatures = hub::Signatures { method: theirs, secret: secret.into() };
+        assert!(!format!("{signatures:?}").contains(secret));
+        let hub = Arc::new(Mutex::new(Hub::new(
+            hub::Platform::new(hub::Kind { recognises_repeats: false, batched: false }).with_signatures(signatures),
+            hub::Faults::none(),
+        )));
+        let clock = clock();
+        let mut pool = stocked(1, 3);
+        // A name that JSON must escape, and one that is no ASCII.
+        let settlement = scanner_core::pool::Settlement { prsc_dr_name: "李 \"Li\" \\".into(), ..support::settlement() };
+        for number in 0..3 {
+            let order = scanner_core::pool::Order { id: format!("o{number}"), lines: vec![OrderLine::packs("A", 1)] };
+            pool.reserve(&order, act(START)).unwrap();
+            pool.dispense_settled(&order, &settlement, None, act(START)).unwrap();
+        }
+        let line = || Line::new(&hub, &clock, 0.0, 1);
+        let send = |signer: Box<dyn Signer>, pool: &mut Pool| {
+            let mut sender = Uploader::new(line(), dialect.clone(), signer, UploadOptions::default());
+            outcome(&mut sender, pool, clock.as_ref())
+        };
+        let done = send(Box::new(Sm3Signer::new(signature, secret)), &mut pool);
+        assert!(matches!(done, Outcome::Done { .. }), "{done:?}");
+        let wrong = send(Box::new(Sm3Signer::new(signature, "another secret")), &mut pool);
+        assert!(matches!(&wrong, Outcome::Refused { note } if note.contains("infcode -3: cainfo")), "{wrong:?}");
+        let unsigned = send(Box::new(Unsigned), &mut pool);
+        assert!(matches!(&unsigned, Outcome::Refused { note } if note.contains("infcode -3: signtype")), "{unsigned:?}");
+        assert_eq!(hub.lock().unwrap().platform.bookings().len(), 1);
+    }
+}
+
+#[test]
+fn what_was_changed_on_the_way_is_no_longer_signed() {
+    let signature = Signature { method: SignatureMethod::HmacSm3 };
+    let signatures = hub::Signatures { method: hub::Method::HmacSm3, secret: "s".into() };
+    let mut platform = hub::Platform::new(hub::Kind { recognises_repeats: false, batched: false }).with_signatures(signatures);
+    let mut pool = stocked(1, 1);
+    sell(&mut pool, "o1", OrderLine::packs("A", 1), START + SECOND);
+    let dialect = Dialect { signature: Some(signature), ..Dialect::national() };
+    let policy = uploader(Line::new(&hub(false, false, FaultPlan::default()), &clock(), 0.0, 1), dialect.clone()).policy().clone();
+    let claim = pool.claim_upload("sender", &policy, Timestamp(START + 60 * SECOND)).unwrap().unwrap();
+    let institution = pool.institution().unwrap().unwrap();
+    let site = scanner_core::upload::Site::default();
+    let voice = scanner_core::upload::Voice { dialect: &dialect, site: &site, institution: &institution, utc_offset_minutes: 480 };
+    let request = voice.word(&claim, &Sm3Signer::new(signature, "s"), Timestamp(START + 60 * SECOND)).unwrap();
+    let tampered = request.body.replace("\"sel_retn_cnt\":10", "\"sel_retn_cnt\":11");
+    assert_ne!(tampered, request.body);
+    assert!(platform.receive(tampered.as_bytes(), START).body.contains("\"infcode\":\"-3\""));
+    assert!(platform.receive(request.body.as_bytes(), START).body.contains("\"infcode\":\"0\""));
 }
 
 /// A hub on a free port.

@@ -1,5 +1,8 @@
-//! The pool under load, on SQLite and PostgreSQL: reserve + commit of 1 and of 32 windows beside the raw commit rate of the same store, of as many
+//! The pool under load, on SQLite and PostgreSQL: reserve + commit of 1 and of 32 windows beside two yardsticks of the same store, with as many
 //! connections, in the same run; and reserving among a million units beside ten thousand. What counts is the ratios; they are printed.
+//!
+//! The first yardstick is the raw commit rate: one short row a transaction. The second writes the rows of a sale into the pool's own tables, in two
+//! transactions, each one message of prepared statements, and asks nothing: what the store takes for the rows alone, their indices and constraints.
 //!
 //! `make bench-pool`, or `cargo bench -p scanner-core --bench pool -- [quick]`.
 
@@ -38,7 +41,10 @@ fn fill(pool: &mut Pool, first: u32, count: u32) {
     pool.receive(Selection::AllRegistered, act(1)).expect("received");
 }
 
-/// Runs `work` on so many threads, each with its own value; seconds for all, and each call's seconds.
+/// Calls of each window before the clock starts: a window that opened a moment ago has statements to prepare and caches to fill.
+const WARM: usize = 5;
+
+/// Runs `work` on so many threads, each with its own value and after [`WARM`] calls; seconds for all, and each call's seconds.
 fn timed<V>(threads: usize, calls: usize, open: impl Fn() -> V + Sync, work: impl Fn(&mut V, usize, usize) + Sync) -> (f64, Vec<f64>) {
     let barrier = Barrier::new(threads + 1);
     std::thread::scope(|scope| {
@@ -47,8 +53,9 @@ fn timed<V>(threads: usize, calls: usize, open: impl Fn() -> V + Sync, work: imp
                 let (barrier, open, work) = (&barrier, &open, &work);
                 scope.spawn(move || {
                     let mut value = open();
+                    (0..WARM).for_each(|call| work(&mut value, thread, call));
                     barrier.wait();
-                    (0..calls)
+                    (WARM..WARM + calls)
                         .map(|call| {
                             let start = Instant::now();
                             work(&mut value, thread, call);
@@ -71,25 +78,133 @@ fn milliseconds(sorted: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize] * 1000.0
 }
 
-fn windows(name: &str, windows: usize, open: impl Fn() -> Pool + Sync, calls: usize, raw: &[f64]) {
+/// `yardsticks` gives the rates of both; the means of what it says before and after count.
+fn windows(name: &str, windows: usize, open: impl Fn() -> Pool + Sync, calls: usize, yardsticks: impl Fn() -> (f64, f64)) {
     let mut pool = open();
     pool.add_products(products()).expect("products");
-    fill(&mut pool, 0, (windows * calls) as u32 + 200);
+    fill(&mut pool, 0, (windows * (calls + WARM)) as u32 + 200);
+    let before = yardsticks();
     let (seconds, all) = timed(windows, calls, &open, |pool, window, call| {
         let wanted = order(&format!("{window}-{call}"), [packs("A", 1)]);
         pool.reserve(&wanted, act(10)).expect("reserved");
         pool.dispense(&wanted.id, act(11)).expect("dispensed");
     });
-    // One sale is two transactions: reserve, and commit. The raw rate is the mean of those before and after.
-    let (sales, raw_rate) = (all.len() as f64 / seconds, raw.iter().sum::<f64>() / raw.len() as f64);
+    let after = yardsticks();
+    // One sale is two transactions: reserve, and commit.
+    let rate = 2.0 * all.len() as f64 / seconds;
+    let (commits, rows) = ((before.0 + after.0) / 2.0, (before.1 + after.1) / 2.0);
     println!(
-        "{name}: {windows} windows, {sales:.0} sales/s = {:.0} commits/s; p50 {:.1} ms, p99 {:.1} ms; raw commits {raw_rate:.0}/s; ratio {:.2}",
-        2.0 * sales,
+        "{name}: {windows} windows, {:.0} sales/s = {rate:.0} commits/s; p50 {:.1} ms, p99 {:.1} ms; raw commits {commits:.0}/s, ratio {:.2}; \
+         commits of the same rows {rows:.0}/s, ratio {:.2}",
+        rate / 2.0,
         milliseconds(&all, 0.5),
         milliseconds(&all, 0.99),
-        2.0 * sales / raw_rate
+        rate / commits,
+        rate / rows
     );
     pool.verify_ledger().expect("the books are right");
+}
+
+/// The statements of the second yardstick, in their two transactions, with `$1` the unit, `$2` the order, `$3` what makes an event's id of it.
+fn rows_of_a_sale(number: &str) -> [Vec<String>; 2] {
+    let ledger = |kind: &str, from: &str, to: &str, remaining: u32, revision: u32| {
+        format!(
+            "INSERT INTO ledger (sequence, event_id, at, actor, cause, kind, key, from_state, to_state, order_id, quantity, remaining, revision)
+             VALUES ({number}, '{kind} event of the unit ' || $3, 1790820000000000000, 'window', 'bench', '{kind}', $1, '{from}', '{to}', $2, 10, \
+             {remaining}, {revision})"
+        )
+    };
+    let reserve = vec![
+        "UPDATE unit SET state = 'reserved', revision = 3 WHERE key = $1".to_owned(),
+        ledger("reserve", "available", "reserved", 10, 3),
+        "INSERT INTO reservation (order_id, line, key, quantity, expires_at, event_id, coded) \
+         VALUES ($2, 0, $1, 10, 1790821800000000000, 'reserve event of the unit ' || $3, 1)"
+            .to_owned(),
+        r#"INSERT INTO order_record (order_id, record) VALUES ($1, '[{"product":"A","quantity":1,"unit":"packs","batch":null}]')"#
+            .to_owned(),
+    ];
+    let dispense = vec![
+        "UPDATE unit SET state = 'dispensed', remaining = 0, revision = 4 WHERE key = $1".to_owned(),
+        ledger("dispense", "reserved", "dispensed", 0, 4),
+        "DELETE FROM reservation WHERE event_id = 'reserve event of the unit ' || $1".to_owned(),
+        "INSERT INTO sale (event_id, order_id, line, key, quantity, whole, coded) VALUES ('dispense event of the unit ' || $3, $2, 0, $1, 10, 1, 1)"
+            .to_owned(),
+    ];
+    [reserve, dispense]
+}
+
+/// Which values each of them takes: unit (0), order (1), event (2).
+const VALUES: [[&[usize]; 4]; 2] = [[&[0], &[0, 1, 2], &[0, 1, 2], &[1]], [&[0], &[0, 1, 2], &[2], &[0, 1, 2]]];
+
+fn values_of_a_sale(windows: usize, window: usize, call: usize) -> [String; 3] {
+    let serial = call * windows + window;
+    [pack("A", serial as u32), format!("{window}-{call}"), serial.to_string()]
+}
+
+fn rows_sqlite(path: &Path, windows: usize, calls: usize) -> f64 {
+    let store = path.display().to_string();
+    Pool::open_store(&store, options(), Box::new(OsIds)).expect("a pool").add_products(products()).expect("products");
+    fill_by_sql(&store, 0, (windows * (calls + WARM)) as u32);
+    let open = || {
+        let db = rusqlite::Connection::open(path).expect("a file");
+        db.busy_timeout(Duration::from_secs(300)).expect("a timeout");
+        db.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON").expect("settings");
+        db
+    };
+    let statements = rows_of_a_sale("(SELECT max(sequence) + 1 FROM ledger)").map(|all| all.map_dollars());
+    let (seconds, all) = timed(windows, calls, open, |db, window, call| {
+        let values = values_of_a_sale(windows, window, call);
+        for (statements, wanted) in statements.iter().zip(&VALUES) {
+            db.execute_batch("BEGIN IMMEDIATE").expect("a beginning");
+            for (sql, wanted) in statements.iter().zip(wanted) {
+                let values = rusqlite::params_from_iter(wanted.iter().map(|value| &values[*value]));
+                db.prepare_cached(sql).expect("a statement").execute(values).expect("a row");
+            }
+            db.execute_batch("COMMIT").expect("a commit");
+        }
+    });
+    2.0 * all.len() as f64 / seconds
+}
+
+/// SQLite writes its values otherwise.
+trait MapDollars {
+    fn map_dollars(self) -> Self;
+}
+
+impl MapDollars for Vec<String> {
+    fn map_dollars(self) -> Self {
+        self.into_iter().map(|sql| sql.replace('$', "?")).collect()
+    }
+}
+
+fn rows_postgres(url: &str, windows: usize, calls: usize) -> f64 {
+    Pool::connect(url, options(), Box::new(OsIds)).expect("a pool").add_products(products()).expect("products");
+    fill_by_sql(url, 0, (windows * (calls + WARM)) as u32);
+    let open = || {
+        let mut db = server::admin(url);
+        db.batch_execute("SET search_path = tracetwin; SET plan_cache_mode = force_generic_plan").expect("settings");
+        for (transaction, statements) in rows_of_a_sale("nextval('ledger_sequence')").iter().enumerate() {
+            for (number, sql) in statements.iter().enumerate() {
+                db.batch_execute(&format!("PREPARE rows_{transaction}_{number} AS {sql}")).expect("a statement");
+            }
+        }
+        db
+    };
+    let (seconds, all) = timed(windows, calls, open, |db, window, call| {
+        let values = values_of_a_sale(windows, window, call);
+        for (transaction, wanted) in VALUES.iter().enumerate() {
+            let calls: String = wanted
+                .iter()
+                .enumerate()
+                .map(|(number, wanted)| {
+                    let values: Vec<String> = wanted.iter().map(|value| format!("'{}'", values[*value])).collect();
+                    format!("EXECUTE rows_{transaction}_{number} ({});", values.join(","))
+                })
+                .collect();
+            db.batch_execute(&format!("BEGIN; {calls} COMMIT")).expect("a commit");
+        }
+    });
+    2.0 * all.len() as f64 / seconds
 }
 
 fn raw_sqlite(path: &Path, windows: usize, calls: usize) -> f64 {
@@ -204,15 +319,22 @@ fn main() {
     for count in WINDOWS {
         // As many sales in all, whether at one window or at many.
         let calls = if quick { 320 } else { 1920 } / count;
-        let raw = || raw_sqlite(&folder.path().join("raw.db"), count, 2 * calls);
-        let path = folder.path().join(format!("pool-{count}.db"));
-        let open = || Pool::open_with(&path, options(), Box::new(OsIds)).expect("a pool");
-        let before = raw();
-        windows("sqlite", count, open, calls, &[before, raw()]);
-        let (url, raw_url) = (server::new_database(), server::new_database());
-        let raw = || raw_postgres(&raw_url, count, 2 * calls);
-        let before = raw();
-        windows("postgres", count, || Pool::connect(&url, options(), Box::new(OsIds)).expect("a pool"), calls, &[before, raw()]);
+        let path = |name: &str| folder.path().join(format!("{name}-{count}.db"));
+        let pool_path = path("pool");
+        let open = || Pool::open_with(&pool_path, options(), Box::new(OsIds)).expect("a pool");
+        let turn = std::cell::Cell::new(0);
+        let next = || turn.replace(turn.get() + 1);
+        windows("sqlite", count, open, calls, || {
+            (raw_sqlite(&path("raw"), count, 2 * calls), rows_sqlite(&path(&format!("rows-{}", next())), count, calls))
+        });
+        let url = server::new_database();
+        windows(
+            "postgres",
+            count,
+            || Pool::connect(&url, options(), Box::new(OsIds)).expect("a pool"),
+            calls,
+            || (raw_postgres(&server::new_database(), count, 2 * calls), rows_postgres(&server::new_database(), count, calls)),
+        );
     }
     scale("sqlite", &folder.path().join("scale.db").display().to_string(), many);
     scale("postgres", &server::new_database(), many);

@@ -189,6 +189,7 @@ fn bad_requests_are_named_and_no_patient_with_them() {
         (request("m1", "A", json!({}), json!({})), "quantity.value is missing"),
         (request("m1", "A", quantity.clone(), json!({ "status": "perhaps" })), "status is missing or unknown"),
         (request("m1", "A", quantity.clone(), json!({ "intent": null })), "intent is missing or unknown"),
+        (request("m1", "A", quantity.clone(), json!({ "groupIdentifier": { "value": "" } })), "its group has no id"),
     ];
     for (request, what) in cases {
         let error = fhir(&[request]).unwrap_err();

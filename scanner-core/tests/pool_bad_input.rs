@@ -237,6 +237,25 @@ fn a_pool_of_version_2_is_read_and_goes_on() {
     assert_eq!(db.execute("UPDATE journal SET actor = 'x'", []).unwrap_or(0), 0, "there is nothing in it yet");
 }
 
+/// The file was written by version 3 of the layout.
+#[test]
+fn a_pool_of_version_3_is_read_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pool.db");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pool-v3.db"), &path).unwrap();
+    let mut pool = Pool::open(&path).unwrap();
+    pool.verify_ledger().unwrap();
+    assert_eq!(pool.ledger_hash().unwrap(), "5d8906ec0ee4656dfae8292836ffa8912897e8f90a48e67f48d01b571254015d");
+    assert_eq!(pool.reservations_of_order("held").unwrap().len(), 1);
+    let at = pool.last_change().unwrap().unwrap();
+    let report = pool.write_off(&["80000110000000010000".into()], scanner_core::pool::Act::new("tester", "test", at)).unwrap();
+    assert_eq!(report.released[0].order, "held");
+    pool.verify_ledger().unwrap();
+    drop(pool);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(db.query_row("SELECT max(version) FROM schema_version", [], |row| row.get::<_, i64>(0)).unwrap(), SCHEMA_VERSION);
+}
+
 #[test]
 fn the_journal_cannot_be_changed_even_by_hand() {
     let folder = tempfile::tempdir().unwrap();

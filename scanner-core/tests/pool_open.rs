@@ -60,7 +60,7 @@ fn the_schema_version_stands_in_the_file() {
     let path = folder.path().join("pool.db");
     drop(open(&path).unwrap());
     let db = Connection::open(&path).unwrap();
-    assert_eq!(db.query_row("SELECT version FROM schema_version", [], |r| r.get::<_, i64>(0)).unwrap(), 3);
+    assert_eq!(db.query_row("SELECT version FROM schema_version", [], |r| r.get::<_, i64>(0)).unwrap(), 4);
     assert_eq!(db.query_row("PRAGMA journal_mode", [], |r| r.get::<_, String>(0)).unwrap(), "wal");
 }
 
@@ -97,7 +97,7 @@ fn a_pool_of_a_newer_version_is_left_alone() {
     let path = folder.path().join("pool.db");
     drop(open(&path).unwrap());
     Connection::open(&path).unwrap().execute("UPDATE schema_version SET version = 9", []).unwrap();
-    let error = refuses(&path, "schema version 9; this version knows up to 3");
+    let error = refuses(&path, "schema version 9; this version knows up to 4");
     assert!(matches!(error, PoolError::Newer { found: 9, known: scanner_core::pool::SCHEMA_VERSION, .. }));
 }
 

@@ -198,6 +198,29 @@ fn a_database_of_version_2_is_brought_up_to_date() {
 }
 
 #[test]
+fn a_database_of_version_3_keeps_what_is_in_it_and_what_its_columns_may_hold() {
+    let url = new_database();
+    let versions = [include_str!("../src/pool/migrations/postgres-2.sql"), include_str!("../src/pool/migrations/postgres-3.sql")].concat();
+    let key = pool_support::pack("A", 1);
+    let unit = format!(
+        "INSERT INTO unit (key, code, product_id, batch, expiry, level, state, quantity, remaining, revision)
+         VALUES ('{key}', '{key}', 'A', 'B', '2028-01-31', 'smallest_pack', 'registered', 10, 10, 1);
+         INSERT INTO ledger (sequence, event_id, at, actor, cause, kind, key, to_state, quantity, remaining, revision)
+         VALUES (nextval('ledger_sequence'), 'e', 1790820000000000000, 'a', 'c', 'register', '{key}', 'registered', 10, 10, 1)"
+    );
+    let product = "INSERT INTO product VALUES ('A', '{}', 10)";
+    let mut db = admin(&url);
+    db.batch_execute(&format!("CREATE SCHEMA tracetwin; SET search_path = tracetwin; {versions}; {product}; {unit}")).unwrap();
+    let mut pool = open(&url).unwrap();
+    pool.verify_ledger().unwrap();
+    assert_eq!(pool.receive(scanner_core::pool::Selection::AllRegistered, act(1)).unwrap(), 1);
+    for change in ["state = 'sold'", "remaining = -1", "remaining = 11", "revision = 0", "coded = 2", "level = 'pallet'"] {
+        let error = db.batch_execute(&format!("UPDATE unit SET {change}")).unwrap_err();
+        assert_eq!(error.code().unwrap().code(), "23514", "{change}: {error}");
+    }
+}
+
+#[test]
 fn the_journal_cannot_be_changed_even_by_hand() {
     let url = new_database();
     let mut f = Fixture::with(open(&url).unwrap());

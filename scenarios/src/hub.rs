@@ -4,11 +4,12 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use ::hub::{FaultPlan, Faults, Hub, Kind, Platform};
+use ::hub::{FaultPlan, Faults, Hub, Kind, Method, Platform, Signatures};
 use hardware_hal::{Clock, SystemClock};
 
 use crate::error::{Failure, Result};
 use crate::output;
+use crate::pool::secret;
 
 /// Arguments of `hub`.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,9 +23,24 @@ pub struct HubArguments {
     /// Be the provincial variant with batches (3505A) and times without a space.
     #[arg(long)]
     pub batched: bool,
+    /// Want requests signed with the secret on the first line of this file: HMAC with SM3, or what --signature says.
+    #[arg(long, value_name = "FILE")]
+    pub secret_from: Option<PathBuf>,
+    /// How the secret comes into a signature.
+    #[arg(long, value_enum, default_value = "hmac-sm3", requires = "secret_from")]
+    pub signature: Signature,
     /// Inject the faults of this TOML file: `seed`, shares such as `cut_after = 0.02`, `outages`.
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
+}
+
+/// How the secret comes into a signature.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Signature {
+    /// HMAC with SM3.
+    HmacSm3,
+    /// SM3 of the text with the secret behind it.
+    Sm3Appended,
 }
 
 /// Serves until it is interrupted.
@@ -36,7 +52,15 @@ pub fn command(arguments: &HubArguments) -> Result<()> {
     let cannot = |error: std::io::Error| Failure::environment(format!("cannot listen on {}: {error}", arguments.listen));
     let listener = TcpListener::bind(&arguments.listen).map_err(cannot)?;
     let kind = Kind { recognises_repeats: arguments.recognises_repeats, batched: arguments.batched };
-    let hub = Arc::new(Mutex::new(Hub::new(Platform::new(kind), Faults::new(plan))));
+    let mut platform = Platform::new(kind);
+    if let Some(path) = &arguments.secret_from {
+        let method = match arguments.signature {
+            Signature::HmacSm3 => Method::HmacSm3,
+            Signature::Sm3Appended => Method::Sm3Appended,
+        };
+        platform = platform.with_signatures(Signatures { method, secret: secret(path)? });
+    }
+    let hub = Arc::new(Mutex::new(Hub::new(platform, Faults::new(plan))));
     output::line(&format!("http://{}", listener.local_addr().map_err(cannot)?))?;
     let clock = Arc::new(SystemClock::new());
     ::hub::serve(&listener, &hub, move || clock.now().0).map_err(cannot)

@@ -237,6 +237,39 @@ fn a_stocktaking_says_and_books_what_differs() {
 }
 
 #[test]
+fn packs_go_back_to_the_supplier_and_are_written_off() {
+    let desk = Desk::stocked();
+    let note = "dynt_no = 'R1'\nspler_name = 'Supplier'\nprodentp_name = 'Maker'\naprvno = 'H1'\npurc_invo_no = 'I1'\nrx_flag = '1'\n";
+    let delivery = desk.file("delivery.toml", note);
+    let delivery = delivery.to_str().expect("a path");
+    let codes: Vec<String> = (1..=3).map(amoxicillin).collect();
+    let value = desk.held(&["pool", "supplier-return", "--delivery", delivery, &codes[0]]);
+    assert_eq!(value, json!({ "removed": [&codes[0]], "released": [] }));
+    desk.refused("not_expired", &["pool", "write-off", "--reason", "expired", &codes[1]]);
+    desk.held(&["pool", "reserve", "--order", "o1", "--line", "amoxicillin-24=1", &codes[1]]);
+    let value = desk.held(&["pool", "write-off", "--reason", "lost", &codes[1]]);
+    assert_eq!((&value["removed"], &value["released"][0]["order"]), (&json!([&codes[1]]), &json!("o1")));
+    desk.held(&["pool", "reserve", "--order", "o2", "--line", "amoxicillin-24=5:pieces"]);
+    desk.held(&["pool", "dispense", "o2"]);
+    desk.refused("pack_opened", &["pool", "supplier-return", "--delivery", delivery, &codes[2]]);
+    desk.refused("wrong_state", &["pool", "write-off", "--reason", "destroyed", &codes[0]]);
+    let history = desk.held(&["pool", "history", &codes[1]]);
+    assert_eq!(history.as_array().expect("entries").last().expect("one")["kind"], "write_off");
+    desk.ends(2, &["pool", "supplier-return", "--delivery", "nowhere.toml", &codes[2]], "");
+    desk.ends(2, &["pool", "write-off", "--reason", "stolen", &codes[2]], "");
+    desk.ends(2, &["pool", "write-off", "--reason", "lost"], "");
+    desk.held(&["pool", "verify"]);
+}
+
+#[test]
+fn a_dialect_with_signatures_wants_its_secret_and_one_without_takes_none() {
+    let desk = Desk::stocked();
+    let sync = ["pool", "sync", "--url", "http://127.0.0.1:1", "--dialect"];
+    desk.ends(2, &[&sync[..], &["signed"]].concat(), "");
+    desk.ends(2, &[&sync[..], &["national", "--secret-from", "-"]].concat(), "secret\n");
+}
+
+#[test]
 fn a_recall_takes_the_batch_and_a_verification_says_so() {
     let desk = Desk::stocked();
     let code = amoxicillin(1);

@@ -98,6 +98,9 @@ pub fn read_bundle(text: &str, products: &Products, options: &FhirOptions) -> Re
         let subject = request["subject"]["reference"].as_str().or(request["subject"]["identifier"]["value"].as_str());
         let patient = subject.map(|subject| pseudonym(&options.salt, subject));
         let group = request["groupIdentifier"]["value"].as_str().unwrap_or(id);
+        if group.is_empty() {
+            return Err(wrong("its group has no id"));
+        }
         match orders.iter_mut().find(|order| order.order.id == group) {
             Some(order) if order.patient != patient => return Err(wrong("its group holds another patient's request")),
             Some(order) => {

@@ -434,6 +434,20 @@ pub enum Refusal {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// What is to be written off for its date is still good.
+    #[error("code {code} is good until {expiry}; it is not expired")]
+    NotExpired {
+        /// The code.
+        code: String,
+        /// Its last day.
+        expiry: Date,
+    },
+    /// The supplier takes whole packs, and whole cartons, only.
+    #[error("code {code} is not whole any more; the supplier takes whole packs only")]
+    PackOpened {
+        /// The code.
+        code: String,
+    },
     /// The clock is behind what the ledger has already.
     #[error("the clock is {seconds} s behind the ledger's youngest entry; set it right")]
     ClockSetBack {
@@ -498,6 +512,8 @@ impl Refusal {
             Self::CodeNeeded { .. } => "code_needed",
             Self::UncodedStockOff => "uncoded_stock_off",
             Self::BadLot { .. } => "bad_lot",
+            Self::NotExpired { .. } => "not_expired",
+            Self::PackOpened { .. } => "pack_opened",
             Self::ClockSetBack { .. } => "clock_set_back",
         }
     }

@@ -32,6 +32,8 @@ pub enum JournalKind {
     DispensingError,
     /// The stock was counted and booked; the subject is the product, or nothing for all.
     Stocktake,
+    /// Units were written off; the subject is the reason.
+    WriteOff,
     /// Somebody asked whether a code is genuine; the subject is the unit's key, or the text where no unit has it.
     Verification,
 }
@@ -46,6 +48,7 @@ words!(JournalKind {
     Dispense = "dispense",
     DispensingError = "dispensing_error",
     Stocktake = "stocktake",
+    WriteOff = "write_off",
     Verification = "verification",
 });
 

@@ -73,6 +73,7 @@ mod outbox;
 mod patient;
 mod register;
 mod relation_file;
+mod removal;
 mod replay;
 mod rules;
 mod sale;
@@ -100,6 +101,7 @@ pub use outbox::{
     Claim, ClaimPolicy, Delivery, Institution, OutboxEntry, Outcome, Personal, Settlement, UploadKind, UploadRecord, UploadState, Verdict,
 };
 pub use relation_file::{ImportReport, RelationFileError};
+pub use removal::{RemovalReport, WriteOffReason};
 pub use replay::ReplayedUnit;
 pub use rules::Rules;
 pub use sale::{Allotment, CodeOutcome, LineProgress, SoldUnit};

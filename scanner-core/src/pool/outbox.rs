@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Lock, Row, values};
 use super::model::words;
+use super::removal::WriteOffReason;
 use super::work::Work;
 use super::{Act, Pool, PoolError, Refusal, Result, Unit, rules, store};
 use crate::date::{Date, civil};
@@ -196,6 +197,9 @@ pub struct UploadRecord {
     pub settlement: Option<Settlement>,
     /// Of goods that arrived or went back.
     pub delivery: Option<Delivery>,
+    /// Of goods that were written off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<WriteOffReason>,
 }
 
 /// An entry of the outbox.
@@ -312,13 +316,14 @@ fn json(value: &impl Serialize) -> Result<String> {
 }
 
 /// What a change tells beside its units.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Told<'t> {
     pub order: Option<&'t str>,
     pub original: Option<&'t str>,
     pub settlement: Option<Settlement>,
     pub personal: Option<&'t Personal>,
     pub delivery: Option<&'t Delivery>,
+    pub reason: Option<WriteOffReason>,
     pub split: bool,
     /// Told without codes.
     pub uncoded: bool,
@@ -346,26 +351,29 @@ impl Work<'_> {
             cause: self.act.cause.into(),
             settlement: told.settlement.clone(),
             delivery: told.delivery.cloned(),
+            reason: told.reason,
         };
         let personal = told.personal.map(json).transpose()?;
         let keys: Vec<&str> = units.iter().map(|unit| unit.key.as_str()).collect();
         self.put_entry(kind, event_id, &record, personal.as_deref(), &keys)
     }
 
-    /// The same for many units, which may be of several products and batches: one entry for each, or for each hundred of them.
-    pub fn tell_groups(&mut self, kind: UploadKind, changed: &[(String, Unit)], delivery: Option<&Delivery>) -> Result<()> {
+    /// The same for many units, which may be of several products and batches: one entry for each, or for each hundred of them, opened packs apart.
+    pub fn tell_groups(&mut self, kind: UploadKind, changed: &[(String, Unit)], told: &Told<'_>) -> Result<()> {
         if self.institution.is_none() {
             return Ok(());
         }
-        let mut groups = std::collections::BTreeMap::<(&str, &str, Date), Vec<_>>::new();
+        let mut groups = std::collections::BTreeMap::<(&str, &str, Date, bool), Vec<_>>::new();
         for change in changed.iter().filter(|(_, unit)| unit.quantity > 0) {
-            groups.entry((&change.1.product, &change.1.batch, change.1.expiry)).or_default().push(change);
+            let unit = &change.1;
+            let split = unit.coded && unit.remaining < unit.quantity;
+            groups.entry((&unit.product, &unit.batch, unit.expiry, split)).or_default().push(change);
         }
-        for group in groups.values() {
+        for ((.., split), group) in &groups {
             for part in group.chunks(CODES_PER_ENTRY) {
                 let units: Vec<&Unit> = part.iter().map(|(_, unit)| unit).collect();
                 let pieces = units.iter().map(|unit| u64::from(unit.remaining)).sum();
-                self.tell(kind, &part[0].0, &units, pieces, &Told { delivery, ..Told::default() })?;
+                self.tell(kind, &part[0].0, &units, pieces, &Told { split: *split, ..told.clone() })?;
             }
         }
         Ok(())

@@ -602,6 +602,7 @@ fn sell(
         settlement: settlement.map(|(settlement, _)| settlement.clone()),
         personal: settlement.and_then(|(_, personal)| personal),
         delivery: None,
+        reason: None,
         // Whole packs of a lot without codes are whole packs all the same.
         split: if unit.coded { !whole } else { !quantity.is_multiple_of(store::pack_quantity(work.db, &unit.product)?.unwrap_or(1)) },
         uncoded: !coded,

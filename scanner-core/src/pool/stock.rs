@@ -174,7 +174,7 @@ impl Pool {
                 }
             }
             if delivery.is_some() {
-                work.tell_groups(UploadKind::Purchase, &received, delivery)?;
+                work.tell_groups(UploadKind::Purchase, &received, &Told { delivery, ..Told::default() })?;
             }
             Ok(received.len() as u64)
         })
@@ -193,44 +193,6 @@ impl Pool {
                 let kind = if unit.state == UnitState::Removed { EventKind::Found } else { EventKind::Quarantine };
                 withdraw(work, unit, UnitState::Quarantined, kind, &mut released)?;
             }
-            Ok(released)
-        })
-    }
-
-    /// Sends units back to the supplier under a delivery note: they are gone for good. What orders hold of them is released; the reservations are
-    /// returned.
-    ///
-    /// # Errors
-    /// The first code that a rule refuses; nothing is changed then.
-    pub fn return_to_supplier(&mut self, codes: &[String], delivery: &Delivery, act: Act<'_>) -> Result<Vec<Reservation>> {
-        self.remove(codes, EventKind::SupplierReturn, (UploadKind::SupplierReturn, Some(delivery)), act)
-    }
-
-    /// Writes units off, because they were destroyed or are missing: they are gone for good. What orders hold of them is released; the reservations
-    /// are returned.
-    ///
-    /// # Errors
-    /// The first code that a rule refuses; nothing is changed then.
-    pub fn write_off(&mut self, codes: &[String], act: Act<'_>) -> Result<Vec<Reservation>> {
-        self.remove(codes, EventKind::WriteOff, (UploadKind::StockChange, None), act)
-    }
-
-    fn remove(
-        &mut self,
-        codes: &[String],
-        kind: EventKind,
-        told: (UploadKind, Option<&Delivery>),
-        act: Act<'_>,
-    ) -> Result<Vec<Reservation>> {
-        self.write(act, |work| {
-            let mut released = Vec::new();
-            let mut removed = Vec::new();
-            work.lock_codes(codes)?;
-            for code in codes {
-                let unit = work.find(code)?;
-                removed.push(withdraw(work, unit, UnitState::Removed, kind, &mut released)?);
-            }
-            work.tell_groups(told.0, &removed, told.1)?;
             Ok(released)
         })
     }
@@ -330,6 +292,7 @@ impl Pool {
                 settlement,
                 personal: None,
                 delivery: None,
+                reason: None,
                 split: !sale.whole,
                 uncoded: !sale.coded,
             };

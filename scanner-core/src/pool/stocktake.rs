@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::db::{Lock, values};
 use super::journal::JournalKind;
-use super::outbox::UploadKind;
+use super::outbox::{Told, UploadKind};
+use super::removal::WriteOffReason;
 use super::stock::withdraw;
 use super::{Act, EventKind, Pool, Reservation, Result, Unit, UnitState, store};
 use crate::codes::unit_key;
@@ -142,13 +143,13 @@ impl Pool {
                 for unit in gone {
                     written_off.push(withdraw(work, unit, UnitState::Removed, EventKind::WriteOff, &mut report.released)?);
                 }
-                work.tell_groups(UploadKind::StockChange, &written_off, None)?;
+                work.tell_groups(UploadKind::StockChange, &written_off, &Told { reason: Some(WriteOffReason::Lost), ..Told::default() })?;
                 // The count itself changes no unit, so its entries in the outbox have ids of their own.
                 let mut counted = Vec::new();
                 for (unit, number) in there.into_iter().zip(0..) {
                     counted.push((work.ids.event_id(u64::MAX / 2 - work.act.at.0 % (u64::MAX / 4) - number)?, unit));
                 }
-                work.tell_groups(UploadKind::Stocktake, &counted, None)?;
+                work.tell_groups(UploadKind::Stocktake, &counted, &Told::default())?;
                 let found = serde_json::json!({
                     "expected": report.expected, "matching": report.matching, "missing": report.missing.len(),
                     "surplus": report.surplus.len(), "unknown": report.unknown.len(),

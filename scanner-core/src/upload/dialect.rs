@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::pool::UploadKind;
+use crate::pool::{UploadKind, WriteOffReason};
 
 /// The version of dialect files that this software reads.
 const SCHEMA_VERSION: u32 = 1;
@@ -39,9 +39,33 @@ pub struct Dialect {
     pub retry_later: Vec<String>,
     /// The requests.
     pub requests: BTreeMap<UploadKind, RequestForm>,
+    /// What stands in `inv_chg_type` of goods that were written off.
+    #[serde(default)]
+    pub write_offs: BTreeMap<WriteOffReason, String>,
+    /// How requests are signed; unsigned if nothing is said.
+    pub signature: Option<Signature>,
     /// Fields that the pool does not know, with what to say in them.
     #[serde(default)]
     pub defaults: BTreeMap<String, String>,
+}
+
+/// How requests are signed. The signature stands in `cainfo` in hexadecimal digits, `signtype` says `SM3`. Signed is the envelope without `cainfo`, as JSON
+/// without blanks, the names of each object in the order of their bytes; the public interface does not say what is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// How the secret comes in.
+    pub method: SignatureMethod,
+}
+
+/// How the secret comes into a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureMethod {
+    /// HMAC with SM3.
+    HmacSm3,
+    /// SM3 of the text with the secret behind it.
+    Sm3Appended,
 }
 
 /// What an answer must say.
@@ -107,6 +131,11 @@ impl Dialect {
     /// A provincial variant with batches, a second success flag and times without a space.
     pub fn batched() -> Self {
         Self::built_in(include_str!("dialects/batched.toml"))
+    }
+
+    /// The national interface with signed requests.
+    pub fn signed() -> Self {
+        Self { name: "signed".into(), signature: Some(Signature { method: SignatureMethod::HmacSm3 }), ..Self::national() }
     }
 
     fn built_in(text: &str) -> Self {

@@ -12,6 +12,7 @@
 mod dialect;
 mod http;
 mod request;
+mod sm3;
 
 use std::time::Duration;
 
@@ -19,9 +20,9 @@ use hardware_hal::{Clock, Timestamp};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-pub use dialect::{Condition, Dialect, DialectError, RequestForm};
+pub use dialect::{Condition, Dialect, DialectError, RequestForm, Signature, SignatureMethod};
 pub use http::{HttpOptions, HttpTransport};
-pub use request::{Signer, Site, Unsayable, Unsigned, Voice, Worded};
+pub use request::{Signer, Site, Sm3Signer, Unsayable, Unsigned, Voice, Worded};
 
 use crate::pool::{Claim, ClaimPolicy, Outcome, Pool, PoolError, Refusal};
 use dialect::text_at;

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::dialect::{Dialect, RequestForm};
+use super::dialect::{Dialect, RequestForm, Signature, SignatureMethod};
+use super::sm3::{hmac_sm3, sm3};
 use crate::date::{Date, civil};
 use crate::pool::{Claim, Institution, OutboxEntry, UploadKind};
 
@@ -56,7 +57,7 @@ impl Default for Site {
 pub trait Signer: Send {
     /// What goes into `signtype`, `SM3` for instance; empty for none.
     fn kind(&self) -> &str;
-    /// The signature over the request's text. It goes into `cainfo`.
+    /// The signature over the request's text (see [`super::Signature`]). It goes into `cainfo`.
     fn sign(&self, text: &str) -> String;
 }
 
@@ -71,6 +72,46 @@ impl Signer for Unsigned {
 
     fn sign(&self, _: &str) -> String {
         String::new()
+    }
+}
+
+/// Signs with SM3 and a secret that the institution shares with the platform.
+pub struct Sm3Signer {
+    signature: Signature,
+    secret: Vec<u8>,
+}
+
+impl Sm3Signer {
+    /// A signer with a secret.
+    pub fn new(signature: Signature, secret: impl Into<Vec<u8>>) -> Self {
+        Self { signature, secret: secret.into() }
+    }
+}
+
+impl Signer for Sm3Signer {
+    fn kind(&self) -> &str {
+        "SM3"
+    }
+
+    fn sign(&self, text: &str) -> String {
+        let hash = match self.signature.method {
+            SignatureMethod::HmacSm3 => hmac_sm3(&self.secret, text.as_bytes()),
+            SignatureMethod::Sm3Appended => sm3(&[text.as_bytes(), &self.secret]),
+        };
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// JSON without blanks, names in the order of their bytes, whatever order they are kept in.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let sorted: std::collections::BTreeMap<&String, &Value> = object.iter().collect();
+            let members: Vec<String> = sorted.iter().map(|(name, value)| format!("{}:{}", json!(name), canonical(value))).collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        plain => plain.to_string(),
     }
 }
 
@@ -144,8 +185,11 @@ impl Voice<'_> {
             "sign_no": site.sign_no,
             "input": { &form.node: node },
         });
-        let signature = signer.sign(&envelope.to_string());
-        if !signature.is_empty() {
+        if !signer.kind().is_empty()
+            && let Some(fields) = envelope.as_object_mut()
+        {
+            fields.remove("cainfo");
+            let signature = signer.sign(&canonical(&envelope));
             envelope["cainfo"] = signature.into();
         }
         let path = form.path.clone().unwrap_or_else(|| format!("/{}", form.infno));
@@ -202,7 +246,8 @@ impl Voice<'_> {
             }
             UploadKind::StockChange => {
                 put("cnt", record.pieces.into());
-                put("inv_chg_type", default("inv_chg_type").unwrap_or_else(|| "105".into()));
+                let by_reason = record.reason.and_then(|reason| self.dialect.write_offs.get(&reason).cloned()).map(Value::from);
+                put("inv_chg_type", by_reason.or(default("inv_chg_type")).unwrap_or_else(|| "105".into()));
                 put("inv_chg_time", at.into());
                 put("inv_chg_opter_name", record.actor.clone().into());
                 put("trdn_flag", trdn_flag.into());

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::pool_support::{Fixture, Place, act, order, packs, pieces};
 use proptest::prelude::*;
-use scanner_core::pool::{EventKind, IdSource, Order, Pool, PoolError, PoolOptions, Refusal, Reservation, SeededIds, UnitState};
+use scanner_core::pool::{
+    Delivery, EventKind, IdSource, Order, Pool, PoolError, PoolOptions, Refusal, Reservation, SeededIds, UnitState, WriteOffReason,
+};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -20,6 +22,8 @@ enum Op {
     Restock(usize),
     Return(usize, usize),
     Recall(usize),
+    SupplierReturn(usize),
+    WriteOff(usize, WriteOffReason),
     /// The program dies at the so many-eth event from now, wherever that is.
     Fuse(u32),
     /// The program ends without closing anything.
@@ -39,6 +43,9 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (1u64..2000).prop_map(Op::Wait),
         1 => u.clone().prop_map(Op::Quarantine),
         2 => u.clone().prop_map(Op::Restock),
+        1 => u.clone().prop_map(Op::SupplierReturn),
+        1 => (u.clone(), prop::sample::select(&[WriteOffReason::Destroyed, WriteOffReason::Lost, WriteOffReason::Expired][..]))
+            .prop_map(|(u, reason)| Op::WriteOff(u, reason)),
         2 => (o, u).prop_map(|(o, u)| Op::Return(o, u)),
         1 => (0usize..12).prop_map(Op::Recall),
     ]
@@ -208,6 +215,29 @@ fn step(f: &mut Fixture, model: &mut Model, codes: &[String], now: &mut u64, op:
                     let unit = model.units.get_mut(&codes[*u]).unwrap();
                     if std::mem::take(&mut unit.sold_whole) {
                         unit.remaining = unit.quantity;
+                    }
+                }
+            }
+            Op::SupplierReturn(u) | Op::WriteOff(u, _) => {
+                let before = f.pool.unit(&codes[*u]).unwrap().unwrap();
+                let removed = match op {
+                    Op::WriteOff(_, reason) => f.pool.write_off_because(&codes[*u..=*u], *reason, act(*now)),
+                    _ => f.pool.return_to_supplier(&codes[*u..=*u], &Delivery::default(), act(*now)),
+                };
+                let here = before.state == UnitState::Reserved || before.state.may_become(UnitState::Removed);
+                match removed {
+                    Ok(report) => {
+                        assert!(here && report.removed == codes[*u..=*u]);
+                        assert!(!matches!(op, Op::SupplierReturn(_)) || before.remaining == before.quantity, "an opened pack went back");
+                        assert_eq!(f.state(&codes[*u]), UnitState::Removed);
+                        model.let_go(&report.released);
+                    }
+                    Err(error) => {
+                        let rule = error.refusal().expect("a refusal").rule();
+                        let good = matches!(op, Op::WriteOff(_, WriteOffReason::Expired));
+                        let opened = matches!(op, Op::SupplierReturn(_)) && before.remaining < before.quantity;
+                        assert!(!here || good || opened, "{rule}");
+                        assert!(["wrong_state", "pack_opened", "not_expired"].contains(&rule), "{rule}");
                     }
                 }
             }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use scanner_core::codes::PackLevel;
 use scanner_core::date::Date;
-use scanner_core::pool::{Institution, NewLot, NewUnit, Selection, StocktakeScope};
+use scanner_core::pool::{Delivery, Institution, NewLot, NewUnit, RemovalReport, Selection, StocktakeScope, WriteOffReason};
 use scanner_core::product::Product;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Codes, Store, Who, record};
+use super::{Codes, Desk, Store, Who, record};
 use crate::error::{Failure, Result};
 use crate::output;
 
@@ -171,6 +171,9 @@ pub struct Receive {
     /// The batch.
     #[arg(long, requires = "product")]
     batch: Option<String>,
+    /// A file with the delivery note (TOML or JSON: dynt_no, spler_name, prodentp_name, aprvno, purc_invo_no, rx_flag), of which the platform is told.
+    #[arg(long, value_name = "FILE")]
+    delivery: Option<PathBuf>,
     /// These packs, each with everything that is packed in it.
     #[command(flatten)]
     codes: Codes,
@@ -185,9 +188,14 @@ impl Receive {
             _ if codes.is_empty() => return Err(Failure::input("--codes", "say --all, a batch, or codes")),
             _ => Selection::Codes(&codes),
         };
+        let delivery = self.delivery.as_deref().map(record::<Delivery>).transpose()?;
         let mut desk = self.store.open(false)?;
         let acting = desk.acting(&self.who)?;
-        let received = desk.pool.receive(selection, acting.act()).map_err(|error| desk.refused(error))?;
+        let received = match &delivery {
+            Some(delivery) => desk.pool.receive_delivery(selection, delivery, acting.act()),
+            None => desk.pool.receive(selection, acting.act()),
+        };
+        let received = received.map_err(|error| desk.refused(error))?;
         desk.say(&json!({ "received": received }), || format!("{received} units received"))
     }
 }
@@ -256,6 +264,75 @@ impl SetAside {
         desk.pool.restock(&codes, acting.act()).map_err(|error| desk.refused(error))?;
         desk.say(&json!({ "restocked": codes.len() }), || format!("{} units back in stock", codes.len()))
     }
+}
+
+/// Arguments of `pool supplier-return`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SupplierReturn {
+    #[command(flatten)]
+    store: Store,
+    #[command(flatten)]
+    who: Who,
+    /// A file with the delivery note (TOML or JSON: dynt_no, spler_name, prodentp_name, aprvno, purc_invo_no, rx_flag).
+    #[arg(long, value_name = "FILE")]
+    delivery: PathBuf,
+    #[command(flatten)]
+    codes: Codes,
+}
+
+impl SupplierReturn {
+    pub(super) fn run(&self) -> Result<()> {
+        let codes = self.codes.some()?;
+        let delivery: Delivery = record(&self.delivery)?;
+        let mut desk = self.store.open(false)?;
+        let acting = desk.acting(&self.who)?;
+        let report = desk.pool.return_to_supplier(&codes, &delivery, acting.act()).map_err(|error| desk.refused(error))?;
+        say_removed(&desk, &report, &format!("back to {}", delivery.spler_name))
+    }
+}
+
+/// Why something is written off.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Reason {
+    /// It was destroyed: broken, spoilt, called back.
+    Destroyed,
+    /// It is not where it should be.
+    Lost,
+    /// It was destroyed because its date has passed; what is still good is refused.
+    Expired,
+}
+
+/// Arguments of `pool write-off`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WriteOff {
+    #[command(flatten)]
+    store: Store,
+    #[command(flatten)]
+    who: Who,
+    /// Why.
+    #[arg(long, value_enum)]
+    reason: Reason,
+    #[command(flatten)]
+    codes: Codes,
+}
+
+impl WriteOff {
+    pub(super) fn run(&self) -> Result<()> {
+        let codes = self.codes.some()?;
+        let reason = match self.reason {
+            Reason::Destroyed => WriteOffReason::Destroyed,
+            Reason::Lost => WriteOffReason::Lost,
+            Reason::Expired => WriteOffReason::Expired,
+        };
+        let mut desk = self.store.open(false)?;
+        let acting = desk.acting(&self.who)?;
+        let report = desk.pool.write_off_because(&codes, reason, acting.act()).map_err(|error| desk.refused(error))?;
+        say_removed(&desk, &report, &format!("written off as {}", reason.as_str()))
+    }
+}
+
+fn say_removed(desk: &Desk, report: &RemovalReport, what: &str) -> Result<()> {
+    desk.say(&json!(report), || format!("{} units {what}, {} reservations released", report.removed.len(), report.released.len()))
 }
 
 /// Arguments of `pool recall`.

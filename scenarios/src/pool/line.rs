@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use hardware_hal::Clock;
 use scanner_core::pool::{Act, Outcome, UploadState, Verdict};
-use scanner_core::upload::{Dialect, HttpOptions, HttpTransport, Step, Unsigned, UploadOptions, Uploader};
+use scanner_core::upload::{Dialect, HttpOptions, HttpTransport, Signer, Sm3Signer, Step, Unsigned, UploadOptions, Uploader};
 use serde_json::json;
 
-use super::Store;
+use super::{Store, secret};
 use crate::error::{Failure, Result};
 use crate::output;
 
@@ -20,9 +20,12 @@ pub struct Sync {
     /// The platform's address.
     #[arg(long, value_name = "URL")]
     url: String,
-    /// A dialect file, or `national` or `batched`.
+    /// A dialect file, or `national`, `batched` or `signed`.
     #[arg(long, default_value = "national")]
     dialect: String,
+    /// A file with the secret that requests are signed with, or - for standard input; where the dialect asks for signatures.
+    #[arg(long, value_name = "FILE")]
+    secret_from: Option<PathBuf>,
     /// Certificates to trust (PEM); those of the system if none are named.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -33,10 +36,22 @@ impl Sync {
         let dialect = match self.dialect.as_str() {
             "national" => Dialect::national(),
             "batched" => Dialect::batched(),
+            "signed" => Dialect::signed(),
             file => {
                 let text = std::fs::read_to_string(file).map_err(|error| Failure::input(file, format!("cannot be read: {error}")))?;
                 Dialect::parse(&text).map_err(|error| Failure::input(file, error.to_string()))?
             }
+        };
+        let signer: Box<dyn Signer> = match (dialect.signature, &self.secret_from) {
+            (Some(signature), Some(path)) => Box::new(Sm3Signer::new(signature, secret(path)?)),
+            (Some(_), None) => {
+                let message = format!("the dialect '{}' wants signed requests", dialect.name);
+                return Err(Failure::input("--secret-from", message).with_help("--secret-from FILE names the secret"));
+            }
+            (None, Some(_)) => {
+                return Err(Failure::input("--secret-from", format!("the dialect '{}' has no [signature]", dialect.name)));
+            }
+            (None, None) => Box::new(Unsigned),
         };
         let mut desk = self.store.open(false)?;
         let options =
@@ -44,7 +59,7 @@ impl Sync {
         let transport = HttpTransport::new(options).map_err(|error| Failure::environment(error.to_string()))?;
         // Two senders of one pool must not share a name.
         let options = UploadOptions { name: format!("sync {}", std::process::id()), ..UploadOptions::default() };
-        let mut uploader = Uploader::new(transport, dialect, Box::new(Unsigned), options);
+        let mut uploader = Uploader::new(transport, dialect, signer, options);
         let line_down = loop {
             match uploader.step(&mut desk.pool, &desk.clock).map_err(|error| desk.refused(error))? {
                 Step::Sent { claim, outcome } => {

@@ -36,6 +36,10 @@ pub enum PoolCommand {
     Quarantine(goods::SetAside),
     /// Take returned or set aside units back into stock.
     Restock(goods::SetAside),
+    /// Send packs back to the supplier, under a delivery note.
+    SupplierReturn(goods::SupplierReturn),
+    /// Write packs off: destroyed, lost, expired.
+    WriteOff(goods::WriteOff),
     /// Call a batch back.
     Recall(goods::Recall),
     /// Compare codes that were counted with the books.
@@ -143,7 +147,7 @@ fn read(path: &Path) -> Result<String> {
 }
 
 /// What must not stand on the command line, where others on the machine can read it: the first line of a file or of standard input.
-fn secret(path: &Path) -> Result<String> {
+pub(crate) fn secret(path: &Path) -> Result<String> {
     let text = read(path)?;
     match text.lines().next().filter(|line| !line.is_empty()) {
         Some(line) => Ok(line.to_owned()),
@@ -257,6 +261,8 @@ pub fn command(command: &PoolCommand) -> Result<()> {
         PoolCommand::Lot(arguments) => arguments.run(),
         PoolCommand::Quarantine(arguments) => arguments.quarantine(),
         PoolCommand::Restock(arguments) => arguments.restock(),
+        PoolCommand::SupplierReturn(arguments) => arguments.run(),
+        PoolCommand::WriteOff(arguments) => arguments.run(),
         PoolCommand::Recall(arguments) => arguments.run(),
         PoolCommand::Stocktake(arguments) => arguments.run(),
         PoolCommand::Reserve(arguments) => arguments.run(),

@@ -12,7 +12,7 @@ pub(super) use sqlite::Sqlite;
 use super::{PoolError, Result};
 
 /// The version of the database's layout that this software writes, the same number for both engines.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// A value on its way into a statement.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +28,8 @@ pub(crate) enum Cell {
     Null,
     Integer(i64),
     Text(String),
+    /// As PostgreSQL writes it, a number or a text, whichever is asked for.
+    Told(String),
 }
 
 impl<'v> From<&'v str> for Value<'v> {
@@ -96,7 +98,7 @@ impl Row {
 
     pub fn optional_text(&self, column: usize) -> Result<Option<String>> {
         match self.0.get(column) {
-            Some(Cell::Text(text)) => Ok(Some(text.clone())),
+            Some(Cell::Text(text) | Cell::Told(text)) => Ok(Some(text.clone())),
             Some(Cell::Null) => Ok(None),
             _ => Err(self.damaged(column, "a text")),
         }
@@ -109,6 +111,7 @@ impl Row {
     pub fn integer(&self, column: usize) -> Result<i64> {
         match self.0.get(column) {
             Some(Cell::Integer(number)) => Ok(*number),
+            Some(Cell::Told(text)) => text.parse().map_err(|_| self.damaged(column, "a number")),
             _ => Err(self.damaged(column, "a number")),
         }
     }

@@ -14,8 +14,12 @@ use super::{Access, Cell, Database, Lock, PoolError, Result, Row, SCHEMA_VERSION
 const APPLICATION_ID: i64 = 0x5454_7750;
 
 /// What brings a database from one version to the next, from 0 (nothing there).
-const MIGRATIONS: [&str; 3] =
-    [include_str!("../migrations/sqlite-1.sql"), include_str!("../migrations/sqlite-2.sql"), include_str!("../migrations/sqlite-3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("../migrations/sqlite-1.sql"),
+    include_str!("../migrations/sqlite-2.sql"),
+    include_str!("../migrations/sqlite-3.sql"),
+    include_str!("../migrations/sqlite-4.sql"),
+];
 const _: () = assert!(MIGRATIONS.len() as i64 == SCHEMA_VERSION);
 
 /// A pool's file, or memory.

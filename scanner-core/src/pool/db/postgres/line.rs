@@ -1,17 +1,16 @@
 //! The line to the server. Requests whose answers nobody waits for yet are kept back and travel with the next one that somebody does wait for, and so
-//! do queries that are foreseen: a sale is two journeys over the network instead of a dozen.
+//! do queries that are foreseen: a sale is four journeys over the network instead of two dozen.
+//!
+//! What travels together is one message, answered by one: each statement is prepared once per connection (`PREPARE`) and called by name (`EXECUTE`)
+//! with its values as literals. A message for each statement would have the server wake us as often, which costs both of us more than the statements.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
-use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
 use tokio::runtime::Runtime;
-use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
 use super::super::{Cell, Row};
 
@@ -111,7 +110,9 @@ pub(super) struct Answer {
 pub(super) struct Line {
     runtime: Runtime,
     client: Client,
-    statements: HashMap<String, Statement>,
+    /// Numbers of the statements that are prepared.
+    statements: HashMap<String, u64>,
+    prepared: u64,
     kept: Vec<Request>,
     foreseen: Vec<Request>,
     answered: VecDeque<(Request, Answer)>,
@@ -119,7 +120,7 @@ pub(super) struct Line {
 
 impl Line {
     pub fn new(runtime: Runtime, client: Client) -> Self {
-        Self { runtime, client, statements: HashMap::new(), kept: Vec::new(), foreseen: Vec::new(), answered: VecDeque::new() }
+        Self { runtime, client, statements: HashMap::new(), prepared: 0, kept: Vec::new(), foreseen: Vec::new(), answered: VecDeque::new() }
     }
 
     pub fn is_closed(&self) -> bool {
@@ -191,84 +192,107 @@ impl Line {
         self.answered.clear();
     }
 
-    /// Sends requests in one go, and waits for all answers. The first error counts: in a transaction, nothing after it has any effect.
+    /// Sends requests in one go, and waits for all answers. After the first error the server reads no further.
     fn send(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Error> {
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.prepare(requests)?;
+        let mut message = String::new();
+        for request in requests {
+            match request {
+                Request::Frame(sql) => message.push_str(sql),
+                Request::Statement(sql, values) => call(&mut message, self.statements[sql], values),
+                // Joined before they are sent.
+                Request::Change(_) => continue,
+            }
+            message.push(';');
+        }
+        self.runtime.block_on(answers(&self.client, &message))
+    }
+
+    /// Prepares what is not yet. It goes ahead of the rest, because nothing may stand before the beginning of a transaction.
+    fn prepare(&mut self, requests: &[Request]) -> Result<(), Error> {
+        let (mut message, mut new) = (String::new(), HashMap::new());
         for request in requests {
             if let Request::Statement(sql, _) = request
                 && !self.statements.contains_key(sql)
+                && !new.contains_key(sql)
             {
-                let statement = self.runtime.block_on(self.client.prepare(sql))?;
-                self.statements.insert(sql.clone(), statement);
+                // Never the same name twice: what was prepared before an error stays.
+                self.prepared += 1;
+                // Writing into a string cannot fail.
+                let _ = write!(message, "PREPARE {} AS {sql};", Name(self.prepared));
+                new.insert(sql.clone(), self.prepared);
             }
         }
-        let (client, statements) = (&self.client, &self.statements);
-        let answers = requests.iter().map(|request| -> Pin<Box<dyn Future<Output = Result<Answer, Error>> + '_>> {
-            match request {
-                Request::Frame(sql) => Box::pin(async move { client.batch_execute(sql).await.map(|()| Answer::default()) }),
-                Request::Statement(sql, values) => Box::pin(run(client, &statements[sql], values)),
-                // Joined before they are sent.
-                Request::Change(_) => Box::pin(async { Ok(Answer::default()) }),
+        if !new.is_empty() {
+            self.runtime.block_on(self.client.batch_execute(&message))?;
+            self.statements.extend(new);
+        }
+        Ok(())
+    }
+}
+
+/// The name of a prepared statement.
+struct Name(u64);
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "tracetwin_{}", self.0)
+    }
+}
+
+/// Writes the call of a prepared statement.
+fn call(message: &mut String, statement: u64, values: &[Cell]) {
+    let _ = write!(message, "EXECUTE {}", Name(statement));
+    for (index, value) in values.iter().enumerate() {
+        message.push(if index == 0 { '(' } else { ',' });
+        match value {
+            Cell::Null => message.push_str("NULL"),
+            Cell::Integer(number) => {
+                let _ = write!(message, "{number}");
             }
-        });
-        self.runtime.block_on(in_one_go(answers.collect())).into_iter().collect()
-    }
-}
-
-async fn run(client: &Client, statement: &Statement, values: &[Cell]) -> Result<Answer, Error> {
-    let mut stream = pin!(client.query_raw(statement, values.iter()).await?);
-    let mut rows = Vec::new();
-    while let Some(row) = stream.try_next().await? {
-        rows.push(Row((0..row.len()).map(|column| cell(&row, column)).collect::<Result<_, _>>()?));
-    }
-    Ok(Answer { rows, changed: stream.rows_affected().unwrap_or_default() })
-}
-
-/// Waits for all of them. Each is begun before any is waited for, in order: a client of tokio-postgres sends when it is first polled.
-async fn in_one_go<T>(mut futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
-    let mut outputs: Vec<Option<T>> = std::future::poll_fn(|context| {
-        let first = |future: &mut Pin<Box<dyn Future<Output = T> + '_>>| match future.as_mut().poll(context) {
-            Poll::Ready(output) => Some(output),
-            Poll::Pending => None,
-        };
-        Poll::Ready(futures.iter_mut().map(first).collect())
-    })
-    .await;
-    for (output, future) in outputs.iter_mut().zip(futures) {
-        if output.is_none() {
-            *output = Some(future.await);
+            Cell::Text(text) | Cell::Told(text) => quote(message, text),
         }
     }
-    outputs.into_iter().flatten().collect()
+    if !values.is_empty() {
+        message.push(')');
+    }
 }
 
-impl ToSql for Cell {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self {
-            Self::Null => Ok(IsNull::Yes),
-            Self::Integer(number) if *ty == Type::INT4 => i32::try_from(*number)?.to_sql(ty, out),
-            Self::Integer(number) => number.to_sql(ty, out),
-            Self::Text(text) => text.to_sql(ty, out),
+/// Writes a text as a literal. Every connection sets `standard_conforming_strings`, so the quote is the only character that means something.
+fn quote(message: &mut String, text: &str) {
+    if text.contains('\0') {
+        // No message can carry it, and the server would not take it: this makes it say so.
+        message.push_str("chr(0)");
+        return;
+    }
+    message.push('\'');
+    let mut pieces = text.split('\'');
+    message.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        message.push_str("''");
+        message.push_str(piece);
+    }
+    message.push('\'');
+}
+
+/// Sends a message of several statements; an answer for each.
+async fn answers(client: &Client, message: &str) -> Result<Vec<Answer>, Error> {
+    let mut stream = pin!(client.simple_query_raw(message).await?);
+    let (mut answers, mut rows) = (Vec::new(), Vec::new());
+    while let Some(part) = stream.try_next().await? {
+        match part {
+            SimpleQueryMessage::Row(row) => {
+                let cell = |column| row.try_get(column).map(|text| text.map_or(Cell::Null, |text| Cell::Told(text.to_owned())));
+                rows.push(Row((0..row.len()).map(cell).collect::<Result<_, _>>()?));
+            }
+            SimpleQueryMessage::CommandComplete(changed) => answers.push(Answer { rows: std::mem::take(&mut rows), changed }),
+            _ => {}
         }
     }
-
-    fn accepts(ty: &Type) -> bool {
-        [Type::INT8, Type::INT4, Type::TEXT, Type::VARCHAR].contains(ty)
-    }
-
-    to_sql_checked!();
-}
-
-fn cell(row: &tokio_postgres::Row, column: usize) -> Result<Cell, Error> {
-    let ty = row.columns()[column].type_();
-    Ok(if *ty == Type::VOID {
-        Cell::Null
-    } else if *ty == Type::INT8 {
-        row.try_get::<_, Option<i64>>(column)?.map_or(Cell::Null, Cell::Integer)
-    } else if *ty == Type::INT4 {
-        row.try_get::<_, Option<i32>>(column)?.map_or(Cell::Null, |number| Cell::Integer(number.into()))
-    } else {
-        row.try_get::<_, Option<String>>(column)?.map_or(Cell::Null, Cell::Text)
-    })
+    Ok(answers)
 }
 
 #[cfg(test)]

@@ -21,8 +21,11 @@ use super::{Access, Ask, Cell, Database, Lock, PoolError, Result, Row, SCHEMA_VE
 const SCHEMA: &str = "tracetwin";
 
 /// What brings a database from one version to the next: (version before, statements).
-const MIGRATIONS: [(i64, &str); 2] =
-    [(0, include_str!("../../migrations/postgres-2.sql")), (2, include_str!("../../migrations/postgres-3.sql"))];
+const MIGRATIONS: [(i64, &str); 3] = [
+    (0, include_str!("../../migrations/postgres-2.sql")),
+    (2, include_str!("../../migrations/postgres-3.sql")),
+    (3, include_str!("../../migrations/postgres-4.sql")),
+];
 
 /// A connection to a server.
 pub(crate) struct Postgres {
@@ -150,6 +153,10 @@ impl Database for Postgres {
             return Ok(());
         }
         let committed = session.line.keep(Request::Frame("COMMIT")).and_then(|()| session.line.flush());
+        if committed.is_err() {
+            // The server did not come to the end of the transaction.
+            let _ = session.line.batch("ROLLBACK");
+        }
         committed.map_err(|error| match self.named(error) {
             // Whether it happened before the line was cut, nobody here can know.
             PoolError::ConnectionLost { path, message, .. } => PoolError::ConnectionLost { path, message, outcome_known: false },
@@ -253,10 +260,12 @@ fn connect(config: &Config, trust: &tls::Trust, place: &std::path::Path, busy_ti
         Err(error) => cannot(error.to_string()),
     })?;
     let mut line = Line::new(runtime, client);
-    // A commit that is reported must be on the medium, whatever the server's default says.
+    // A commit that is reported must be on the medium, whatever the server's default says. Every question of a sale has its index and wants few rows: it is
+    // planned once, and never by what the planner believes of a table that grows all day.
     let settings = format!(
         "SET search_path = {SCHEMA}; SET synchronous_commit = on; SET lock_timeout = {}; SET standard_conforming_strings = on;
-         SET client_min_messages = warning",
+         SET client_min_messages = warning; SET plan_cache_mode = force_generic_plan; SET jit = off;
+         SET enable_seqscan = off; SET enable_bitmapscan = off",
         busy_timeout.as_millis()
     );
     line.batch(&settings).map_err(|error| named(place, error))?;

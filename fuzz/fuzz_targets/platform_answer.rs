@@ -1,0 +1,10 @@
+//! See `targets::platform_answer`.
+#![no_main]
+
+#[path = "../targets/mod.rs"]
+#[allow(dead_code)]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    targets::platform_answer(bytes);
+});
