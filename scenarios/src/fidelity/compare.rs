@@ -7,7 +7,8 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use rayon::prelude::*;
 use reports::fidelity::{Code, FidelityRecord, Scene, Threshold, page, summary};
-use scanner_core::vision::{ScanOptions, Scanner};
+use scanner_core::codes::Symbology;
+use scanner_core::vision::{LocateOptions, ScanOptions, Scanner};
 
 use super::measure::{Read, bars, read};
 use super::{Light, SceneFile, Window, light_file};
@@ -19,6 +20,9 @@ const FIRST_LOOK: u64 = 4;
 
 /// Steps of the search in which the light halves.
 const STEPS_PER_HALVING: f64 = 3.0;
+
+/// Candidates that are looked at in a window, which holds one code: whole frames need far more, and each costs time in thousands of frames.
+const CANDIDATES: usize = 8;
 
 /// Its last step: a 2¹⁰th of the light, some ten electrons at white.
 const DARKEST: u32 = 30;
@@ -77,14 +81,13 @@ fn scene(folder: &Path, frames: u64, record: &mut FidelityRecord) -> Result<()> 
         let other = load("mitsuba").map_err(|failure| failure.with_help("scripts/fidelity/render.py draws what is missing"))?;
         Ok([load("twin")?, other])
     };
-    let scanner = Scanner::new(ScanOptions::default());
     let codes: Vec<Result<Code>> = file
         .windows
         .par_iter()
         .enumerate()
         .map(|(index, window)| {
             let lights = both(Some(index), window.width, window.height)?;
-            Ok(code(&name, window, &lights, &file, &scanner, frames))
+            Ok(code(&name, window, &lights, &file, &reader(window), frames))
         })
         .collect();
     let overview = both(None, width, height)?;
@@ -98,6 +101,17 @@ fn scene(folder: &Path, frames: u64, record: &mut FidelityRecord) -> Result<()> 
         record.codes.push(code?);
     }
     Ok(())
+}
+
+/// The station's reader, looking for no more than there is in a window.
+fn reader(window: &Window) -> Scanner {
+    let options = ScanOptions::default();
+    let linear = !window.modules.is_empty();
+    Scanner::new(ScanOptions {
+        locate: LocateOptions { max_linear: CANDIDATES, max_matrix: CANDIDATES, ..options.locate },
+        matrix: if linear { Vec::new() } else { vec![Symbology::DataMatrix] },
+        ..options
+    })
 }
 
 fn code(scene: &str, window: &Window, lights: &[Light; 2], file: &SceneFile, scanner: &Scanner, frames: u64) -> Code {
