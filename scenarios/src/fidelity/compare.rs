@@ -21,8 +21,10 @@ const FIRST_LOOK: u64 = 4;
 /// Steps of the search in which the light halves.
 const STEPS_PER_HALVING: f64 = 3.0;
 
-/// Candidates that are looked at in a window, which holds one code: whole frames need far more, and each costs time in thousands of frames.
-const CANDIDATES: usize = 8;
+/// Candidates that are looked at in a window, which holds one code, the cleanest bars first, and levels of the pyramid on which it may show. Whole frames
+/// need far more; each candidate costs some 30 ms in thousands of frames.
+const CANDIDATES: usize = 3;
+const LEVELS: usize = 2;
 
 /// Its last step: a 2¹⁰th of the light, some ten electrons at white.
 const DARKEST: u32 = 30;
@@ -108,7 +110,7 @@ fn reader(window: &Window) -> Scanner {
     let options = ScanOptions::default();
     let linear = !window.modules.is_empty();
     Scanner::new(ScanOptions {
-        locate: LocateOptions { max_linear: CANDIDATES, max_matrix: CANDIDATES, ..options.locate },
+        locate: LocateOptions { max_linear: CANDIDATES, max_matrix: CANDIDATES, levels: LEVELS, ..options.locate },
         matrix: if linear { Vec::new() } else { vec![Symbology::DataMatrix] },
         ..options
     })
@@ -120,7 +122,7 @@ fn code(scene: &str, window: &Window, lights: &[Light; 2], file: &SceneFile, sca
         [0, 1].map(|i| read(&lights[i], window, &file.sensor.with_light_divided_by(fewer), scanner, file.seed, frames.clone()))
     };
     let share = |of: &[Read; 2]| (of[0].read + of[1].read) as f64 / (of[0].frames + of[1].frames).max(1) as f64;
-    let first = look(1.0, 0..FIRST_LOOK);
+    let first = if frames == 0 { [Read::default(); 2] } else { look(1.0, 0..FIRST_LOOK) };
     // What a frame of the scenario's own light does not show is beyond both; all else is made so dark that noise decides.
     let possible = share(&first) > 0.0;
     let darkness = possible.then(|| {
@@ -149,7 +151,7 @@ fn code(scene: &str, window: &Window, lights: &[Light; 2], file: &SceneFile, sca
         grid_angle_deg: window.grid_angle_deg,
         modulation: measured[0].zip(measured[1]).map(|(a, b)| [a.modulation, b.modulation]),
         paper: measured[0].zip(measured[1]).map(|(a, b)| [a.paper, b.paper]),
-        frames: FIRST_LOOK,
+        frames: first[0].frames,
         read: first.map(|o| o.read),
         wrong: first.map(|o| o.wrong),
         threshold,
