@@ -188,8 +188,8 @@ pub enum FidelityCommand {
         /// The folder that `export` filled and the other renderer added to.
         #[arg(value_name = "DIR")]
         folder: PathBuf,
-        /// Frames that are read of each code where the light is so low that noise decides.
-        #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        /// Frames that are read of each code where the light is so low that noise decides; with 0 nothing is read, and only light is compared.
+        #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(0..=1000))]
         frames: u64,
         /// Print the figures as JSON.
         #[arg(long)]

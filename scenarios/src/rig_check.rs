@@ -6,10 +6,11 @@ use sim::exposure::px_per_rad;
 use sim::glass::{Pane, Sight, image_places, lamp_in_pane};
 use sim::presets::SensorPreset;
 use sim::spec::{CameraSpec, Shutter, TwinSpec};
+use sim::spectrum::{LightColour, Pigment, Response, field, ink_on};
 
 use crate::error::Result;
 use crate::output;
-use crate::run::{camera_spec, twin_spec};
+use crate::run::{camera_spec, light_colour, twin_spec};
 use crate::scenario::{Camera, Rig, Scenario};
 
 /// X-dimensions that are reckoned with, mm: the print rules' smallest, a common one, and a large one.
@@ -51,12 +52,62 @@ pub struct CameraCheck {
     pub exposure_ms: f64,
     /// Share of the full well that white paper fills under all lamps.
     pub white_fills: f64,
+    /// How the camera sees each colour of light that the rig has beside plain white.
+    pub colours: Vec<ColourCheck>,
     /// Bytes of a frame.
     pub frame_bytes: u64,
     /// Bytes per second at the sensor's full frame rate, where a preset says it.
     pub bytes_per_second: Option<f64>,
     /// What cannot work, in words.
     pub warnings: Vec<String>,
+}
+
+/// How a camera sees the light of some lamps of one colour.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ColourCheck {
+    /// The lamps.
+    pub lamps: Vec<String>,
+    /// What the sensor counts of their photons, beside white light.
+    pub strength: f64,
+    /// Contrast of bars that the print rules allow, black on white, yellow, orange and red.
+    pub rule_contrast: [f64; 4],
+    /// Contrast of red, blue, and black dye on white, which they don't.
+    pub other_contrast: [f64; 3],
+}
+
+/// Bars of the print rules' colours: reflectances of ink and paper as typical prints have them.
+const INK: f64 = 0.05;
+const PAPER: f64 = 0.8;
+
+/// Contrast from which a print counts as one by the rules.
+const LEAST_CONTRAST: f64 = 0.55;
+
+const RULE_PAPERS: [(&str, Pigment); 4] =
+    [("white", Pigment::Grey), ("yellow", Pigment::Yellow), ("orange", Pigment::Orange), ("red", Pigment::Red)];
+const OTHER_INKS: [(&str, Pigment); 3] = [("red", Pigment::Red), ("blue", Pigment::Blue), ("black dye", Pigment::BlackDye)];
+
+fn colours(twin: &TwinSpec, response: Response) -> Vec<ColourCheck> {
+    let mut found: Vec<(LightColour, ColourCheck)> = Vec::new();
+    for lamp in twin.lamps.iter().filter(|lamp| lamp.colour != LightColour::REFERENCE) {
+        if let Some((_, known)) = found.iter_mut().find(|(colour, _)| *colour == lamp.colour) {
+            if !known.lamps.contains(&lamp.name) {
+                known.lamps.push(lamp.name.clone());
+            }
+            continue;
+        }
+        let contrast = |ink: Pigment, paper: Pigment| {
+            let below = field(PAPER, paper, response.seen(paper, lamp.colour));
+            1.0 - ink_on(below, INK, ink, response.seen(ink, lamp.colour)) / below
+        };
+        let check = ColourCheck {
+            lamps: vec![lamp.name.clone()],
+            strength: response.strength(lamp.colour),
+            rule_contrast: RULE_PAPERS.map(|(_, paper)| contrast(Pigment::Grey, paper)),
+            other_contrast: OTHER_INKS.map(|(_, ink)| contrast(ink, Pigment::Grey)),
+        };
+        found.push((lamp.colour, check));
+    }
+    found.into_iter().map(|(_, check)| check).collect()
 }
 
 /// Checks every camera of a rig.
@@ -97,9 +148,10 @@ fn check_camera(rig: &Rig, camera: &Camera) -> CameraCheck {
     let turning = px_per_rad(calibration, radius, 0.0) * rig.turntable.speed_deg_s.to_radians();
     // Light on the side of the plate that the camera sees, and what glass before the camera leaves of it.
     let through = |pane: &Pane| pane.shares(calibration.eye().normalize_or_zero().z.abs()).through;
+    let response = spec.sensor.detail.response;
     let light = match &sight.pane {
-        None => rig.ambient + brightest(rig, None),
-        Some(pane) => (rig.ambient * pane.diffuse_through() + brightest(rig, Some(pane))) * through(pane),
+        None => rig.ambient + brightest(rig, response, None),
+        Some(pane) => (rig.ambient * pane.diffuse_through() + brightest(rig, response, Some(pane))) * through(pane),
     };
     let samples: u64 = intrinsics.size_px.iter().map(|n| u64::from(*n)).product();
     let preset = camera.sensor.preset.as_deref().and_then(SensorPreset::named);
@@ -116,6 +168,7 @@ fn check_camera(rig: &Rig, camera: &Camera) -> CameraCheck {
         rotation_blur_px: turning * spec.nominal_exposure_s,
         exposure_ms: spec.nominal_exposure_s * 1e3,
         white_fills: light * spec.sensor.electrons_at_white / spec.sensor.full_well,
+        colours: colours(&twin, spec.sensor.detail.response),
         frame_bytes: samples * if spec.format.bits == 8 { 1 } else { 2 },
         bytes_per_second: preset.map(|preset| preset.data_rate(spec.format)),
         warnings: Vec::new(),
@@ -142,13 +195,16 @@ fn px_per_mm(sight: &Sight, point: DVec3) -> f64 {
 }
 
 /// Radiance of white paper at the plate's centre under the brightest pattern, without the room's light; face down on a pane, of what shines through it.
-fn brightest(rig: &Rig, pane: Option<&Pane>) -> f64 {
+fn brightest(rig: &Rig, response: Response, pane: Option<&Pane>) -> f64 {
     let lamp = |name: &str| rig.lamps.iter().find(|lamp| lamp.name == name);
     let level = |name: &str, share: f64| {
         lamp(name).map_or(0.0, |lamp| {
             let position = DVec3::from_array(lamp.position_mm);
             let cosine = position.z / position.length().max(1e-9);
-            share * lamp.intensity * pane.map_or(cosine.max(0.0), |pane| (-cosine).max(0.0) * pane.shares(cosine.abs()).through)
+            share
+                * lamp.intensity
+                * response.strength(light_colour(lamp))
+                * pane.map_or(cosine.max(0.0), |pane| (-cosine).max(0.0) * pane.shares(cosine.abs()).through)
         })
     };
     let patterns = rig.patterns.iter().map(|pattern| pattern.lamps.iter().map(|(name, share)| level(name, *share)).sum::<f64>());
@@ -223,6 +279,14 @@ fn warnings(rig: &Rig, spec: &CameraSpec, check: &CameraCheck) -> Vec<String> {
         let readout = line_time_s * f64::from(spec.calibration.intrinsics.size_px[1]);
         warn(format!("a rolling shutter of {:.0} ms: the plate has to rest, and lamps on the mains band", readout * 1e3));
     }
+    for colour in &check.colours {
+        let papers = RULE_PAPERS.iter().zip(colour.rule_contrast).map(|((name, _), contrast)| (format!("black bars on {name}"), contrast));
+        let inks = OTHER_INKS.iter().zip(colour.other_contrast).map(|((name, _), contrast)| (format!("{name} bars on white"), contrast));
+        for (what, contrast) in papers.chain(inks).filter(|(_, contrast)| *contrast < LEAST_CONTRAST) {
+            let lamps = colour.lamps.join(", ");
+            warn(format!("in the light of {lamps} {what} have a contrast of {contrast:.2}; {LEAST_CONTRAST} is needed"));
+        }
+    }
     for lamp in &rig.lamps {
         let from_lens = (DVec3::from_array(lamp.position_mm) * 1e-3).distance(spec.calibration.eye());
         if from_lens < 0.02 {
@@ -273,6 +337,12 @@ fn text(check: &CameraCheck) -> String {
         format!("  exposure            {:.3} ms; white paper fills {:.0} % of the full well", check.exposure_ms, 100.0 * check.white_fills),
         format!("  data                {:.1} MB a frame{rate}", check.frame_bytes as f64 / 1e6),
     ];
+    lines.extend(check.colours.iter().map(|colour| {
+        let contrasts = RULE_PAPERS.iter().zip(colour.rule_contrast).map(|((name, _), contrast)| format!("{contrast:.2} on {name}"));
+        let contrasts = contrasts.collect::<Vec<_>>().join(", ");
+        let strength = 100.0 * colour.strength;
+        format!("  light of {:<10} counts {strength:.0} % of white; contrast of black bars {contrasts}", colour.lamps.join(", "))
+    }));
     lines.extend(check.warnings.iter().map(|warning| format!("  warning: {warning}")));
     lines.join("\n")
 }

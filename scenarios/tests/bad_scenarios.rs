@@ -28,10 +28,15 @@ fn spoilt(file: &str, spoil: &str, from: &str, to: &str) -> (tempfile::TempDir, 
     (there, scenario)
 }
 
+/// The scenario that a rig or catalogue is of.
+fn whose(spoil: &str) -> &'static str {
+    if spoil.contains("colours") { "colours.toml" } else { "demo.toml" }
+}
+
 /// The fault that spoiling gives, and the line it stands in.
 #[track_caller]
 fn fault(spoil: &str, from: &str, to: &str) -> InputError {
-    let (there, scenario) = spoilt("demo.toml", spoil, from, to);
+    let (there, scenario) = spoilt(whose(spoil), spoil, from, to);
     let failure = Scenario::load(&scenario).expect_err("a fault");
     assert_eq!(failure.exit_code(), 2, "{failure}");
     let Failure::File(error) = failure else { panic!("{failure}") };
@@ -41,7 +46,7 @@ fn fault(spoil: &str, from: &str, to: &str) -> InputError {
 
 /// The text of the line that is named.
 fn line_of(spoil: &str, from: &str, to: &str, error: &InputError) -> String {
-    let (there, _) = spoilt("demo.toml", spoil, from, to);
+    let (there, _) = spoilt(whose(spoil), spoil, from, to);
     let text = std::fs::read_to_string(there.path().join(spoil)).expect("the file");
     text.lines().nth(error.line() - 1).unwrap_or_default().to_owned()
 }
@@ -62,7 +67,9 @@ const CATALOGUE: &str = "catalogues/cartons.toml";
 
 #[test]
 fn scenarios_of_the_crate_are_sound() {
-    for file in ["demo.toml", "pharmacy.toml", "closer.toml", "golden-small.toml", "datasheet.toml", "lights.toml", "glass.toml"] {
+    for file in
+        ["demo.toml", "pharmacy.toml", "closer.toml", "golden-small.toml", "datasheet.toml", "lights.toml", "glass.toml", "colours.toml"]
+    {
         let scenario = Scenario::load(&folder().join(file)).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(scenario.sha256().len(), 64);
     }
@@ -484,4 +491,19 @@ fn a_face_that_a_form_does_not_have() {
     assert!(key.ends_with("print.faces.left") && message.contains("front, back, top, bottom"), "{key}: {message}");
     let (key, message) = pharmacy_fault("isatis-granules-1", "gloss = [0.04, 0.1]", &print.replace("left", "over_top_edge"));
     assert!(key.ends_with("print.faces.over_top_edge") && message.contains("on a pouch, but on front, back"), "{key}: {message}");
+}
+
+#[test]
+fn colours_that_make_no_sense() {
+    let rig = "rigs/colours.toml";
+    check(rig, "colour = \"red\"", "colour = \"purple\"", "lamps[1].colour", "colour = \"purple\"", "unknown variant `purple`", None);
+    let warm_red = "colour = \"red\"\ncct_k = 3000";
+    check(rig, "colour = \"red\"", warm_red, "lamps[1].cct_k", "cct_k = 3000", "only white light has a colour temperature", None);
+    check(rig, "cct_k = 5700", "cct_k = 500", "lamps[0].cct_k", "cct_k = 500", "is not between", None);
+    let filters = "sensor = { preset = \"imx250\", filters = \"rggb\" }";
+    let message = "the lamp `red` is red; behind colour filters only white light is simulated";
+    check(rig, "sensor = { preset = \"imx250\" }", filters, "cameras[0].sensor.filters", filters, message, Some("leave `filters` out"));
+    let film = |to: u32| format!("film = {{ wrap_share = 1.0, gloss = [0.05, 0.07], wrinkle_deg = [5, {to}] }}");
+    let (flat, steep) = (&film(10), &film(60));
+    check("catalogues/colours.toml", flat, steep, "kinds[0].film.wrinkle_deg[1]", steep, "is not between", None);
 }

@@ -319,3 +319,23 @@ const WIDTHS: [&str; 107] = [
     "412121", "111143", "111341", "131141", "114113", "114311", "411113", "411311", "113141", "114131", "311141", "411131", "211412",
     "211214", "211232", "2331112",
 ];
+
+#[cfg(feature = "twin")]
+#[test]
+fn rig_check_says_what_coloured_light_shows() {
+    let rig = Path::new(env!("CARGO_MANIFEST_DIR")).join("rigs/colours.toml").display().to_string();
+    let output = tracetwin(&["rig", "check", &rig, "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let checks: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let hundredths = |value: &serde_json::Value| (100.0 * value.as_f64().expect("a number")).round() as i64;
+    let seen: Vec<_> = checks[0]["colours"].as_array().expect("a list").iter().collect();
+    let strengths: Vec<_> =
+        seen.iter().map(|colour| (colour["lamps"][0].as_str().unwrap_or_default(), hundredths(&colour["strength"]))).collect();
+    assert_eq!(strengths, [("white", 101), ("red", 98), ("blue", 105), ("infrared", 29)]);
+    // Red bars on white, and black ones on red.
+    let contrasts: Vec<_> = seen.iter().map(|c| [hundredths(&c["other_contrast"][0]), hundredths(&c["rule_contrast"][3])]).collect();
+    assert_eq!(contrasts[1], [2, 94], "red light puts out red bars and shows red paper as white");
+    assert_eq!((contrasts[2][0], contrasts[2][1]), (94, 38), "blue light does the opposite");
+    let warnings = checks[0]["warnings"].to_string();
+    assert!(warnings.contains("in the light of red red bars on white have a contrast of 0.02; 0.55 is needed"), "{warnings}");
+}

@@ -113,6 +113,9 @@ for name in sorted(os.listdir(options.folder)):
     begun = time.time()
     with open(os.path.join(folder, "scene.json")) as file:
         description = json.load(file)
+    wanted = [f"mitsuba-{i:03}.f32" for i in range(len(description["windows"]))] + ["mitsuba-overview.f32", "mitsuba.json"]
+    if all(os.path.exists(os.path.join(folder, one)) for one in wanted):
+        continue
     parts = {
         "type": "scene",
         "integrator": {"type": "path", "max_depth": 6},

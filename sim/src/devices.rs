@@ -12,6 +12,7 @@ use hardware_hal::{
 use crate::error::SimError;
 use crate::exposure::{Exposing, Flicker, Travel};
 use crate::optics::LensImage;
+use crate::palette::{Lighting, Palette};
 use crate::random::Streams;
 use crate::render::{Pending, Radiance, Renderer, Shot};
 use crate::sensor::Readout;
@@ -99,6 +100,7 @@ pub struct VirtualCamera {
     surroundings: Surroundings,
     stage: SharedStage,
     renderer: Arc<Renderer>,
+    palette: Arc<Palette>,
     clock: Arc<dyn Clock>,
     sequence: u64,
     pending: Option<Triggered>,
@@ -111,10 +113,11 @@ struct Triggered {
     /// What is being rendered.
     frame: Pending,
     exposing: Exposing,
-    lamp_shares: Vec<f64>,
-    /// What was rendered already, and how many parts that is.
+    /// Each part of the exposure is the sum of pictures in these lights.
+    lightings: Vec<Lighting>,
+    /// What was rendered already, and how many pictures that is.
     sum: Option<Radiance>,
-    parts: usize,
+    pictures: usize,
     meta: FrameMeta,
     settings: CameraSettings,
     noise_key: [u8; 32],
@@ -127,7 +130,7 @@ impl VirtualCamera {
         streams: Streams,
         surroundings: Surroundings,
         stage: SharedStage,
-        renderer: Arc<Renderer>,
+        (renderer, palette): (Arc<Renderer>, Arc<Palette>),
         clock: Arc<dyn Clock>,
     ) -> Self {
         let nominal = Duration::from_secs_f64(spec.nominal_exposure_s);
@@ -160,6 +163,7 @@ impl VirtualCamera {
             surroundings,
             stage,
             renderer,
+            palette,
             clock,
             sequence: 0,
             pending: None,
@@ -175,9 +179,12 @@ impl VirtualCamera {
         self.lens.as_ref().is_some_and(LensImage::needs_depth)
     }
 
-    fn request(&self, exposing: &Exposing, part: usize, lamp_shares: &[f64], depth: bool) -> Pending {
-        let shot = exposing.shot(part, self.spec.calibration, lamp_shares, depth);
-        self.renderer.request(Shot { analyser: self.spec.lens.analyser, ..shot })
+    /// Asks for a picture of an exposure; all lights of a part come after one another. Distances are those of the middle of the exposure.
+    fn request(&self, exposing: &Exposing, lightings: &[Lighting], picture: usize) -> Pending {
+        let (part, light) = (picture / lightings.len(), picture % lightings.len());
+        let depth = self.needs_depth() && light == 0 && part == exposing.parts.len() / 2;
+        let shot = exposing.shot(part, self.spec.calibration, &lightings[light], depth);
+        self.renderer.request(Shot { analyser: self.spec.lens.analyser, backdrop: light == 0, ..shot })
     }
 
     /// Waits for all parts of an exposure and adds them up; `None` when `late` says so. Only one part at a time is asked for, since each is large.
@@ -196,21 +203,20 @@ impl VirtualCamera {
                 }
                 Ok(done) => {
                     let done = done.map_err(|e| e.on_device(&self.spec.id))?;
-                    if exposing.parts.len() == 1 {
+                    let (lights, count) = (triggered.lightings.len(), exposing.parts.len() * triggered.lightings.len());
+                    if count == 1 {
                         return Ok(Some(done));
                     }
-                    let part = triggered.parts;
-                    triggered.parts += 1;
-                    if triggered.parts < exposing.parts.len() {
-                        let depth = self.needs_depth() && triggered.parts == exposing.parts.len() / 2;
-                        triggered.frame = self.request(exposing, triggered.parts, &triggered.lamp_shares, depth);
+                    let part = triggered.pictures / lights;
+                    triggered.pictures += 1;
+                    if triggered.pictures < count {
+                        triggered.frame = self.request(exposing, &triggered.lightings, triggered.pictures);
                     }
                     let width = done.width as usize;
                     let sum = triggered.sum.get_or_insert_with(|| Radiance { pixels: vec![0.0; done.pixels.len()], ..done.clone() });
                     exposing.add(part, &done.pixels, width, &mut sum.pixels);
-                    // Distances are those of the middle of the exposure.
                     sum.nearness = done.nearness.or(sum.nearness.take());
-                    if triggered.parts == exposing.parts.len() {
+                    if triggered.pictures == count {
                         return Ok(triggered.sum.take());
                     }
                 }
@@ -298,9 +304,10 @@ impl Camera for VirtualCamera {
             complete: true,
         };
         self.sequence += 1;
-        let frame = self.request(&exposing, 0, &lamp_shares, self.needs_depth());
+        let lightings = self.palette.lightings(self.spec.sensor.detail.response, &lamp_shares, 1.0);
+        let frame = self.request(&exposing, &lightings, 0);
         let settings = self.settings;
-        self.pending = Some(Triggered { frame, exposing, lamp_shares, sum: None, parts: 0, meta, settings, noise_key });
+        self.pending = Some(Triggered { frame, exposing, lightings, sum: None, pictures: 0, meta, settings, noise_key });
         self.clock.sleep(self.settings.exposure);
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::f64::consts::TAU;
 use hardware_hal::glam::DVec3;
 use hardware_hal::{Calibration, rig_from_plate};
 
+use crate::palette::Lighting;
 use crate::render::Shot;
 use crate::spec::Shutter;
 
@@ -151,11 +152,13 @@ impl Exposing {
     }
 
     /// What to render for a part.
-    pub fn shot(&self, part: usize, calibration: Calibration, lamp_shares: &[f64], depth: bool) -> Shot {
+    pub fn shot(&self, part: usize, calibration: Calibration, lighting: &Lighting, depth: bool) -> Shot {
         let Part { angle_rad, ambient_share, .. } = self.parts[part];
         let still = self.parts.len() == 1;
         let light_angle_rad = if still { angle_rad } else { self.middle_rad };
-        Shot { calibration, angle_rad, lamp_shares: lamp_shares.to_vec(), ambient_share, light_angle_rad, depth, analyser: false }
+        let ambient_share = ambient_share * lighting.ambient_share;
+        let shot = Shot::at_rest(calibration, angle_rad, lighting.lamp_shares.clone());
+        Shot { ambient_share, light_angle_rad, depth, tint: lighting.tint, ..shot }
     }
 
     /// Weight of a part in a row: the share of the row's exposure that it covers.

@@ -9,6 +9,7 @@ use hardware_hal::glam::DVec3;
 
 use crate::shading::diffuse_white;
 use crate::spec::LampSpec;
+use crate::spectrum::LightColour;
 
 /// Distance of neighbouring lamps of a light that is wanted, m.
 const PITCH: f64 = 0.08;
@@ -68,6 +69,8 @@ pub struct Light {
     pub intensity: f64,
     /// Whether a polariser stands before it.
     pub polarised: bool,
+    /// Its colour.
+    pub colour: LightColour,
 }
 
 impl Light {
@@ -83,6 +86,7 @@ impl Light {
             intensity: 1.0,
             parts: places.len(),
             polarised: self.polarised,
+            colour: self.colour,
         };
         let mut lamps: Vec<LampSpec> = places.iter().copied().map(lamp).collect();
         if let [only] = lamps.as_mut_slice() {
@@ -159,6 +163,7 @@ mod tests {
             beam_half_angle: 1.2,
             intensity: 0.9,
             polarised: false,
+            colour: LightColour::REFERENCE,
         }
     }
 

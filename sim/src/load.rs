@@ -3,7 +3,8 @@
 use crate::artwork::{ArtworkError, PlacedSymbol, pieces, place};
 use crate::forms::Tray;
 use crate::random::{Stream, Streams};
-use crate::spec::{ArtworkSpec, Face, FilmSpec, PackageSpec, PrintQuality, Shape, SymbolKind, SymbolSpec};
+use crate::spec::{ArtworkSpec, Creases, Face, FilmSpec, PackageSpec, PrintQuality, Shape, SymbolKind, SymbolSpec, Wrinkles};
+use crate::spectrum::Pigment;
 
 /// The print rules' smallest X-dimension of a linear traceability code, m.
 pub const SMALLEST_X: f64 = 0.17e-3;
@@ -87,14 +88,20 @@ pub struct PackageKind {
     pub decoy_x_dimension: [f64; 2],
     /// Bar height of the EAN-13, m.
     pub decoy_height: [f64; 2],
-    /// Reflectance of bars.
+    /// Reflectance of bars; of a pigment where it absorbs.
     pub ink: [f64; 2],
-    /// Reflectance of the fields that symbols are printed on.
+    /// What bars are printed with.
+    pub ink_pigment: Pigment,
+    /// Reflectance of the fields that symbols are printed on; of a pigment where it does not absorb.
     pub paper: [f64; 2],
+    /// What those fields are printed with.
+    pub paper_pigment: Pigment,
     /// Reflectance of the board.
     pub board: [f64; 2],
-    /// Reflectance of bands and fills.
+    /// Reflectance of bands and fills; of a pigment where it absorbs.
     pub band: [f64; 2],
+    /// What they are printed with.
+    pub band_pigment: Pigment,
     /// Reflectance of text.
     pub text: [f64; 2],
     /// Share of light that the varnish mirrors at normal incidence.
@@ -114,7 +121,12 @@ pub struct Films {
     pub tape_share: f64,
     /// Share of the light that a film mirrors at normal incidence.
     pub gloss: [f64; 2],
+    /// Greatest slope of shrink-wrap's wrinkles; 0 where it lies flat.
+    pub wrinkle_slope: [f64; 2],
 }
+
+/// Distances from crease to crease, m (assumption).
+const CREASES: [f64; 2] = [8e-3, 30e-3];
 
 /// Widths of tape, m: what pharmacies close cartons with.
 const TAPE_WIDTH: [f64; 2] = [12e-3, 24e-3];
@@ -158,9 +170,12 @@ impl PackageKind {
             decoy_x_dimension: [0.264e-3, 0.33e-3],
             decoy_height: [8e-3, 16e-3],
             ink: [0.03, 0.08],
+            ink_pigment: Pigment::Grey,
             paper: [0.75, 0.88],
+            paper_pigment: Pigment::Grey,
             board: [0.7, 0.85],
             band: [0.15, 0.6],
+            band_pigment: Pigment::Grey,
             text: [0.05, 0.2],
             gloss: [0.0, 0.04],
             defects: PrintDefects::default(),
@@ -265,33 +280,29 @@ pub fn draw_load(
         .collect()
 }
 
-/// Checks a kind's ranges.
+/// Checks what drawing relies on: ranges with their low end first, sizes above nothing. How much of what is sensible is said where catalogues are read.
 fn check(kind: &PackageKind) -> Result<(), LoadError> {
-    let range = |what, [low, high]: [f64; 2], least: f64, most: f64, needed| {
-        if low.is_finite() && high.is_finite() && low <= high && low >= least && high <= most {
+    let ordered = |what, [low, high]: [f64; 2], least: f64, needed| {
+        if low.is_finite() && high.is_finite() && low <= high && low >= least {
             Ok(())
         } else {
             Err(LoadError::Range { kind: kind.name.clone(), what, low, high, needed })
         }
     };
-    for (what, edge) in [("the width in m", kind.edges[0]), ("the height in m", kind.edges[1]), ("the depth in m", kind.edges[2])] {
-        range(what, edge, 1e-3, 2.0, "0.001 to 2 m, low end first, is possible")?;
+    for (what, size) in [
+        ("the width in m", kind.edges[0]),
+        ("the height in m", kind.edges[1]),
+        ("the depth in m", kind.edges[2]),
+        ("the density in kg/m³", kind.density),
+        ("the X-dimension in m", kind.x_dimension),
+        ("the bar height in m", kind.bar_height),
+        ("the Data Matrix module in m", kind.module),
+        ("the EAN-13's X-dimension in m", kind.decoy_x_dimension),
+        ("the EAN-13's height in m", kind.decoy_height),
+    ] {
+        ordered(what, size, f64::MIN_POSITIVE, "more than 0, low end first, is possible")?;
     }
-    range("the density in kg/m³", kind.density, 1.0, 25_000.0, "1 to 25,000, low end first, is possible")?;
-    let x_rule = "at least 0.00017 (the print rules) and at most 0.002, low end first, is possible";
-    range("the X-dimension in m", kind.x_dimension, SMALLEST_X - 1e-9, 2e-3, x_rule)?;
-    range(
-        "the bar height in m",
-        kind.bar_height,
-        SMALLEST_BAR_HEIGHT - 1e-9,
-        0.2,
-        "at least 0.008 (the print rules), low end first, is possible",
-    )?;
-    let size_rule = "0.00005 to 0.005, low end first, is possible";
-    range("the Data Matrix module in m", kind.module, 5e-5, 5e-3, size_rule)?;
-    range("the EAN-13's X-dimension in m", kind.decoy_x_dimension, 5e-5, 5e-3, size_rule)?;
-    range("the EAN-13's height in m", kind.decoy_height, 1e-3, 0.2, "0.001 to 0.2, low end first, is possible")?;
-    let shares = [
+    for (what, share) in [
         ("the Data Matrix share", [kind.data_matrix_share; 2]),
         ("the EAN-13's probability", [kind.decoy_probability; 2]),
         ("the ink's reflectance", kind.ink),
@@ -304,17 +315,17 @@ fn check(kind: &PackageKind) -> Result<(), LoadError> {
         ("the voids' share", kind.defects.voids),
         ("the spots' share", kind.defects.spots),
         ("the fading", kind.defects.fading),
+        ("the marks' diameter in m", kind.defects.mark_diameter),
+        ("the scratches", kind.defects.scratches),
+        ("the edges' standard deviation in modules", kind.defects.edge_sigma),
         ("the share in shrink-wrap", [kind.film.wrap_share; 2]),
         ("the share with tape", [kind.film.tape_share; 2]),
         ("the films' gloss", kind.film.gloss),
-    ];
-    for (what, share) in shares {
-        range(what, share, 0.0, 1.0, "0 to 1, low end first, is possible")?;
+        ("the wrinkles' slope", kind.film.wrinkle_slope),
+    ] {
+        ordered(what, share, 0.0, "0 or more, low end first, is possible")?;
     }
-    range("the bar growth in modules", kind.defects.growth, -0.8, 0.8, "-0.8 to 0.8, low end first, is possible")?;
-    range("the edges' standard deviation in modules", kind.defects.edge_sigma, 0.0, 0.4, "0 to 0.4, low end first, is possible")?;
-    range("the marks' diameter in m", kind.defects.mark_diameter, 0.0, 5e-3, "0 to 0.005, low end first, is possible")?;
-    range("the scratches", kind.defects.scratches, 0.0, 100.0, "0 to 100, low end first, is possible")?;
+    ordered("the bar growth in modules", kind.defects.growth, f64::MIN, "low end first is possible")?;
     let weights: Vec<f64> = kind.face_weights.iter().copied().chain([kind.fold_weight]).collect();
     let low = weights.iter().copied().fold(f64::INFINITY, f64::min);
     let high = weights.iter().copied().fold(0.0, f64::max);
@@ -345,6 +356,7 @@ impl Draft<'_> {
         let artwork = ArtworkSpec {
             board: look.within(kind.board),
             band: look.within(kind.band),
+            band_pigment: kind.band_pigment,
             text: look.within(kind.text),
             gloss,
             seed: look.bits(),
@@ -363,7 +375,9 @@ impl Draft<'_> {
             centre: [0.0; 2],
             quarter_turns: 0,
             ink: random.within(kind.ink),
+            ink_pigment: kind.ink_pigment,
             paper: random.within(kind.paper),
+            paper_pigment: kind.paper_pigment,
             quality: self.quality(streams),
         };
         let sizes = match symbol {
@@ -405,9 +419,11 @@ impl Draft<'_> {
         let (wrapped, taped) = (random.chance(film.wrap_share), random.chance(film.tape_share));
         let gloss = random.within(film.gloss);
         // What the film mirrors on the way in is lost; what it mirrors on the way out meets the paper again.
-        let over = |face: Face, rect| FilmSpec { face, rect, gloss, transmission: 1.0 - gloss };
+        let over = |face: Face, rect| FilmSpec { face, rect, gloss, transmission: 1.0 - gloss, wrinkles: None };
         if wrapped {
-            return shape.printed().iter().map(|face| over(*face, [[0.0; 2], shape.extent(*face)])).collect();
+            let mut random = streams.stream("package wrinkles", &[self.package as u64]);
+            let film = |face: &Face| FilmSpec { wrinkles: self.wrinkles(&mut random), ..over(*face, [[0.0; 2], shape.extent(*face)]) };
+            return shape.printed().iter().map(film).collect();
         }
         // Nobody tapes over the edge that opens the carton.
         if !taped || code.face.folded_panel().is_some() {
@@ -421,6 +437,22 @@ impl Draft<'_> {
         low[axis] = (middle - width / 2.0).max(0.0);
         high[axis] = (middle + width / 2.0).min(extent[axis]);
         vec![over(code.face, [low, high])]
+    }
+
+    /// Of one face's film.
+    fn wrinkles(&self, random: &mut Stream) -> Option<Wrinkles> {
+        let slope = random.within(self.kind.film.wrinkle_slope);
+        if slope <= 0.0 {
+            return None;
+        }
+        let across = random.uniform(0.0, std::f64::consts::PI);
+        let mut creases = |angle: f64, share: f64| {
+            let number = std::f64::consts::TAU / random.within(CREASES);
+            let phase = random.uniform(0.0, std::f64::consts::TAU);
+            Creases { wave: [number * libm::cos(angle), number * libm::sin(angle)], phase, slope: share * slope }
+        };
+        // The lesser family runs across the greater one, more or less.
+        Some(Wrinkles { families: [creases(across, 0.65), creases(across + 1.2, 0.35)] })
     }
 
     /// How the traceability code comes out.
@@ -639,9 +671,9 @@ mod tests {
         let bad = [
             (PackageKind { edges: [[0.1, 0.05], [0.1; 2], [0.1; 2]], ..good.clone() }, "the width"),
             (PackageKind { edges: [[-0.1, 0.05], [0.1; 2], [0.1; 2]], ..good.clone() }, "the width"),
-            (PackageKind { x_dimension: [0.1e-3, 0.2e-3], ..good.clone() }, "X-dimension"),
-            (PackageKind { bar_height: [0.004, 0.01], ..good.clone() }, "bar height"),
-            (PackageKind { data_matrix_share: 1.5, ..good.clone() }, "Data Matrix share"),
+            (PackageKind { x_dimension: [0.0, 0.2e-3], ..good.clone() }, "X-dimension"),
+            (PackageKind { bar_height: [0.01, 0.004], ..good.clone() }, "bar height"),
+            (PackageKind { data_matrix_share: -0.5, ..good.clone() }, "Data Matrix share"),
             (PackageKind { face_weights: [0.0; 6], ..good.clone() }, "face weights"),
             (PackageKind { face_weights: [f64::NAN, 1.0, 1.0, 1.0, 1.0, 1.0], ..good.clone() }, "face weights"),
             (PackageKind { density: [f64::NAN, 1.0], ..good.clone() }, "density"),

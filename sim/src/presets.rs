@@ -7,6 +7,7 @@
 use hardware_hal::PixelFormat;
 
 use crate::spec::{LensSpec, Optics, SensorDetail, SensorSpec, Shutter, Vignetting};
+use crate::spectrum::Response;
 
 /// Where the black level of presets stands, as a share of full scale (assumption: 80 of 4095, far enough from 0 that noise is not cut off).
 const BLACK_LEVEL: f64 = 80.0 / 4095.0;
@@ -33,6 +34,8 @@ pub struct SensorPreset {
     /// Share of photons of about 545 nm that become electrons. 0.70 for 3.45 µm Pregius pixels (Basler, "About EMVA1288 Reports for Color Sensors",
     /// docs.baslerweb.com, its example of an acA4112-30um); an assumption for all others.
     pub quantum_efficiency: f64,
+    /// The same by wavelength, relative to its peak: an assumption, of the shape that makers' graphs of such pixels have.
+    pub response: Response,
     /// Electrons per second and pixel at a housing of some 45 °C: an assumption.
     pub dark_current: f64,
     /// Photo response non-uniformity, as a share: an assumption.
@@ -42,6 +45,55 @@ pub struct SensorPreset {
     /// When rows are exposed.
     pub shutter: Shutter,
 }
+
+/// Front-illuminated pixels of 3.45 µm.
+const PREGIUS: Response = Response::Curve(&[
+    [400.0, 0.60],
+    [450.0, 0.87],
+    [500.0, 0.98],
+    [525.0, 1.0],
+    [550.0, 0.99],
+    [600.0, 0.90],
+    [650.0, 0.77],
+    [700.0, 0.62],
+    [750.0, 0.48],
+    [800.0, 0.36],
+    [850.0, 0.25],
+    [900.0, 0.15],
+    [950.0, 0.08],
+]);
+
+/// Back-illuminated pixels of 2.74 µm.
+const PREGIUS_S: Response = Response::Curve(&[
+    [400.0, 0.70],
+    [450.0, 0.92],
+    [500.0, 1.0],
+    [550.0, 0.97],
+    [600.0, 0.88],
+    [650.0, 0.77],
+    [700.0, 0.63],
+    [750.0, 0.50],
+    [800.0, 0.38],
+    [850.0, 0.28],
+    [900.0, 0.18],
+    [950.0, 0.10],
+]);
+
+/// Front-illuminated pixels of 1.4 µm.
+const SMALL: Response = Response::Curve(&[
+    [400.0, 0.50],
+    [450.0, 0.80],
+    [500.0, 0.97],
+    [550.0, 1.0],
+    [600.0, 0.92],
+    [650.0, 0.80],
+    [700.0, 0.65],
+    [750.0, 0.50],
+    [800.0, 0.36],
+    [850.0, 0.24],
+    [900.0, 0.14],
+    [950.0, 0.07],
+]);
 
 /// All sensors, 5 to 16 megapixels.
 pub const SENSORS: [SensorPreset; 5] = [
@@ -55,6 +107,7 @@ pub const SENSORS: [SensorPreset; 5] = [
         dynamic_range_db: 71.2,
         frames_per_second: 80.0,
         quantum_efficiency: 0.70,
+        response: PREGIUS,
         dark_current: 5.0,
         prnu: 0.006,
         dsnu: 1.0,
@@ -70,6 +123,7 @@ pub const SENSORS: [SensorPreset; 5] = [
         dynamic_range_db: 71.3,
         frames_per_second: 47.5,
         quantum_efficiency: 0.70,
+        response: PREGIUS,
         dark_current: 5.0,
         prnu: 0.006,
         dsnu: 1.0,
@@ -85,6 +139,7 @@ pub const SENSORS: [SensorPreset; 5] = [
         dynamic_range_db: 69.8,
         frames_per_second: 99.5,
         quantum_efficiency: 0.65,
+        response: PREGIUS_S,
         dark_current: 4.0,
         prnu: 0.007,
         dsnu: 0.8,
@@ -100,6 +155,7 @@ pub const SENSORS: [SensorPreset; 5] = [
         dynamic_range_db: 70.6,
         frames_per_second: 76.3,
         quantum_efficiency: 0.65,
+        response: PREGIUS_S,
         dark_current: 4.0,
         prnu: 0.007,
         dsnu: 0.8,
@@ -115,6 +171,7 @@ pub const SENSORS: [SensorPreset; 5] = [
         dynamic_range_db: 57.3,
         frames_per_second: 6.0,
         quantum_efficiency: 0.5,
+        response: SMALL,
         dark_current: 20.0,
         prnu: 0.012,
         dsnu: 1.5,
@@ -164,6 +221,7 @@ impl SensorPreset {
                 hot_pixel_current: 2e4,
                 // Assumption: a white LED behind the filters of common colour sensors.
                 channel_response: [0.62, 0.85, 0.48],
+                response: self.response,
             },
         }
     }

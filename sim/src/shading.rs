@@ -131,6 +131,7 @@ mod tests {
             intensity: 0.8,
             parts: 1,
             polarised: false,
+            colour: Default::default(),
         }
     }
 

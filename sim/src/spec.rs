@@ -5,6 +5,7 @@ use hardware_hal::{Calibration, PixelFormat};
 
 pub use crate::exposure::Flicker;
 use crate::forms::{Pouch, Sleeve, Tube};
+use crate::spectrum::{LightColour, Pigment, Response};
 
 /// Everything the twin needs to know. The same spec gives the same frames.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +86,8 @@ pub struct LampSpec {
     pub parts: usize,
     /// Whether a polariser stands before it.
     pub polarised: bool,
+    /// Its colour. A lamp of another colour than white sends as many photons as a white one of its intensity.
+    pub colour: LightColour,
 }
 
 /// A pattern: shares of lamps by index into `TwinSpec::lamps`.
@@ -94,6 +97,19 @@ pub struct PatternSpec {
     pub name: String,
     /// (lamp index, share of its intensity).
     pub lamps: Vec<(usize, f64)>,
+}
+
+impl PatternSpec {
+    /// Share of each of `count` lamps.
+    pub fn shares(&self, count: usize) -> Vec<f64> {
+        let mut shares = vec![0.0; count];
+        for (lamp, share) in &self.lamps {
+            if let Some(of_it) = shares.get_mut(*lamp) {
+                *of_it = *share;
+            }
+        }
+        shares
+    }
 }
 
 /// A camera and its sensor.
@@ -197,6 +213,8 @@ pub struct SensorDetail {
     pub hot_pixel_current: f64,
     /// Response of pixels behind red, green and blue filters to white light, relative to `SensorSpec::electrons_at_white`.
     pub channel_response: [f64; 3],
+    /// Quantum efficiency by wavelength; of a monochrome sensor.
+    pub response: Response,
 }
 
 impl Default for SensorDetail {
@@ -209,6 +227,7 @@ impl Default for SensorDetail {
             hot_pixels: 0.0,
             hot_pixel_current: 0.0,
             channel_response: [1.0; 3],
+            response: Response::Flat,
         }
     }
 }
@@ -241,6 +260,56 @@ pub struct FilmSpec {
     pub gloss: f64,
     /// Share of the scattered light that is left after two passes through it.
     pub transmission: f64,
+    /// How it is wrinkled; none where it lies flat.
+    pub wrinkles: Option<Wrinkles>,
+}
+
+/// Wrinkles of a film: by how much its normal leans, as two families of creases that bend each other. Only mirror images show them: a film is parallel, and
+/// so thin that leaning moves what is seen through it by a few thousandths of a millimetre.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Wrinkles {
+    /// The families.
+    pub families: [Creases; 2],
+}
+
+/// Creases side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Creases {
+    /// Wave number along u and v, rad/m.
+    pub wave: [f64; 2],
+    /// Phase, rad.
+    pub phase: f64,
+    /// Greatest slope.
+    pub slope: f64,
+}
+
+impl Wrinkles {
+    /// Lean of the normal along u and v at a point of the face, m.
+    pub fn lean(&self, [u, v]: [f64; 2]) -> [f64; 2] {
+        let [a, b] = self.families.map(|family| family.wave[0] * u + family.wave[1] * v);
+        let bent = |own: f64, other: f64, creases: &Creases, others: &Creases| {
+            let ridge = libm::sin(own + creases.phase + Self::BENDING * libm::sin(Self::BENDS * other + others.phase));
+            // The cube leaves most of the film nearly flat.
+            creases.slope * ridge * ridge * ridge
+        };
+        let [first, second] = &self.families;
+        let slopes = [bent(a, b, first, second), bent(b, a, second, first)];
+        let along = |axis: usize| {
+            (0..2)
+                .map(|i| slopes[i] * self.families[i].wave[axis] / self.families[i].wave[0].hypot(self.families[i].wave[1]).max(1e-9))
+                .sum()
+        };
+        [along(0), along(1)]
+    }
+
+    /// The steepest lean that they can have, rad.
+    pub fn steepest(&self) -> f64 {
+        self.families.iter().map(|family| family.slope).sum()
+    }
+
+    /// How far and how slowly families bend each other; `capture.wgsl` has the same.
+    const BENDING: f64 = 1.7;
+    const BENDS: f64 = 0.4;
 }
 
 impl FilmSpec {
@@ -524,10 +593,14 @@ pub struct SymbolSpec {
     pub centre: [f64; 2],
     /// Quarter turns clockwise, as seen from outside.
     pub quarter_turns: u8,
-    /// Reflectance of the bars, 0 to 1.
+    /// Reflectance of the bars, 0 to 1; of a pigment where it absorbs.
     pub ink: f64,
-    /// Reflectance of the field it is printed on (quiet zones included), 0 to 1.
+    /// What the bars are printed with.
+    pub ink_pigment: Pigment,
+    /// Reflectance of the field it is printed on (quiet zones included), 0 to 1; of a pigment where it does not absorb.
     pub paper: f64,
+    /// What the field is printed with.
+    pub paper_pigment: Pigment,
     /// How well it was printed, and what became of it since.
     pub quality: PrintQuality,
 }
@@ -558,8 +631,10 @@ pub struct PrintQuality {
 pub struct ArtworkSpec {
     /// Reflectance of the board.
     pub board: f64,
-    /// Reflectance of bands and fills.
+    /// Reflectance of bands and fills; of a pigment where it absorbs.
     pub band: f64,
+    /// What bands and fills are printed with.
+    pub band_pigment: Pigment,
     /// Reflectance of the text.
     pub text: f64,
     /// Share of the light that varnish mirrors at normal incidence (0 for matt board).

@@ -6,12 +6,14 @@ use hardware_hal::{Calibration, Camera, Clock, Rig};
 
 use crate::devices::{SharedStage, Surroundings, VirtualCamera, VirtualLightBank, VirtualTurntable, check_camera};
 use crate::error::SimError;
+use crate::palette::{Palette, Prints};
 use crate::physics::{Settled, drop_load};
 use crate::random::Streams;
 use crate::render::mask::PackageMap;
 use crate::render::scene::Scene;
 use crate::render::{AdapterInfo, MAX_LAMPS, Radiance, RenderStats, Renderer, Shot};
 use crate::spec::{CameraSpec, PatternSpec, Placement, TwinSpec};
+use crate::spectrum::Response;
 use crate::truth::{CodeTruth, TruthScene, View};
 
 /// Lowest and highest resolution of prints, texels a metre. Symbols are exact at any; text is not meant to be read by machines.
@@ -26,6 +28,10 @@ pub const LEAST_BELOW: f64 = 0.01;
 pub struct Twin {
     spec: Arc<TwinSpec>,
     settled: Settled,
+    /// In which lights its cameras see it.
+    palette: Arc<Palette>,
+    /// Of its packages, wherever they lie.
+    prints: Arc<Prints>,
     renderer: Arc<Renderer>,
     /// Made when it is first asked for, for print grades take their time.
     truth: OnceLock<TruthScene>,
@@ -50,9 +56,11 @@ impl Twin {
     pub fn with_load(spec: TwinSpec, settled: Settled) -> Result<Self, SimError> {
         check(&spec)?;
         check_places(&spec, &settled.placements)?;
-        let scene = Scene::new(&spec, &settled.placements)?;
+        let palette = Arc::new(Palette::of(&spec));
+        let prints = Arc::new(Prints::new(&spec, &palette)?);
+        let scene = Scene::with_prints(&spec, &settled.placements, &prints)?;
         let renderer = Arc::new(Renderer::start(scene, print_resolution(&spec))?);
-        Ok(Self { spec: Arc::new(spec), settled, renderer, truth: OnceLock::new() })
+        Ok(Self { spec: Arc::new(spec), settled, palette, prints, renderer, truth: OnceLock::new() })
     }
 
     /// Puts packages, lamps and cameras elsewhere, without building the renderer anew: what a spec may differ in is where lamps stand and how bright they
@@ -66,10 +74,15 @@ impl Twin {
         if spec.packages != self.spec.packages || spec.plate != self.spec.plate {
             return Err(SimError::Spec("a twin can be rearranged with the packages and the plate that it was built with".into()));
         }
-        self.renderer.restage(Scene::new(&spec, &placements)?)?;
+        if Palette::of(&spec) != *self.palette {
+            return Err(SimError::Spec("a twin can be rearranged with the colours of light that it was built with".into()));
+        }
+        self.renderer.restage(Scene::with_prints(&spec, &placements, &self.prints)?)?;
         self.spec = Arc::new(spec);
         self.settled.placements = placements;
-        self.truth = OnceLock::new();
+        // Graded prints stay what they are.
+        let moved = self.truth.take().map(|truth| truth.moved(&self.spec, &self.settled.placements));
+        self.truth = moved.map_or_else(OnceLock::new, OnceLock::from);
         Ok(())
     }
 
@@ -110,8 +123,8 @@ impl Twin {
         let streams = Streams::new(self.spec.seed);
         let surroundings = Surroundings { plate_radius: self.spec.plate.radius, flicker: self.spec.flicker };
         let camera = |(index, spec)| {
-            let camera =
-                VirtualCamera::new(spec, index, streams, surroundings, stage.clone(), Arc::clone(&self.renderer), Arc::clone(&clock));
+            let drawing = (Arc::clone(&self.renderer), Arc::clone(&self.palette));
+            let camera = VirtualCamera::new(spec, index, streams, surroundings, stage.clone(), drawing, Arc::clone(&clock));
             Box::new(camera) as Box<dyn Camera>
         };
         Rig {
@@ -132,7 +145,7 @@ impl Twin {
         let truth = match self.truth.get() {
             Some(truth) => truth,
             None => {
-                let made = TruthScene::new(&self.spec, &self.settled.placements)?;
+                let made = TruthScene::with_prints(&self.spec, &self.settled.placements, &self.palette, &self.prints)?;
                 self.truth.get_or_init(|| made)
             }
         };
@@ -146,21 +159,45 @@ impl Twin {
     /// [`SimError::Spec`] for a camera or pattern that the twin does not have; whatever keeps it from rendering.
     pub fn radiance(&self, camera: &str, angle_rad: f64, pattern: &str) -> Result<Radiance, SimError> {
         let camera = self.camera(camera)?;
-        self.look(camera.calibration, camera.lens.analyser, angle_rad, pattern)
+        self.lit(camera.sensor.detail.response, camera.calibration, camera.lens.analyser, angle_rad, self.pattern(pattern)?)
     }
 
     /// The light that an ideal camera anywhere would see, without lens and sensor: for people who look at the station. `analyser` is a crossed polariser
-    /// before it.
+    /// before it. It counts colours of light as the first camera does.
     ///
     /// # Errors
     /// [`SimError::Spec`] for a pattern that the twin does not have; whatever keeps it from rendering.
     pub fn look(&self, calibration: Calibration, analyser: bool, angle_rad: f64, pattern: &str) -> Result<Radiance, SimError> {
-        let pattern = self.pattern(pattern)?;
-        let mut shares = vec![0.0; self.spec.lamps.len()];
-        for (lamp, share) in &pattern.lamps {
-            shares[*lamp] = *share;
+        let response = self.spec.cameras.first().map(|camera| camera.sensor.detail.response).unwrap_or_default();
+        self.lit(response, calibration, analyser, angle_rad, self.pattern(pattern)?)
+    }
+
+    /// Light on a sensor: the sum of what its colours show.
+    fn lit(
+        &self,
+        response: Response,
+        calibration: Calibration,
+        analyser: bool,
+        angle_rad: f64,
+        pattern: &PatternSpec,
+    ) -> Result<Radiance, SimError> {
+        let mut sum: Option<Radiance> = None;
+        for lighting in self.palette.lightings(response, &pattern.shares(self.spec.lamps.len()), 1.0) {
+            let shot = Shot::at_rest(calibration, angle_rad, lighting.lamp_shares);
+            let backdrop = sum.is_none();
+            let part =
+                self.renderer.render(Shot { analyser, ambient_share: lighting.ambient_share, tint: lighting.tint, backdrop, ..shot })?;
+            match &mut sum {
+                None => sum = Some(part),
+                Some(sum) => sum.pixels.iter_mut().zip(&part.pixels).for_each(|(sum, part)| *sum += part),
+            }
         }
-        self.renderer.render(Shot { analyser, ..Shot::at_rest(calibration, angle_rad, shares) })
+        sum.ok_or_else(|| SimError::Spec("there is no light".into()))
+    }
+
+    /// In which lights its cameras see it.
+    pub fn palette(&self) -> &Palette {
+        &self.palette
     }
 
     /// The station with its load at rest, as surfaces.
@@ -168,7 +205,7 @@ impl Twin {
     /// # Errors
     /// [`SimError::Artwork`] for a print that cannot be made.
     pub fn scene(&self) -> Result<Scene, SimError> {
-        Scene::new(&self.spec, &self.settled.placements)
+        Scene::with_prints(&self.spec, &self.settled.placements, &self.prints)
     }
 
     fn pattern(&self, name: &str) -> Result<&PatternSpec, SimError> {

@@ -7,7 +7,8 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use rayon::prelude::*;
 use reports::fidelity::{Code, FidelityRecord, Scene, Threshold, page, summary};
-use scanner_core::vision::{ScanOptions, Scanner};
+use scanner_core::codes::Symbology;
+use scanner_core::vision::{LocateOptions, ScanOptions, Scanner};
 
 use super::measure::{Read, bars, read};
 use super::{Light, SceneFile, Window, light_file};
@@ -19,6 +20,11 @@ const FIRST_LOOK: u64 = 4;
 
 /// Steps of the search in which the light halves.
 const STEPS_PER_HALVING: f64 = 3.0;
+
+/// Candidates that are looked at in a window, which holds one code, the cleanest bars first, and levels of the pyramid on which it may show. Whole frames
+/// need far more; each candidate costs some 30 ms in thousands of frames.
+const CANDIDATES: usize = 3;
+const LEVELS: usize = 2;
 
 /// Its last step: a 2¹⁰th of the light, some ten electrons at white.
 const DARKEST: u32 = 30;
@@ -77,14 +83,13 @@ fn scene(folder: &Path, frames: u64, record: &mut FidelityRecord) -> Result<()> 
         let other = load("mitsuba").map_err(|failure| failure.with_help("scripts/fidelity/render.py draws what is missing"))?;
         Ok([load("twin")?, other])
     };
-    let scanner = Scanner::new(ScanOptions::default());
     let codes: Vec<Result<Code>> = file
         .windows
         .par_iter()
         .enumerate()
         .map(|(index, window)| {
             let lights = both(Some(index), window.width, window.height)?;
-            Ok(code(&name, window, &lights, &file, &scanner, frames))
+            Ok(code(&name, window, &lights, &file, &reader(window), frames))
         })
         .collect();
     let overview = both(None, width, height)?;
@@ -100,13 +105,24 @@ fn scene(folder: &Path, frames: u64, record: &mut FidelityRecord) -> Result<()> 
     Ok(())
 }
 
+/// The station's reader, looking for no more than there is in a window.
+fn reader(window: &Window) -> Scanner {
+    let options = ScanOptions::default();
+    let linear = !window.modules.is_empty();
+    Scanner::new(ScanOptions {
+        locate: LocateOptions { max_linear: CANDIDATES, max_matrix: CANDIDATES, levels: LEVELS, ..options.locate },
+        matrix: if linear { Vec::new() } else { vec![Symbology::DataMatrix] },
+        ..options
+    })
+}
+
 fn code(scene: &str, window: &Window, lights: &[Light; 2], file: &SceneFile, scanner: &Scanner, frames: u64) -> Code {
     let measured = [0, 1].map(|i| bars(&lights[i], window));
     let look = |fewer: f64, frames: Range<u64>| {
         [0, 1].map(|i| read(&lights[i], window, &file.sensor.with_light_divided_by(fewer), scanner, file.seed, frames.clone()))
     };
     let share = |of: &[Read; 2]| (of[0].read + of[1].read) as f64 / (of[0].frames + of[1].frames).max(1) as f64;
-    let first = look(1.0, 0..FIRST_LOOK);
+    let first = if frames == 0 { [Read::default(); 2] } else { look(1.0, 0..FIRST_LOOK) };
     // What a frame of the scenario's own light does not show is beyond both; all else is made so dark that noise decides.
     let possible = share(&first) > 0.0;
     let darkness = possible.then(|| {
@@ -135,7 +151,7 @@ fn code(scene: &str, window: &Window, lights: &[Light; 2], file: &SceneFile, sca
         grid_angle_deg: window.grid_angle_deg,
         modulation: measured[0].zip(measured[1]).map(|(a, b)| [a.modulation, b.modulation]),
         paper: measured[0].zip(measured[1]).map(|(a, b)| [a.paper, b.paper]),
-        frames: FIRST_LOOK,
+        frames: first[0].frames,
         read: first.map(|o| o.read),
         wrong: first.map(|o| o.wrong),
         threshold,

@@ -7,6 +7,7 @@ use sim::render::Radiance;
 use sim::render::scene::Scene;
 use sim::shading::LAMP_RADIUS;
 use sim::spec::CameraSpec;
+use sim::spectrum::LightColour;
 use sim::truth::CodeTruth;
 use sim::twin::Twin;
 
@@ -46,6 +47,9 @@ pub fn command(file: &Path, scenes: u64, first_seed: u64, codes: usize, out: &Pa
 fn scene(scenario: &Scenario, seed: u64, index: usize, codes: usize, folder: &Path) -> Result<()> {
     let drawn = run::draw(scenario, seed)?;
     let twin = Twin::new(run::twin_spec(&scenario.rig, drawn.packages, seed)).map_err(run::sim_failure)?;
+    if twin.palette().tints() > 1 || twin.spec().lamps.iter().any(|lamp| lamp.colour != LightColour::REFERENCE) {
+        return Err(Failure::input(&scenario.rig.name, "light or print is coloured; only white light on grey print is compared"));
+    }
     let spec = &twin.spec().cameras[index % twin.spec().cameras.len()];
     if spec.calibration.intrinsics.distortion.iter().any(|d| *d != 0.0) {
         return Err(Failure::input(&scenario.rig.name, format!("camera `{}` distorts; only pinholes are compared", spec.id)));

@@ -13,10 +13,14 @@ use sim::spec::{
     CameraSpec, Face, Flicker, GlassSpec, LampSpec, LensSpec, Optics, PackageSpec, PatternSpec, PlateSpec, SensorSpec, Shutter, SymbolKind,
     TurntableSpec, TwinSpec, Vignetting,
 };
+use sim::spectrum::{LightColour, Pigment};
 
 use super::goods::{Batch, Serials};
 use crate::error::{Failure, Result};
-use crate::scenario::{Camera, Defects, FaceName, Film, FormName, Kind, Lamp, LampKind, PlateKind, Print, Rig, Scenario, metres};
+use crate::scenario::{
+    Camera, Defects, FaceName, Film, FormName, InkColour, Kind, Lamp, LampColour, LampKind, PaperColour, PlateKind, Print, Rig, Scenario,
+    metres,
+};
 
 /// Wavelength that diffraction is reckoned with, m: the middle of a white LED's light.
 const WAVELENGTH: f64 = 525e-9;
@@ -134,9 +138,17 @@ fn package_kind(kind: &Kind, print: &Print) -> PackageKind {
         decoy_x_dimension: mm(print.decoy_x_dimension_mm),
         decoy_height: mm(print.decoy_height_mm),
         ink: print.ink,
+        ink_pigment: ink_pigment(print.ink_colour),
         paper: print.paper,
+        paper_pigment: match print.paper_colour.unwrap_or_default() {
+            PaperColour::White => Pigment::Grey,
+            PaperColour::Yellow => Pigment::Yellow,
+            PaperColour::Orange => Pigment::Orange,
+            PaperColour::Red => Pigment::Red,
+        },
         board: kind.board,
         band: print.band,
+        band_pigment: ink_pigment(print.band_colour),
         text: print.text,
         gloss: kind.gloss,
         defects: print.defects.as_ref().map(print_defects).unwrap_or_default(),
@@ -144,8 +156,33 @@ fn package_kind(kind: &Kind, print: &Print) -> PackageKind {
     }
 }
 
+fn ink_pigment(colour: Option<InkColour>) -> Pigment {
+    match colour.unwrap_or_default() {
+        InkColour::Black => Pigment::Grey,
+        InkColour::BlackDye => Pigment::BlackDye,
+        InkColour::Red => Pigment::Red,
+        InkColour::Orange => Pigment::Orange,
+        InkColour::Yellow => Pigment::Yellow,
+        InkColour::Green => Pigment::Green,
+        InkColour::Blue => Pigment::Blue,
+    }
+}
+
+/// The colour of a lamp.
+pub fn light_colour(lamp: &Lamp) -> LightColour {
+    match (lamp.colour.unwrap_or_default(), lamp.cct_k) {
+        (LampColour::White, None) => LightColour::REFERENCE,
+        (LampColour::White, Some(cct)) => LightColour::White { cct },
+        (LampColour::Red, _) => LightColour::RED,
+        (LampColour::Green, _) => LightColour::GREEN,
+        (LampColour::Blue, _) => LightColour::BLUE,
+        (LampColour::Infrared, _) => LightColour::INFRARED,
+    }
+}
+
 fn films(film: &Film) -> Films {
-    Films { wrap_share: film.wrap_share, tape_share: film.tape_share, gloss: film.gloss }
+    let wrinkle_slope = film.wrinkle_deg.unwrap_or_default().map(|degrees| degrees.to_radians().tan());
+    Films { wrap_share: film.wrap_share, tape_share: film.tape_share, gloss: film.gloss, wrinkle_slope }
 }
 
 fn print_defects(defects: &Defects) -> PrintDefects {
@@ -239,6 +276,7 @@ fn light(lamp: &Lamp) -> Light {
         beam_half_angle: lamp.beam_half_angle_deg.to_radians(),
         intensity: lamp.intensity,
         polarised: lamp.polarised,
+        colour: light_colour(lamp),
     }
 }
 

@@ -27,7 +27,7 @@ pub use compose::{Options, Outcome, adapter, perform, sim_failure};
 #[cfg(feature = "twin")]
 pub use goods::Goods;
 #[cfg(feature = "twin")]
-pub use load::{Drawn, camera_spec, draw, twin_spec};
+pub use load::{Drawn, camera_spec, draw, light_colour, twin_spec};
 #[cfg(feature = "twin")]
 pub use recall::command as recall;
 

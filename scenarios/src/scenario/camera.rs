@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Checked, Place};
-use super::rig::{Rig, metres};
+use super::rig::{Lamp, LampColour, Rig, metres};
 
 /// How far figures that follow from one another may be apart, dB: datasheets round.
 const DATASHEET_TOLERANCE_DB: f64 = 1.0;
@@ -313,6 +313,12 @@ impl Camera {
 
     fn check_sensor(&self, rig: &Rig, place: &Place) -> Checked<()> {
         let sensor = &self.sensor;
+        let coloured = |lamp: &&Lamp| lamp.colour.unwrap_or_default() != LampColour::White;
+        if let (Some(_), Some(lamp)) = (sensor.filters, rig.lamps.iter().find(coloured)) {
+            let colour = crate::output::word(&lamp.colour.unwrap_or_default());
+            let message = format!("the lamp `{}` is {colour}; behind colour filters only white light is simulated", lamp.name);
+            return Err(place.fault("filters", message).with_help_boxed("leave `filters` out for a monochrome sensor"));
+        }
         let missing = |key: &str, other: &str| Err(place.fault(key, format!("missing key `{key}`")).with_help_boxed(other.to_owned()));
         let preset = sensor.preset.is_some();
         if sensor.blur_sigma_px.is_none() && self.lens.preset.is_none() {

@@ -108,6 +108,9 @@ pub struct Film {
     /// Share of the light that the film mirrors at normal incidence, from and to; 0.04 by Fresnel's formula for a refractive index of 1.5.
     #[serde(default = "film_gloss")]
     pub gloss: [f64; 2],
+    /// Greatest slope of the shrink-wrap's wrinkles in degrees, from and to: glare then stands in streaks. It lies flat if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrinkle_deg: Option<[f64; 2]>,
 }
 
 fn film_gloss() -> [f64; 2] {
@@ -229,19 +232,64 @@ pub struct Print {
     /// Bar height of the EAN-13, from and to.
     #[serde(default = "decoy_height")]
     pub decoy_height_mm: [f64; 2],
-    /// Reflectance of the bars, from and to.
+    /// Reflectance of the bars, from and to; of a coloured ink where it absorbs.
     pub ink: [f64; 2],
-    /// Reflectance of the field behind them, from and to.
+    /// What the bars are printed with; black if left out, as the print rules ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ink_colour: Option<InkColour>,
+    /// Reflectance of the field behind them, from and to; of a coloured field where it does not absorb.
     pub paper: [f64; 2],
+    /// Colour of that field; white if left out. The print rules allow all four.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper_colour: Option<PaperColour>,
     /// Reflectance of bands and fills in the artwork, from and to.
     #[serde(default = "band")]
     pub band: [f64; 2],
+    /// What those are printed with; grey at all wavelengths if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band_colour: Option<InkColour>,
     /// Reflectance of text in the artwork, from and to.
     #[serde(default = "text")]
     pub text: [f64; 2],
     /// What goes wrong with traceability codes in print and after; left out, all of them are perfect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defects: Option<Defects>,
+}
+
+/// An ink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InkColour {
+    /// Of soot: black at all wavelengths.
+    #[default]
+    Black,
+    /// Of dyes, as many ink-jet inks: gone in infrared light.
+    BlackDye,
+    /// Red.
+    Red,
+    /// Orange.
+    Orange,
+    /// Yellow.
+    Yellow,
+    /// Green.
+    Green,
+    /// Blue.
+    Blue,
+}
+
+/// A field behind bars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaperColour {
+    /// White.
+    #[default]
+    White,
+    /// Yellow.
+    Yellow,
+    /// Orange.
+    Orange,
+    /// Red.
+    Red,
 }
 
 /// What goes wrong with codes in print and after; each from and to. How bad that is shows in the print grade of every code.
@@ -407,6 +455,9 @@ impl Catalogue {
             place.within("wrap_share", film.wrap_share, 0.0, 1.0)?;
             place.within("tape_share", film.tape_share, 0.0, 1.0)?;
             place.range("gloss", film.gloss, 0.0, 1.0)?;
+            if let Some(wrinkle) = film.wrinkle_deg {
+                place.range("wrinkle_deg", wrinkle, 0.0, 30.0)?;
+            }
         }
         if let Some(print) = &kind.print {
             check_print(print, &place.under("print"))?;

@@ -19,10 +19,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use camera::{Camera, Filters, Lens, Sensor, Vignetting};
-pub use catalogue::{Catalogue, Defects, FaceName, Film, FormName, Kind, Print, Size, SizeClass};
+pub use catalogue::{Catalogue, Defects, FaceName, Film, FormName, InkColour, Kind, PaperColour, Print, Size, SizeClass};
 pub use document::{Checked, Document, Place, read_text};
 pub use file::{Body, Cycle, Load, Order, Pool, Thresholds};
-pub use rig::{Flicker, Lamp, LampKind, Pattern, Plate, PlateKind, Rig, Turntable, metres};
+pub use rig::{Flicker, Lamp, LampColour, LampKind, Pattern, Plate, PlateKind, Rig, Turntable, metres};
 
 use crate::error::Result;
 

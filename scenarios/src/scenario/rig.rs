@@ -163,6 +163,23 @@ pub enum LampKind {
     Dome,
 }
 
+/// The colour of a light.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LampColour {
+    /// White, of a correlated colour temperature.
+    #[default]
+    White,
+    /// Red LEDs, 625 nm.
+    Red,
+    /// Green LEDs, 525 nm.
+    Green,
+    /// Blue LEDs, 465 nm.
+    Blue,
+    /// Infrared LEDs, 850 nm.
+    Infrared,
+}
+
 /// A light with a soft-edged beam.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -194,8 +211,15 @@ pub struct Lamp {
     pub target_mm: [f64; 3],
     /// Half angle of the beam.
     pub beam_half_angle_deg: f64,
-    /// Radiance that a white diffuse surface facing the lamp shows where the lamp points.
+    /// Radiance that a white diffuse surface facing the lamp shows where the lamp points. Of coloured light: that a white light of as many photons would
+    /// make; what a camera's sensor counts of it follows from the preset's quantum efficiency.
     pub intensity: f64,
+    /// Its colour; white if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour: Option<LampColour>,
+    /// Correlated colour temperature of a white light, kelvin; 5000 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cct_k: Option<f64>,
 }
 
 /// A light pattern.
@@ -278,6 +302,12 @@ impl Rig {
                 return Err(place.fault("target_mm", "the lamp points at itself"));
             }
             lamp.check_form(&place)?;
+            if let Some(cct) = lamp.cct_k {
+                if lamp.colour.unwrap_or_default() != LampColour::White {
+                    return Err(place.fault("cct_k", "only white light has a colour temperature"));
+                }
+                place.within("cct_k", cct, 2000.0, 10_000.0)?;
+            }
         }
         if self.patterns.is_empty() {
             return Err(place.fault("patterns", "a rig needs one light pattern at least").with_help_boxed("add a table `[[patterns]]`"));

@@ -99,30 +99,14 @@ impl<'a> Print<'a> {
         Self { symbol, cells, dark_before, marks: Blemishes::of(symbol), aperture }
     }
 
-    /// Place among the cells: column as a fraction, and row where there is one.
-    fn cell(&self, [s, t]: [f64; 2]) -> (f64, Option<usize>) {
-        let per_m = quality::CELLS as f64 / self.symbol.x_dimension;
-        let beyond = quality::BEYOND as f64 * self.symbol.x_dimension;
-        let row = match self.symbol.pattern {
-            SymbolPattern::Linear { .. } => Some(0),
-            SymbolPattern::Matrix { .. } => {
-                let row = ((t + beyond) * per_m).floor();
-                (0.0..quality::across(self.symbol) as f64).contains(&row).then_some(row as usize)
-            }
-        };
-        ((s + beyond) * per_m, row)
-    }
-
     /// Darkness of a point as printed, before marks.
     fn dark(&self, at: [f64; 2]) -> f64 {
-        let (column, row) = self.cell(at);
-        let count = quality::across(self.symbol);
-        row.filter(|_| (0.0..count as f64).contains(&column)).map_or(0.0, |row| f64::from(self.cells[row * count + column as usize]))
+        quality::cell_index(self.symbol, at).map_or(0.0, |index| f64::from(self.cells[index]))
     }
 
     /// Mean darkness of a stretch of ± `half` along the symbol, before marks; exact.
     fn dark_along(&self, at: [f64; 2], half: f64) -> f64 {
-        let (middle, Some(row)) = self.cell(at) else { return 0.0 };
+        let (middle, Some(row)) = quality::cell(self.symbol, at) else { return 0.0 };
         let reach = half * quality::CELLS as f64 / self.symbol.x_dimension;
         let count = quality::across(self.symbol);
         let sums = &self.dark_before[row * (count + 1)..][..=count];

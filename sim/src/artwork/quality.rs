@@ -185,6 +185,28 @@ pub(crate) fn across(symbol: &PlacedSymbol) -> usize {
     (symbol.pattern.modules_across() + 2 * BEYOND) * CELLS
 }
 
+/// Where a point of a symbol, (s, t) m, lies among its cells: the column as a fraction, and the row where there is one. Bars have one row, which goes on
+/// above and below them.
+pub(crate) fn cell(symbol: &PlacedSymbol, [s, t]: [f64; 2]) -> (f64, Option<usize>) {
+    let per_m = CELLS as f64 / symbol.x_dimension;
+    let beyond = BEYOND as f64 * symbol.x_dimension;
+    let row = match symbol.pattern {
+        SymbolPattern::Linear { .. } => Some(0),
+        SymbolPattern::Matrix { .. } => {
+            let row = ((t + beyond) * per_m).floor();
+            (0.0..across(symbol) as f64).contains(&row).then_some(row as usize)
+        }
+    };
+    ((s + beyond) * per_m, row)
+}
+
+/// Which of a symbol's [`cells`] a point lies in, if any.
+pub(crate) fn cell_index(symbol: &PlacedSymbol, at: [f64; 2]) -> Option<usize> {
+    let (column, row) = cell(symbol, at);
+    let across = across(symbol);
+    (0.0..across as f64).contains(&column).then_some(row? * across + column as usize)
+}
+
 /// Darkness of a damaged symbol's cells, [`CELLS`] a module, from [`BEYOND`] modules before its start on: a linear symbol's one after the other,
 /// a matrix's row by row.
 pub(crate) fn cells(symbol: &PlacedSymbol) -> Vec<f32> {

@@ -206,20 +206,16 @@ impl Surface {
     fn damaged(&mut self, symbol: &PlacedSymbol) {
         let cells = quality::cells(symbol);
         let marks = Blemishes::of(symbol);
-        let per_m = quality::CELLS as f64 / symbol.x_dimension;
-        let beyond = quality::BEYOND as f64 * symbol.x_dimension;
-        let across = quality::across(symbol);
         let linear = matches!(symbol.pattern, SymbolPattern::Linear { .. });
         let mut share_of = vec![0.0_f32; self.values.len()];
         self.sample(&Rect::around(&symbol.inked()), |_, index, at, share| {
-            let [s, t] = symbol.local(at);
-            let column = ((s + beyond) * per_m).floor();
-            let row = if linear { if (0.0..symbol.height).contains(&t) { 0.0 } else { -1.0 } } else { ((t + beyond) * per_m).floor() };
-            if column < 0.0 || row < 0.0 || column >= across as f64 || row >= across as f64 {
+            let at = symbol.local(at);
+            if linear && !(0.0..symbol.height).contains(&at[1]) {
                 return;
             }
-            let dark = cells[row as usize * across + column as usize];
-            share_of[index] += dark * (share * (1.0 - marks.as_ref().map_or(0.0, |m| m.void([s, t])))) as f32;
+            let Some(cell) = quality::cell_index(symbol, at) else { return };
+            let dark = cells[cell];
+            share_of[index] += dark * (share * (1.0 - marks.as_ref().map_or(0.0, |m| m.void(at)))) as f32;
         });
         for (value, share) in self.values.iter_mut().zip(share_of) {
             *value += (symbol.ink as f32 - *value) * share;
@@ -271,7 +267,7 @@ mod tests {
             shape: Shape::Carton { size: [0.1, 0.06, 0.03] },
             mass: 0.05,
             symbols,
-            artwork: ArtworkSpec { board: 0.8, band: 0.3, text: 0.1, gloss: 0.02, seed: 3 },
+            artwork: ArtworkSpec { board: 0.8, band: 0.3, band_pigment: Default::default(), text: 0.1, gloss: 0.02, seed: 3 },
             films: Vec::new(),
         }
     }

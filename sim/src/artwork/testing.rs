@@ -14,7 +14,9 @@ pub(crate) fn symbol(kind: SymbolKind, text: &str) -> SymbolSpec {
         centre: [0.05, 0.03],
         quarter_turns: 0,
         ink: 0.0,
+        ink_pigment: Default::default(),
         paper: 1.0,
+        paper_pigment: Default::default(),
         quality: PrintQuality::default(),
     }
 }

@@ -25,13 +25,13 @@ use super::bars::SymbolTables;
 use super::bend::Bend;
 use super::glass::{Drawn, finish};
 use super::light::{Atlas, Visibility};
-use super::pass::{CapturePass, Delivery, LightData, NextShot, SceneData, ShotData, take_shot};
+use super::pass::{CapturePass, Delivery, LightData, NextShot, SceneData, ShotData, TintData, take_shot};
 use super::print::PrintImage;
 use super::scene::{Occluder, Scene, Surface};
 use super::shot::{self, Kind, PrintLayout, Shot};
 use super::token::Stamps;
 use super::{AdapterInfo, Radiance};
-use crate::artwork::SymbolPattern;
+use crate::artwork::{FacePrint, SymbolPattern};
 use crate::error::SimError;
 use crate::glass::Glass;
 use crate::spec::LampSpec;
@@ -106,8 +106,8 @@ struct CaptureShader(Handle<Shader>);
 pub struct CaptureApp {
     sub_apps: SubApps,
     delivery: Delivery,
-    /// By surface: first texel of its print.
-    print_samples: Vec<u8>,
+    /// By tint and surface: first texel of its print.
+    print_samples: Vec<Vec<u8>>,
     scene_stamp: u32,
     requests: u32,
     surfaces: usize,
@@ -128,7 +128,8 @@ impl CaptureApp {
         probe_adapter()?;
         let atlas = Atlas::new(&scene.surfaces)?;
         let (stage, data, scene_stamp) = upload_of(&scene, atlas, px_per_m);
-        let print_samples = data.surface_prints.iter().map(|p| p.map_or(255, |p| data.prints[p].texels[0])).collect();
+        let samples = |tint: &TintData| data.surface_prints.iter().map(|p| p.map_or(255, |p| tint.prints[p].texels[0])).collect();
+        let print_samples = data.tints.iter().map(samples).collect();
         let (surfaces, lamps) = (scene.surfaces.len(), scene.lamps.clone());
         let (ambient, glass) = (scene.ambient, scene.glass.clone());
 
@@ -192,6 +193,9 @@ impl CaptureApp {
     /// came out within [`MAX_ATTEMPTS`] updates.
     pub fn capture(&mut self, shot: &Shot, spoil: bool) -> Result<Radiance, SimError> {
         shot.check(self.lamps.len())?;
+        if shot.tint >= self.print_samples.len() {
+            return Err(SimError::Spec(format!("tint {}; the scene has {}", shot.tint, self.print_samples.len())));
+        }
         let mut wrong = None;
         for attempt in 1..=MAX_ATTEMPTS {
             self.requests = self.requests.wrapping_add(1);
@@ -263,7 +267,7 @@ impl CaptureApp {
         };
         let [width, height] = shot.calibration.intrinsics.size_px.map(|n| n as usize);
         let (stride, rows, surfaces) = (delivered.stride, delivered.rows as usize, self.surfaces);
-        let (stamps, samples) = (stamps, self.print_samples.clone());
+        let (stamps, samples) = (stamps, self.print_samples[shot.tint].clone());
         let picture = self.mapped(&delivered.buffer, |bytes| {
             let row = |y: usize| floats(&bytes[y * stride..][..width * 4]);
             let tokens: Vec<f32> = (height..rows).flat_map(row).take(surfaces).collect();
@@ -361,7 +365,7 @@ fn upload_of(scene: &Scene, atlas: Atlas, px_per_m: f64) -> (Stage, SceneData, u
     let mut tables = SymbolTables::new();
     let mut symbols = Vec::new();
     let mut layouts = Vec::new();
-    for print in &scene.prints {
+    for print in scene.prints.iter() {
         let mut layout = PrintLayout::default();
         for symbol in &print.symbols {
             let kind = match symbol.pattern {
@@ -375,13 +379,18 @@ fn upload_of(scene: &Scene, atlas: Atlas, px_per_m: f64) -> (Stage, SceneData, u
     }
     let scene_stamp = 1 + (symbols.len() as u32 * 7919 + scene.surfaces.len() as u32) % 0x00FF_FFFE;
     tables.bars[0][0] = scene_stamp as f32;
-    let prints: Vec<PrintImage> = scene.prints.par_iter().map(|p| PrintImage::of_face(p, px_per_m)).collect();
-    for ((layout, image), print) in layouts.iter_mut().zip(&prints).zip(&scene.prints) {
+    let images = |prints: &[FacePrint]| -> Vec<PrintImage> { prints.par_iter().map(|p| PrintImage::of_face(p, px_per_m)).collect() };
+    let prints = images(&scene.prints);
+    for ((layout, image), print) in layouts.iter_mut().zip(&prints).zip(scene.prints.iter()) {
         layout.texels = [0, 1].map(|axis| f64::from(image.size[axis]) / print.extent[axis]);
     }
+    let tinted = scene.tinted.iter().map(|prints| {
+        let inks = prints.iter().flat_map(|print| &print.symbols).map(|symbol| symbol.ink);
+        TintData { prints: images(prints), symbols: symbols.iter().zip(inks).map(|(record, ink)| record.inked(ink)).collect() }
+    });
+    let tinted: Vec<TintData> = tinted.collect();
     let data = SceneData {
-        prints,
-        symbols,
+        tints: [TintData { prints, symbols }].into_iter().chain(tinted).collect(),
         tables,
         surface_prints: scene.surfaces.iter().map(|s| s.print).collect(),
         light_rows: atlas.height,
@@ -413,7 +422,8 @@ fn expose(
     let scene = Scene {
         surfaces,
         occluders,
-        prints: Vec::new(),
+        prints: [].into(),
+        tinted: Vec::new(),
         lamps: lamps.into_iter().map(|l| l.1.clone()).collect(),
         ambient: stage.ambient,
         plate_radius: stage.plate_radius,
@@ -429,6 +439,8 @@ fn expose(
         light,
         bend,
         depth: shot.depth || scene.glass.is_some(),
+        tint: shot.tint,
+        backdrop: shot.backdrop,
     });
 }
 

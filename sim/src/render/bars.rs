@@ -20,6 +20,12 @@ pub struct SymbolRecord {
 }
 
 impl SymbolRecord {
+    /// The same symbol with an ink of another reflectance.
+    pub fn inked(&self, ink: f64) -> Self {
+        let [modules, _, mean, rest] = self.look;
+        Self { look: [modules, ink as f32, mean, rest], ..*self }
+    }
+
     /// Little-endian bytes in the order of the fields.
     pub fn bytes(&self) -> Vec<u8> {
         let floats = self.frame.iter().chain(&self.scale).chain(&self.look).flat_map(|x| x.to_le_bytes());

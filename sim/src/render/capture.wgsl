@@ -36,6 +36,7 @@ struct Surface {
     lean: vec4<f32>, // what the normal of a facet of something smooth has beyond that of its plane, in its middle; w: the middle v
     turn_u: vec4<f32>, // how that normal changes per metre along u
     turn_v: vec4<f32>, // and along v; all 0 for what is flat or a strip
+    creases: array<vec4<f32>, 2>, // wrinkles of a film: wave number along u and v, phase, greatest slope
 }
 
 struct Symbol {
@@ -251,11 +252,31 @@ fn diffuse(f: Footprint, albedo: f32) -> f32 {
 }
 
 fn glare(f: Footprint, glaring: u32) -> f32 {
-    let point = surface.origin.xyz + surface.right.xyz * f.uv.x + surface.down.xyz * f.uv.y;
-    let light_at = f.uv * surface.light.xy + surface.light.zw;
+    return mirrored(f, glaring, smooth_normal(f));
+}
+
+// Of a film with wrinkles. The Rust side: `Wrinkles` in spec.rs.
+fn wrinkled_glare(f: Footprint, glaring: u32) -> f32 {
+    let first = surface.creases[0];
+    let second = surface.creases[1];
+    let a = dot(first.xy, f.uv);
+    let b = dot(second.xy, f.uv);
+    let ridge_a = sin(a + first.z + 1.7 * sin(0.4 * b + second.z));
+    let ridge_b = sin(b + second.z + 1.7 * sin(0.4 * a + first.z));
+    let lean = normalize(first.xy) * (first.w * ridge_a * ridge_a * ridge_a) + normalize(second.xy) * (second.w * ridge_b * ridge_b * ridge_b);
+    let normal = smooth_normal(f) + surface.right.xyz * lean.x + surface.down.xyz * lean.y;
+    return mirrored(f, glaring, normalize(normal));
+}
+
+fn smooth_normal(f: Footprint) -> vec3<f32> {
     let from_middle = f.uv - vec2<f32>(surface.texels.w, surface.lean.w);
     let turned = surface.lean.xyz + surface.turn_u.xyz * from_middle.x + surface.turn_v.xyz * from_middle.y;
-    let normal = cross(surface.down.xyz, surface.right.xyz) + surface.right.xyz * (surface.texels.z * (f.uv.x - surface.texels.w)) + turned;
+    return cross(surface.down.xyz, surface.right.xyz) + surface.right.xyz * (surface.texels.z * (f.uv.x - surface.texels.w)) + turned;
+}
+
+fn mirrored(f: Footprint, glaring: u32, normal: vec3<f32>) -> f32 {
+    let point = surface.origin.xyz + surface.right.xyz * f.uv.x + surface.down.xyz * f.uv.y;
+    let light_at = f.uv * surface.light.xy + surface.light.zw;
     let gloss = surface.origin.w;
     let to_eye = normalize(view.eye - point);
     let lobe_scale = -0.5 / (VARNISH_SIGMA * VARNISH_SIGMA);
@@ -303,6 +324,12 @@ fn printed_glossy(corner: Corner) -> @location(0) f32 {
 }
 
 @fragment
+fn printed_wrinkled(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, print_albedo(f)) + wrinkled_glare(f, corner.glaring);
+}
+
+@fragment
 fn linear_code(corner: Corner) -> @location(0) f32 {
     let f = footprint(corner.clip.xy);
     return diffuse(f, linear_albedo(f, corner.symbol));
@@ -315,6 +342,12 @@ fn linear_code_glossy(corner: Corner) -> @location(0) f32 {
 }
 
 @fragment
+fn linear_code_wrinkled(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, linear_albedo(f, corner.symbol)) + wrinkled_glare(f, corner.glaring);
+}
+
+@fragment
 fn matrix_code(corner: Corner) -> @location(0) f32 {
     let f = footprint(corner.clip.xy);
     return diffuse(f, matrix_albedo(f, corner.symbol));
@@ -324,6 +357,12 @@ fn matrix_code(corner: Corner) -> @location(0) f32 {
 fn matrix_code_glossy(corner: Corner) -> @location(0) f32 {
     let f = footprint(corner.clip.xy);
     return diffuse(f, matrix_albedo(f, corner.symbol)) + glare(f, corner.glaring);
+}
+
+@fragment
+fn matrix_code_wrinkled(corner: Corner) -> @location(0) f32 {
+    let f = footprint(corner.clip.xy);
+    return diffuse(f, matrix_albedo(f, corner.symbol)) + wrinkled_glare(f, corner.glaring);
 }
 
 // The pixel of a surface's token, as two triangles.

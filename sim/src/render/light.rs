@@ -425,7 +425,16 @@ mod tests {
     use super::*;
 
     fn lamp(position: DVec3) -> LampSpec {
-        LampSpec { name: "lamp".into(), position, target: DVec3::ZERO, beam_half_angle: 1.0, intensity: 1.0, parts: 1, polarised: false }
+        LampSpec {
+            name: "lamp".into(),
+            position,
+            target: DVec3::ZERO,
+            beam_half_angle: 1.0,
+            intensity: 1.0,
+            parts: 1,
+            polarised: false,
+            colour: Default::default(),
+        }
     }
 
     fn floor_under(lamps: Vec<LampSpec>, occluders: Vec<Occluder>) -> Scene {
@@ -443,6 +452,7 @@ mod tests {
             albedo: 0.5,
             gloss: 0.0,
             transmission: 1.0,
+            wrinkles: None,
             print: None,
             owner: None,
             part: 0,
@@ -450,7 +460,16 @@ mod tests {
             below_plate: false,
             cell: 0.002,
         };
-        Scene { surfaces: vec![surface], occluders, prints: Vec::new(), lamps, ambient: 0.1, plate_radius: 0.2, glass: None }
+        Scene {
+            surfaces: vec![surface],
+            occluders,
+            prints: [].into(),
+            tinted: Vec::new(),
+            lamps,
+            ambient: 0.1,
+            plate_radius: 0.2,
+            glass: None,
+        }
     }
 
     #[test]

@@ -34,11 +34,9 @@ const DEPTH: TextureFormat = TextureFormat::Depth32Float;
 /// What the scene needs on the GPU, once.
 #[derive(Debug, Clone)]
 pub struct SceneData {
-    /// Prints with their mip levels.
-    pub prints: Vec<PrintImage>,
-    /// All symbols, in the order of the prints.
-    pub symbols: Vec<SymbolRecord>,
-    /// Their tables, with the scene's stamp.
+    /// What is printed, by tint.
+    pub tints: Vec<TintData>,
+    /// Tables of the symbols, with the scene's stamp.
     pub tables: SymbolTables,
     /// Print of each surface.
     pub surface_prints: Vec<Option<usize>>,
@@ -46,6 +44,15 @@ pub struct SceneData {
     pub light_rows: u32,
     /// Layers of the glare atlas.
     pub light_layers: u32,
+}
+
+/// What is printed, as one colour of light shows it.
+#[derive(Debug, Clone)]
+pub struct TintData {
+    /// Prints with their mip levels.
+    pub prints: Vec<PrintImage>,
+    /// All symbols, in the order of the prints.
+    pub symbols: Vec<SymbolRecord>,
 }
 
 /// Light of one state, for upload.
@@ -80,6 +87,10 @@ pub struct ShotData {
     pub bend: Option<Arc<[[f32; 2]]>>,
     /// Whether depths are wanted too.
     pub depth: bool,
+    /// Which tint.
+    pub tint: usize,
+    /// Whether what no surface covers has the radiance of the surroundings; else it is black.
+    pub backdrop: bool,
 }
 
 /// The picture's way out: where the pass leaves the buffer it copied into.
@@ -111,22 +122,31 @@ struct Target {
 }
 
 /// Entry points of all pipelines; the token's is the last.
-const FRAGMENTS: [&str; 8] =
-    ["plain", "printed", "printed_glossy", "linear_code", "linear_code_glossy", "matrix_code", "matrix_code_glossy", "token"];
+const FRAGMENTS: [&str; 11] = [
+    "plain",
+    "printed",
+    "printed_glossy",
+    "printed_wrinkled",
+    "linear_code",
+    "linear_code_glossy",
+    "linear_code_wrinkled",
+    "matrix_code",
+    "matrix_code_glossy",
+    "matrix_code_wrinkled",
+    "token",
+];
 
 const FRAGMENT_COUNT: usize = FRAGMENTS.len();
 
 /// Index into [`FRAGMENTS`].
 fn pipeline_of(draw: &Draw) -> usize {
-    match (draw.kind, draw.glossy) {
-        (Kind::Plain, _) => 0,
-        (Kind::Printed, false) => 1,
-        (Kind::Printed, true) => 2,
-        (Kind::Linear, false) => 3,
-        (Kind::Linear, true) => 4,
-        (Kind::Matrix, false) => 5,
-        (Kind::Matrix, true) => 6,
-    }
+    let first = match draw.kind {
+        Kind::Plain => return 0,
+        Kind::Printed => 1,
+        Kind::Linear => 4,
+        Kind::Matrix => 7,
+    };
+    first + usize::from(draw.glossy) + usize::from(draw.glossy && draw.wrinkled)
 }
 
 /// Everything of the pass that lives on the GPU.
@@ -137,9 +157,10 @@ pub struct CapturePass {
     bent_pipelines: [Option<[CachedRenderPipelineId; FRAGMENT_COUNT]>; 2],
     shader: Handle<Shader>,
     bend: Option<(Buffer, BindGroup)>,
-    view_group: BindGroup,
-    /// By surface.
-    surface_groups: Vec<BindGroup>,
+    /// By tint.
+    view_groups: Vec<BindGroup>,
+    /// By tint and surface.
+    surface_groups: Vec<Vec<BindGroup>>,
     view: Buffer,
     surfaces: Buffer,
     light: Texture,
@@ -151,7 +172,7 @@ pub struct CapturePass {
 }
 
 fn buffer_entry(binding: u32, ty: BufferBindingType, dynamic: bool, stages: ShaderStages) -> BindGroupLayoutEntry {
-    let min = if dynamic { BufferSize::new(208) } else { None };
+    let min = if dynamic { BufferSize::new(240) } else { None };
     let ty = BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: min };
     BindGroupLayoutEntry { binding, visibility: stages, ty, count: None }
 }
@@ -268,6 +289,10 @@ fn print_view(device: &RenderDevice, queue: &RenderQueue, image: &PrintImage) ->
     texture.create_view(&TextureViewDescriptor::default())
 }
 
+fn entry(binding: u32, resource: BindingResource<'_>) -> BindGroupEntry<'_> {
+    BindGroupEntry { binding, resource }
+}
+
 impl CapturePass {
     /// Puts the scene on the GPU.
     pub fn new(device: &RenderDevice, queue: &RenderQueue, cache: &PipelineCache, shader: &Handle<Shader>, data: &SceneData) -> Self {
@@ -297,47 +322,51 @@ impl CapturePass {
         });
         let view = uniform("view", 32 + 16 * super::shot::MAX_LAMPS as u64 + 48);
         let surfaces = uniform("surfaces", (SURFACE_STRIDE * data.surface_prints.len().max(1)) as u64);
-        let mut records: Vec<u8> = data.symbols.iter().flat_map(SymbolRecord::bytes).collect();
-        records.resize(records.len().max(64), 0);
-        let symbols = storage("symbols", &records);
         let bars = storage("bars", &data.tables.bars.iter().flatten().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
         let areas = storage("dark areas", &data.tables.dark_area.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
         let light_view = light.create_view(&TextureViewDescriptor::default());
         let shares_view =
             shares.create_view(&TextureViewDescriptor { dimension: Some(TextureViewDimension::D2Array), ..Default::default() });
-        let entry = |binding, resource| BindGroupEntry { binding, resource };
-        let view_group = device.create_bind_group(
-            "capture view",
-            &cache.get_bind_group_layout(&view_layout()),
-            &[
-                entry(0, view.as_entire_binding()),
-                entry(1, BindingResource::TextureView(&light_view)),
-                entry(2, BindingResource::TextureView(&shares_view)),
-                entry(3, BindingResource::Sampler(&sampler)),
-                entry(4, symbols.as_entire_binding()),
-                entry(5, bars.as_entire_binding()),
-                entry(6, areas.as_entire_binding()),
-            ],
-        );
-        let nothing = PrintImage::blank();
-        let prints: Vec<TextureView> = data.prints.iter().chain([&nothing]).map(|image| print_view(device, queue, image)).collect();
-        let layout = cache.get_bind_group_layout(&surface_layout());
-        let group = |print: &Option<usize>| {
-            let part = BufferBinding { buffer: &surfaces, offset: 0, size: BufferSize::new(SURFACE_STRIDE as u64) };
-            let view = &prints[print.unwrap_or(data.prints.len())];
+        let view_group = |tint: &TintData| {
+            let mut records: Vec<u8> = tint.symbols.iter().flat_map(SymbolRecord::bytes).collect();
+            records.resize(records.len().max(64), 0);
+            let symbols = storage("symbols", &records);
             device.create_bind_group(
-                "capture surface",
-                &layout,
-                &[entry(0, BindingResource::Buffer(part)), entry(1, BindingResource::TextureView(view))],
+                "capture view",
+                &cache.get_bind_group_layout(&view_layout()),
+                &[
+                    entry(0, view.as_entire_binding()),
+                    entry(1, BindingResource::TextureView(&light_view)),
+                    entry(2, BindingResource::TextureView(&shares_view)),
+                    entry(3, BindingResource::Sampler(&sampler)),
+                    entry(4, symbols.as_entire_binding()),
+                    entry(5, bars.as_entire_binding()),
+                    entry(6, areas.as_entire_binding()),
+                ],
             )
+        };
+        let nothing = PrintImage::blank();
+        let layout = cache.get_bind_group_layout(&surface_layout());
+        let groups = |tint: &TintData| -> Vec<BindGroup> {
+            let prints: Vec<TextureView> = tint.prints.iter().chain([&nothing]).map(|image| print_view(device, queue, image)).collect();
+            let group = |print: &Option<usize>| {
+                let part = BufferBinding { buffer: &surfaces, offset: 0, size: BufferSize::new(SURFACE_STRIDE as u64) };
+                let view = &prints[print.unwrap_or(tint.prints.len())];
+                device.create_bind_group(
+                    "capture surface",
+                    &layout,
+                    &[entry(0, BindingResource::Buffer(part)), entry(1, BindingResource::TextureView(view))],
+                )
+            };
+            data.surface_prints.iter().map(group).collect()
         };
         Self {
             pipelines,
             bent_pipelines: [None; 2],
             shader: shader.clone(),
             bend: None,
-            view_group,
-            surface_groups: data.surface_prints.iter().map(group).collect(),
+            view_groups: data.tints.iter().map(view_group).collect(),
+            surface_groups: data.tints.iter().map(groups).collect(),
             view,
             surfaces,
             light,
@@ -427,7 +456,7 @@ impl CapturePass {
         }
         // The old one goes first: two sets of twelve megapixels need not stand side by side.
         self.target = None;
-        let rows = size_px[1] + token_rows(size_px[0], self.surface_groups.len());
+        let rows = size_px[1] + token_rows(size_px[0], self.surface_groups[0].len());
         let size = extent(size_px[0], rows, 1);
         let colour = texture(device, "radiance", size, COLOUR, TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC);
         let depth = texture(device, "depth", size, DEPTH, TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC);
@@ -469,6 +498,8 @@ pub fn take_shot(
         pass.make_depth_buffer(&device);
     }
     let (pass, Some(target)) = (&*pass, &pass.target) else { return };
+    let groups = &pass.surface_groups[shot.tint];
+    let backdrop = if shot.backdrop { BACKGROUND } else { 0.0 };
     let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("capture") });
     let bent = &pass.bent_pipelines[usize::from(shot.prepared.through_glass)];
     let pipelines = bent.as_ref().filter(|_| shot.bend.is_some()).unwrap_or(&pass.pipelines);
@@ -481,7 +512,7 @@ pub fn take_shot(
                 depth_slice: None,
                 resolve_target: None,
                 ops: Operations {
-                    load: LoadOp::Clear(bevy::color::LinearRgba::rgb(BACKGROUND, BACKGROUND, BACKGROUND).into()),
+                    load: LoadOp::Clear(bevy::color::LinearRgba::rgb(backdrop, backdrop, backdrop).into()),
                     store: StoreOp::Store,
                 },
             })],
@@ -492,7 +523,7 @@ pub fn take_shot(
             }),
             ..Default::default()
         });
-        draw.set_bind_group(0, &*pass.view_group, &[]);
+        draw.set_bind_group(0, &*pass.view_groups[shot.tint], &[]);
         if let (Some((_, group)), true) = (&pass.bend, shot.bend.is_some()) {
             draw.set_bind_group(2, &**group, &[]);
         }
@@ -501,12 +532,12 @@ pub fn take_shot(
         draw.set_scissor_rect(0, 0, shot.size_px[0], shot.size_px[1]);
         for one in &shot.prepared.draws {
             draw.set_pipeline(ready[pipeline_of(one)]);
-            draw.set_bind_group(1, &*pass.surface_groups[one.surface], &[(one.surface * SURFACE_STRIDE) as u32]);
+            draw.set_bind_group(1, &*groups[one.surface], &[(one.surface * SURFACE_STRIDE) as u32]);
             draw.draw(one.vertices.clone(), one.symbol..one.symbol + 1);
         }
         draw.set_scissor_rect(0, 0, shot.size_px[0], target.delivered.rows);
         draw.set_pipeline(ready[FRAGMENT_COUNT - 1]);
-        for (index, group) in pass.surface_groups.iter().enumerate() {
+        for (index, group) in groups.iter().enumerate() {
             draw.set_bind_group(1, &**group, &[(index * SURFACE_STRIDE) as u32]);
             draw.draw(0..6, 0..1);
         }

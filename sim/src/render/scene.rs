@@ -1,17 +1,19 @@
 //! The station as flat surfaces: carton faces with their prints, plate, rim and table, and what casts shadows.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bevy::prelude::Component;
 use hardware_hal::glam::{DQuat, DVec2, DVec3};
 use hardware_hal::rig_from_plate;
 
-use crate::artwork::{FacePrint, print_faces};
+use crate::artwork::FacePrint;
 use crate::error::SimError;
 use crate::forms::convex::area_vector;
 use crate::forms::{Convex, Facet, Look, Model};
 use crate::glass::Glass;
-use crate::spec::{Face, LampSpec, PackageSpec, Placement, PlateSpec, Shape, TwinSpec};
+use crate::palette::{Palette, Prints};
+use crate::spec::{Face, LampSpec, PackageSpec, Placement, PlateSpec, Shape, TwinSpec, Wrinkles};
 
 /// Height of the table below the plate's surface, m.
 pub const TABLE_DROP: f64 = 0.045;
@@ -77,6 +79,8 @@ pub struct Surface {
     pub gloss: f64,
     /// Share of the light it scatters that a film over it leaves: 1 where there is none.
     pub transmission: f64,
+    /// How it is wrinkled, if it is a film that is.
+    pub wrinkles: Option<Wrinkles>,
     /// What is printed on it, by index into [`Scene::prints`].
     pub print: Option<usize>,
     /// The package it belongs to.
@@ -148,6 +152,11 @@ impl Surface {
 
     /// The largest angle between its own normal and that of what it is a piece of, rad.
     pub fn turns(&self) -> f64 {
+        let wrinkled = self.wrinkles.map_or(0.0, |wrinkles| wrinkles.steepest());
+        wrinkled + self.curves()
+    }
+
+    fn curves(&self) -> f64 {
         if self.smooth.is_none() {
             return self.curvature * self.size()[0] / 2.0;
         }
@@ -211,8 +220,10 @@ pub struct Scene {
     pub surfaces: Vec<Surface>,
     /// What casts shadows.
     pub occluders: Vec<Occluder>,
-    /// Prints of carton faces.
-    pub prints: Vec<FacePrint>,
+    /// Prints of packages' faces, in the first tint.
+    pub prints: Arc<[FacePrint]>,
+    /// The same prints in the other tints.
+    pub tinted: Vec<Arc<[FacePrint]>>,
     /// The lamps.
     pub lamps: Vec<LampSpec>,
     /// Radiance of a white surface without lamps.
@@ -229,13 +240,22 @@ impl Scene {
     /// # Errors
     /// [`SimError::Artwork`] for a print that cannot be made, [`SimError::Spec`] where placements and packages don't match.
     pub fn new(spec: &TwinSpec, placements: &[Placement]) -> Result<Self, SimError> {
+        Self::with_prints(spec, placements, &Prints::new(spec, &Palette::of(spec))?)
+    }
+
+    /// The same with prints that were made before, for the same packages.
+    ///
+    /// # Errors
+    /// [`SimError::Spec`] where placements and packages don't match.
+    pub fn with_prints(spec: &TwinSpec, placements: &[Placement], prints: &Prints) -> Result<Self, SimError> {
         if placements.len() != spec.packages.len() {
             return Err(SimError::Spec(format!("{} placements for {} packages", placements.len(), spec.packages.len())));
         }
         let mut scene = Self {
             surfaces: Vec::new(),
             occluders: Vec::new(),
-            prints: Vec::new(),
+            prints: Arc::clone(&prints.faces[0]),
+            tinted: prints.faces[1..].to_vec(),
             lamps: spec.lamps.clone(),
             ambient: spec.ambient,
             plate_radius: spec.plate.radius,
@@ -243,7 +263,7 @@ impl Scene {
         };
         for (index, (package, placement)) in spec.packages.iter().zip(placements).enumerate() {
             let first = scene.surfaces.len();
-            scene.add_package(index, package, placement)?;
+            scene.add_package(index, package, placement, prints.of_package(index));
             scene.add_films(first, package);
         }
         let lamps = spec.lamps.iter().map(|lamp| lamp.position.z);
@@ -255,19 +275,20 @@ impl Scene {
         Ok(scene)
     }
 
-    fn add_package(&mut self, index: usize, package: &PackageSpec, placement: &Placement) -> Result<(), SimError> {
+    fn add_package(&mut self, index: usize, package: &PackageSpec, placement: &Placement, prints: Range<usize>) {
         let (rotation, translation) = (placement.rotation.normalize(), placement.translation);
         if let Some(model) = package.shape.model() {
-            return self.add_model(index, package, &model, rotation, translation);
+            return self.add_model(index, package, &model, rotation, translation, prints);
         }
         let round = matches!(package.shape, Shape::Bottle { .. });
         let half = package.shape.half_extents();
         self.occluders.push(Occluder { package: index, part: 0, convex: None, rotation, translation, half, round });
         if let Shape::Bottle { radius, height } = package.shape {
-            return self.add_bottle(index, package, [radius, height], rotation, translation);
+            return self.add_bottle(index, package, [radius, height], rotation, translation, prints);
         }
         let size = package.shape.size();
-        for print in print_faces(package)? {
+        let faces = Arc::clone(&self.prints);
+        for (at, print) in prints.clone().zip(&faces[prints]) {
             let (right, down, _) = print.face.axes();
             let [w, h] = print.extent;
             self.surfaces.push(Surface {
@@ -284,16 +305,15 @@ impl Scene {
                 albedo: print.board,
                 gloss: print.gloss,
                 transmission: 1.0,
-                print: Some(self.prints.len()),
+                wrinkles: None,
+                print: Some(at),
                 owner: Some(index),
                 part: 0,
                 rides: true,
                 below_plate: false,
                 cell: CARTON_CELL,
             });
-            self.prints.push(print);
         }
-        Ok(())
     }
 
     /// A package's films, as surfaces of their own just above the ones from `first` on that they cover.
@@ -311,6 +331,7 @@ impl Scene {
                     outline: outline.into(),
                     gloss: film.gloss,
                     transmission: film.transmission,
+                    wrinkles: film.wrinkles,
                     ..below.clone()
                 });
             }
@@ -326,13 +347,15 @@ impl Scene {
         [radius, height]: [f64; 2],
         rotation: DQuat,
         translation: DVec3,
-    ) -> Result<(), SimError> {
+        prints: Range<usize>,
+    ) {
         let strips = bottle_strips(radius);
         let step = std::f64::consts::TAU / strips as f64;
         // Corners a hair outside the cylinder, so that the strips together are as wide as the print.
         let corner = radius * (step / 2.0) / libm::sin(step / 2.0);
         let width = radius * step;
-        for print in print_faces(package)? {
+        let faces = Arc::clone(&self.prints);
+        for (at, print) in prints.clone().zip(&faces[prints]) {
             let base = Surface {
                 index: 0,
                 origin: translation,
@@ -347,7 +370,8 @@ impl Scene {
                 albedo: print.board,
                 gloss: print.gloss,
                 transmission: 1.0,
-                print: Some(self.prints.len()),
+                wrinkles: None,
+                print: Some(at),
                 owner: Some(index),
                 part: 0,
                 rides: true,
@@ -388,30 +412,19 @@ impl Scene {
                     ..base.clone()
                 });
             }
-            self.prints.push(print);
         }
-        Ok(())
     }
 
     /// A form made of parts: its facets as surfaces, its parts as what casts shadows.
-    fn add_model(
-        &mut self,
-        index: usize,
-        package: &PackageSpec,
-        model: &Model,
-        rotation: DQuat,
-        translation: DVec3,
-    ) -> Result<(), SimError> {
+    fn add_model(&mut self, index: usize, package: &PackageSpec, model: &Model, rotation: DQuat, translation: DVec3, prints: Range<usize>) {
         for (part, convex) in model.parts.iter().enumerate() {
             let half = package.shape.half_extents();
             let convex = Some(Arc::new(convex.clone()));
             self.occluders.push(Occluder { package: index, part, convex, rotation, translation, half, round: false });
         }
-        let first = self.prints.len();
-        self.prints.extend(print_faces(package)?);
         for facet in &model.facets {
             let print = match facet.look {
-                Look::Print(face) => (first..self.prints.len()).find(|i| self.prints[*i].face == face),
+                Look::Print(face) => prints.clone().find(|i| self.prints[*i].face == face),
                 _ => None,
             };
             let (albedo, gloss) = match (facet.look, print) {
@@ -436,6 +449,7 @@ impl Scene {
                 albedo,
                 gloss,
                 transmission: 1.0,
+                wrinkles: None,
                 print,
                 owner: Some(index),
                 part: facet.part,
@@ -444,7 +458,6 @@ impl Scene {
                 cell: if facet.normals.is_some() { FACET_CELL } else { CARTON_CELL },
             });
         }
-        Ok(())
     }
 
     /// Whether a surface is the floor of the housing below a glass plate: what lamps and cameras above reach through the plate alone.
@@ -475,6 +488,7 @@ impl Scene {
             albedo: plate.albedo,
             gloss: 0.0,
             transmission: 1.0,
+            wrinkles: None,
             print: None,
             owner: None,
             part: 0,
@@ -642,7 +656,8 @@ mod tests {
         let mut scene = Scene {
             surfaces: Vec::new(),
             occluders: Vec::new(),
-            prints: Vec::new(),
+            prints: [].into(),
+            tinted: Vec::new(),
             lamps: Vec::new(),
             ambient: 0.0,
             plate_radius: 0.3,

@@ -46,12 +46,26 @@ pub struct Shot {
     pub depth: bool,
     /// Whether a crossed polariser stands before the lens. It takes mirror images; the light that it costs is the lens's.
     pub analyser: bool,
+    /// In which tint prints are seen (see [`crate::palette`]).
+    pub tint: usize,
+    /// Whether what no surface covers has the radiance of the surroundings; else it is black, as in all but one of the parts that a picture is the sum of.
+    pub backdrop: bool,
 }
 
 impl Shot {
     /// A picture of a plate at rest, without distances.
     pub fn at_rest(calibration: Calibration, angle_rad: f64, lamp_shares: Vec<f64>) -> Self {
-        Self { calibration, angle_rad, lamp_shares, ambient_share: 1.0, light_angle_rad: angle_rad, depth: false, analyser: false }
+        Self {
+            calibration,
+            angle_rad,
+            lamp_shares,
+            ambient_share: 1.0,
+            light_angle_rad: angle_rad,
+            depth: false,
+            analyser: false,
+            tint: 0,
+            backdrop: true,
+        }
     }
 
     /// Refuses what cannot be rendered.
@@ -103,6 +117,8 @@ pub struct Draw {
     pub kind: Kind,
     /// Whether lamps can glare in it.
     pub glossy: bool,
+    /// Whether it is a film with wrinkles.
+    pub wrinkled: bool,
     /// Index of its symbol, where it is one.
     pub symbol: u32,
     /// Its vertices, three per triangle.
@@ -205,13 +221,14 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
     for (_, _, _, surface, glossy) in order {
         let print = surface.print.map(|p| &prints[p]);
         // A film before the symbols below it; those are drawn again as they show through it.
+        let wrinkled = surface.wrinkles.is_some();
         let lift = if surface.transmission < 1.0 { 2.0 * LIFT } else { 0.0 };
         // Symbols before the face that they lie on, lifted towards the eye (by less than a tenth of a millimetre at a metre): the face then is hidden
         // behind them, and only their few pixels pay for their pipelines.
         for (symbol, kind, corners) in print.iter().flat_map(|p| &p.symbols) {
             let Some(quad) = grown_by_a_pixel(&surface, calibration, corners) else { continue };
             prepared.add(
-                Draw { surface: surface.index, kind: *kind, glossy, symbol: *symbol, vertices: 0..0 },
+                Draw { surface: surface.index, kind: *kind, glossy, wrinkled, symbol: *symbol, vertices: 0..0 },
                 &surface,
                 &drawing,
                 &quad,
@@ -219,7 +236,8 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
             );
         }
         let kind = if print.is_some() { Kind::Printed } else { Kind::Plain };
-        prepared.add(Draw { surface: surface.index, kind, glossy, symbol: 0, vertices: 0..0 }, &surface, &drawing, &surface.outline, lift);
+        let draw = Draw { surface: surface.index, kind, glossy, wrinkled, symbol: 0, vertices: 0..0 };
+        prepared.add(draw, &surface, &drawing, &surface.outline, lift);
     }
     prepared
 }
@@ -364,6 +382,9 @@ fn surface_bytes(
         .map_or([DVec3::ZERO; 3], |smooth| [smooth.normal - surface.down.cross(surface.right), smooth.turn[0], smooth.turn[1]]);
     for (vector, w) in turned.into_iter().zip([surface.middle()[1], 0.0, 0.0]) {
         push_vector(out, vector, w);
+    }
+    for creases in surface.wrinkles.map(|wrinkles| wrinkles.families).unwrap_or_default() {
+        push_vector(out, DVec3::new(creases.wave[0], creases.wave[1], creases.phase), creases.slope);
     }
     out.resize(start + SURFACE_STRIDE, 0);
 }

@@ -3,10 +3,11 @@
 use hardware_hal::glam::{DVec2, DVec3};
 use hardware_hal::{Pose, rig_from_plate};
 
-use super::{CodeTruth, Fold, SceneSymbol, View};
-use crate::artwork::SymbolPattern;
+use super::{CodeTruth, Fold, Look, SceneSymbol, View};
+use crate::artwork::{PlacedSymbol, SymbolPattern};
 use crate::geometry::{PlacedBody, plate_blocks};
 use crate::glass::{Glass, Sight, mirrored};
+use crate::palette::Lighting;
 use crate::shading;
 use crate::spec::{FilmSpec, LampSpec, Shape, TwinSpec};
 
@@ -25,6 +26,8 @@ pub(super) struct Frame<'a> {
     pub(super) spec: &'a TwinSpec,
     pub(super) glass: Option<&'a Glass>,
     pub(super) view: &'a View<'a>,
+    /// The light by its tints.
+    pub(super) lightings: &'a [Lighting],
     pub(super) bodies: Vec<PlacedBody>,
     pub(super) sight: Sight,
 }
@@ -89,6 +92,7 @@ impl Frame<'_> {
         };
         let (visible_fraction, visible) = self.visibility(&surface);
         let centre = surface.centre();
+        let look = self.look(&surface);
         Some(CodeTruth {
             package: symbol.package,
             symbol: placed.index,
@@ -106,14 +110,44 @@ impl Frame<'_> {
                 .clamp(-1.0, 1.0)
                 .acos()
                 .to_degrees(),
-            glare_share: self.glare_share(&surface),
+            glare_share: self.glare_share(&surface, &look),
             motion_blur_px: self.motion_blur(centre),
             blur_modules: self.view.camera.sensor.blur_sigma_px / px_per_module,
             grid_angle_deg: grid_angle_deg(stop - start),
-            contrast: if placed.paper > 0.0 { (placed.paper - placed.ink) / placed.paper } else { 0.0 },
-            print_grade: symbol.print_grade,
+            contrast: look.contrast(),
+            print_grade: look.grade,
             fold: symbol.piece.fold,
         })
+    }
+
+    /// What the print is in the light that arrives in its middle: of several colours, the mean by how much of each arrives.
+    fn look(&self, surface: &Surface<'_>) -> Look {
+        let looks = &surface.symbol.looks;
+        if let [only] = self.lightings {
+            return looks[only.tint];
+        }
+        let (point, normal) = (surface.centre(), surface.normal_at_centre());
+        let light = |lighting: &Lighting| {
+            let of_lamp = |(lamp, share): (&LampSpec, &f64)| {
+                let place = self.raised(lamp.position, point);
+                if *share <= 0.0 || !self.is_clear(point, normal, place, &self.between(surface, place)) {
+                    return 0.0;
+                }
+                let passes = self.glass.map_or(1.0, |glass| glass.passes(place, point));
+                share * passes * shading::diffuse_white(lamp, point - (place - lamp.position), normal)
+            };
+            let lamps: f64 = self.spec.lamps.iter().zip(&lighting.lamp_shares).map(of_lamp).sum();
+            self.spec.ambient * lighting.ambient_share + lamps
+        };
+        let lights: Vec<f64> = self.lightings.iter().map(light).collect();
+        let sum: f64 = lights.iter().sum();
+        if sum <= 0.0 {
+            return looks[self.lightings[0].tint];
+        }
+        let mean = |of: fn(&Look) -> f64| {
+            self.lightings.iter().zip(&lights).map(|(lighting, light)| of(&looks[lighting.tint]) * light).sum::<f64>() / sum
+        };
+        Look::of(&PlacedSymbol { ink: mean(|look| look.ink), paper: mean(|look| look.paper), ..surface.symbol.placed.clone() })
     }
 
     /// Share of the samples seen, and whether that makes the code visible.
@@ -208,7 +242,7 @@ impl Frame<'_> {
     }
 
     /// Share of the symbol's area where the varnish mirrors more light than print of the symbol's mean reflectance scatters.
-    fn glare_share(&self, surface: &Surface<'_>) -> f64 {
+    fn glare_share(&self, surface: &Surface<'_>, look: &Look) -> f64 {
         let placed = &surface.symbol.placed;
         let centre = surface.centre();
         let films: Vec<&FilmSpec> =
@@ -223,7 +257,7 @@ impl Frame<'_> {
             SymbolPattern::Matrix { dark, .. } => dark,
         };
         let dark = modules.iter().filter(|m| **m).count() as f64 / modules.len().max(1) as f64;
-        let albedo = placed.ink * dark + placed.paper * (1.0 - dark);
+        let albedo = look.ink * dark + look.paper * (1.0 - dark);
         let lamps: Vec<(&LampSpec, f64, Vec<&PlacedBody>)> = self
             .view
             .pattern
@@ -241,7 +275,14 @@ impl Frame<'_> {
             let t = piece.top + (piece.bottom - piece.top) * ((cell / columns) as f64 + 0.5) / rows as f64;
             let (point, normal) = (surface.point(s, t), surface.normal(s, t));
             let to_eye = (self.sight.eye(point) - point).normalize_or_zero();
-            let film = films.iter().find(|film| film.covers(placed.point(s, t)));
+            let uv = placed.point(s, t);
+            let film = films.iter().find(|film| film.covers(uv));
+            // Wrinkles lean what mirrors, not what scatters.
+            let leaning = film.and_then(|film| film.wrinkles).map(|wrinkles| {
+                let (right, down, _) = surface.shape.axes(surface.symbol.face, uv[0]);
+                let lean = wrinkles.lean(uv);
+                (normal + surface.pose.rotation * (right * lean[0] + down * lean[1])).normalize()
+            });
             let albedo = albedo * film.map_or(1.0, |film| film.transmission);
             let gloss = film.map_or(surface.symbol.gloss, |film| film.gloss);
             let (ambient, analyser) = (self.spec.ambient, self.view.camera.lens.analyser);
@@ -256,7 +297,9 @@ impl Frame<'_> {
                 let sunk = point - (place - lamp.position);
                 let lit = shading::radiance(sunk, normal, to_eye, albedo, gloss, [(*lamp, share * passes)], 0.0, analyser);
                 shaded.diffuse += lit.diffuse;
-                shaded.specular += lit.specular;
+                shaded.specular += leaning.map_or(lit.specular, |leaning| {
+                    share * passes * shading::mirrored_share(lamp, analyser) * shading::varnish(lamp, sunk, leaning, to_eye, gloss)
+                });
             }
             // What the plate itself mirrors lies over all that is seen through it.
             let over = self.sight.pane.map_or(0.0, |pane| {

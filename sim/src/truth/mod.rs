@@ -11,9 +11,10 @@ use std::sync::Arc;
 use hardware_hal::rig_from_plate;
 use rayon::prelude::*;
 
-use crate::artwork::{ArtworkError, PlacedSymbol, SymbolPattern, place, print_faces, print_grade};
+use crate::artwork::{ArtworkError, PlacedSymbol, SymbolPattern, place, print_grade};
 use crate::geometry::PlacedBody;
 use crate::glass::{Glass, Sight};
+use crate::palette::{Palette, Prints};
 use crate::spec::{CameraSpec, Face, PatternSpec, Placement, Shape, SymbolKind, TwinSpec};
 use frame::Frame;
 
@@ -51,9 +52,10 @@ pub struct CodeTruth {
     pub blur_modules: f64,
     /// Angle of the code's reading direction against the nearest pixel axis, degrees, 0 to 45.
     pub grid_angle_deg: f64,
-    /// (paper − ink) ÷ paper reflectance.
+    /// (paper − ink) ÷ paper reflectance, as the camera sees them in the light of the frame.
     pub contrast: f64,
-    /// Its print grade in the manner of ISO/IEC 15416 and 15415, 0 (F) to 4 (A).
+    /// Its print grade in the manner of ISO/IEC 15416 and 15415, 0 (F) to 4 (A), of what the camera sees in the light of the frame: what a verifier
+    /// says that has this light.
     pub print_grade: f64,
     /// Whether it bends over an edge, and what is true of it then.
     pub fold: Fold,
@@ -95,12 +97,13 @@ pub const GRADE_C: f64 = 1.5;
 #[derive(Debug, Clone)]
 pub struct TruthScene {
     spec: Arc<TwinSpec>,
+    palette: Palette,
     /// The plate, if it is of glass.
     glass: Option<Glass>,
     /// Every package's body, on the plate.
     bodies: Vec<PlacedBody>,
     /// All symbols, by package and then by index on the package.
-    symbols: Vec<SceneSymbol>,
+    symbols: Arc<[SceneSymbol]>,
 }
 
 #[derive(Debug, Clone)]
@@ -109,9 +112,30 @@ struct SceneSymbol {
     face: Face,
     trace: bool,
     gloss: f64,
+    /// With its reflectances in the first tint.
     placed: PlacedSymbol,
-    print_grade: f64,
+    /// By tint.
+    looks: Vec<Look>,
     piece: Piece,
+}
+
+/// A symbol as it is seen in some light.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Look {
+    ink: f64,
+    paper: f64,
+    grade: f64,
+}
+
+impl Look {
+    fn of(placed: &PlacedSymbol) -> Self {
+        Self { ink: placed.ink, paper: placed.paper, grade: print_grade(placed).grade }
+    }
+
+    /// (paper − ink) ÷ paper.
+    fn contrast(&self) -> f64 {
+        if self.paper > 0.0 { (self.paper - self.ink) / self.paper } else { 0.0 }
+    }
 }
 
 /// The part of a symbol that its truth is said of, m along and down from its top-left corner: all of it, but for what is folded across its bars.
@@ -186,44 +210,56 @@ impl TruthScene {
     /// # Errors
     /// [`ArtworkError`] of a print that cannot be made.
     pub fn new(spec: &Arc<TwinSpec>, placements: &[Placement]) -> Result<Self, ArtworkError> {
-        let bodies = spec
-            .packages
-            .iter()
-            .zip(placements)
-            .map(|(package, placement)| PlacedBody::new(&package.shape, placement.plate_from_package()))
-            .collect();
+        let palette = Palette::of(spec);
+        Self::with_prints(spec, placements, &palette, &Prints::new(spec, &palette)?)
+    }
+
+    /// The same with prints that were made before, for the same packages and lights.
+    ///
+    /// # Errors
+    /// [`ArtworkError`] of a symbol that cannot be placed.
+    pub fn with_prints(spec: &Arc<TwinSpec>, placements: &[Placement], palette: &Palette, prints: &Prints) -> Result<Self, ArtworkError> {
         let mut symbols = Vec::new();
         for (index, package) in spec.packages.iter().enumerate().take(placements.len()) {
-            for print in print_faces(package)? {
-                let (face, gloss) = (print.face, print.gloss);
-                // Pieces of what bends over an edge are left out: the whole comes below.
-                let own = print.symbols.into_iter().filter(|placed| package.symbols[placed.index].face == face);
-                symbols.extend(own.map(|placed| SceneSymbol {
-                    package: index,
-                    face,
-                    trace: package.symbols[placed.index].trace,
-                    gloss,
-                    print_grade: print_grade(&placed).grade,
-                    piece: Piece::of(&package.shape, face, &placed),
-                    placed,
-                }));
+            for face in prints.of_package(index) {
+                let print = &prints.faces[0][face];
+                for (at, placed) in print.symbols.iter().enumerate() {
+                    let printed = &package.symbols[placed.index];
+                    // Pieces of what bends over an edge are left out: the whole comes below.
+                    if printed.face != print.face {
+                        continue;
+                    }
+                    symbols.push(SceneSymbol {
+                        package: index,
+                        face: print.face,
+                        trace: printed.trace,
+                        gloss: print.gloss,
+                        placed: placed.clone(),
+                        looks: prints.faces.iter().map(|faces| Look::of(&faces[face].symbols[at])).collect(),
+                        piece: Piece::of(&package.shape, print.face, placed),
+                    });
+                }
             }
             for (symbol, printed) in package.symbols.iter().enumerate().filter(|(_, printed)| printed.face.folded_panel().is_some()) {
-                let placed = place(symbol, printed, package.shape.extent(printed.face))?;
+                let seen = |tint| place(symbol, &palette.symbol(tint, printed), package.shape.extent(printed.face));
+                let placed = seen(0)?;
+                let looks = (0..palette.tints()).map(|tint| Ok(Look::of(&seen(tint)?))).collect::<Result<_, ArtworkError>>()?;
                 let piece = Piece::of(&package.shape, printed.face, &placed);
-                symbols.push(SceneSymbol {
-                    package: index,
-                    face: printed.face,
-                    trace: printed.trace,
-                    gloss: package.artwork.gloss,
-                    print_grade: print_grade(&placed).grade,
-                    piece,
-                    placed,
-                });
+                let (face, trace, gloss) = (printed.face, printed.trace, package.artwork.gloss);
+                symbols.push(SceneSymbol { package: index, face, trace, gloss, placed, looks, piece });
             }
         }
         symbols.sort_by_key(|s| (s.package, s.placed.index));
-        Ok(Self { spec: Arc::clone(spec), glass: Glass::of(spec), bodies, symbols })
+        let scene = Self { spec: Arc::clone(spec), palette: palette.clone(), glass: None, bodies: Vec::new(), symbols: symbols.into() };
+        Ok(scene.moved(spec, placements))
+    }
+
+    /// The same packages elsewhere, under lights and cameras that may have moved too; they are not printed and graded anew.
+    #[must_use]
+    pub fn moved(&self, spec: &Arc<TwinSpec>, placements: &[Placement]) -> Self {
+        let placed = spec.packages.iter().zip(placements);
+        let bodies = placed.map(|(package, placement)| PlacedBody::new(&package.shape, placement.plate_from_package())).collect();
+        Self { spec: Arc::clone(spec), glass: Glass::of(spec), bodies, ..self.clone() }
     }
 
     /// What is true of every symbol in one frame, by package and then by symbol; symbols behind the camera's plane are left out, hidden ones are
@@ -233,7 +269,14 @@ impl TruthScene {
         let mut bodies = self.bodies.clone();
         bodies.iter_mut().for_each(|body| body.around.pose = rig.then_from(&body.around.pose));
         let sight = Sight::through(self.glass.as_ref().map(|glass| glass.pane), &view.camera.calibration);
-        let scene = Frame { spec: &self.spec, glass: self.glass.as_ref(), view, bodies, sight };
+        // Lamps as bright as the sensor counts them.
+        let response = view.camera.sensor.detail.response;
+        let strength = |lamp: usize| self.spec.lamps.get(lamp).map_or(1.0, |lamp| response.strength(lamp.colour));
+        let seen = view.pattern.lamps.iter().map(|(lamp, share)| (*lamp, share * strength(*lamp))).collect();
+        let pattern = PatternSpec { name: view.pattern.name.clone(), lamps: seen };
+        let lightings = self.palette.lightings(response, &view.pattern.shares(self.spec.lamps.len()), 1.0);
+        let view = &View { pattern: &pattern, ..*view };
+        let scene = Frame { spec: &self.spec, glass: self.glass.as_ref(), view, lightings: &lightings, bodies, sight };
         self.symbols.par_iter().filter_map(|symbol| scene.truth(symbol)).collect()
     }
 }

@@ -8,7 +8,7 @@ use crate::spec::{ArtworkSpec, LampSpec, PackageSpec, PlateSpec, SensorSpec, Sym
 const CODE: &str = "81234567890123456789";
 
 fn package(name: &str, size: [f64; 3]) -> PackageSpec {
-    let artwork = ArtworkSpec { board: 0.8, band: 0.3, text: 0.1, gloss: 0.0, seed: 1 };
+    let artwork = ArtworkSpec { board: 0.8, band: 0.3, band_pigment: Default::default(), text: 0.1, gloss: 0.0, seed: 1 };
     PackageSpec { name: name.into(), shape: Shape::Carton { size }, mass: 0.05, symbols: Vec::new(), artwork, films: Vec::new() }
 }
 
@@ -24,6 +24,7 @@ fn scene(kind: SymbolKind, others: &[[f64; 3]]) -> TwinSpec {
         intensity: 0.8,
         parts: 1,
         polarised: false,
+        colour: Default::default(),
     };
     TwinSpec {
         seed: 1,

@@ -27,7 +27,9 @@ pub fn scene(kind: SymbolKind, text: &str) -> (TwinSpec, Vec<Placement>, PlacedS
         centre: [0.03, 0.02],
         quarter_turns: 0,
         ink: 0.05,
+        ink_pigment: Default::default(),
         paper: 0.85,
+        paper_pigment: Default::default(),
         quality: PrintQuality::default(),
     };
     spec.packages = vec![PackageSpec {
@@ -35,7 +37,7 @@ pub fn scene(kind: SymbolKind, text: &str) -> (TwinSpec, Vec<Placement>, PlacedS
         shape: Shape::Carton { size: [0.06, 0.04, THICK] },
         mass: 0.04,
         symbols: vec![symbol],
-        artwork: ArtworkSpec { board: 0.85, band: 0.85, text: 0.85, gloss: 0.0, seed: 3 },
+        artwork: ArtworkSpec { board: 0.85, band: 0.85, band_pigment: Default::default(), text: 0.85, gloss: 0.0, seed: 3 },
         films: Vec::new(),
     }];
     let placements = vec![Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, THICK / 2.0) }];

@@ -8,6 +8,7 @@ use hardware_hal::glam::{DQuat, DVec3};
 use hardware_hal::{Camera, Clock, Frame, Intrinsics, LightSetting, PixelFormat, Pose, Samples, SimulatedClock, Timestamp};
 use sim::exposure::{Exposing, Travel};
 use sim::optics::{LensImage, diffraction_mtf, disc_mtf, gaussian_mtf};
+use sim::palette::Lighting;
 use sim::presets::SensorPreset;
 use sim::render::scene::Scene;
 use sim::render::{Renderer, Shot};
@@ -137,8 +138,9 @@ fn motion_blur_of_bars_is_the_mean_over_their_way() {
         assert!(exposing.parts.len() > 4, "{} parts", exposing.parts.len());
         let [width, height] = calibration.intrinsics.size_px.map(|n| n as usize);
         let mut sum = vec![0.0f32; width * height];
+        let room = Lighting { tint: 0, lamp_shares: vec![0.0; 4], ambient_share: 1.0 };
         for part in 0..exposing.parts.len() {
-            let shot = exposing.shot(part, calibration, &[0.0; 4], false);
+            let shot = exposing.shot(part, calibration, &room, false);
             exposing.add(part, &renderer.render(shot).unwrap().pixels, width, &mut sum);
         }
         let (mut worst, mut count) = (0.0f64, 0);

@@ -145,7 +145,7 @@ fn board() -> (TwinSpec, Placement) {
         shape: Shape::Carton { size: [0.2, 0.2, 0.04] },
         mass: 0.1,
         symbols: Vec::new(),
-        artwork: ArtworkSpec { board: 1.0, band: 1.0, text: 1.0, gloss: 0.0, seed: 1 },
+        artwork: ArtworkSpec { board: 1.0, band: 1.0, band_pigment: Default::default(), text: 1.0, gloss: 0.0, seed: 1 },
     }];
     (spec, Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.02) })
 }
@@ -177,7 +177,8 @@ fn light_from_below_pays_twice_for_the_glass() {
 #[test]
 fn the_glass_mirrors_a_lamp_below_where_the_mirror_image_is() {
     let (mut spec, placement) = board();
-    spec.packages[0].artwork = ArtworkSpec { board: 0.0, band: 0.0, text: 0.0, ..spec.packages[0].artwork };
+    spec.packages[0].artwork =
+        ArtworkSpec { board: 0.0, band: 0.0, band_pigment: Default::default(), text: 0.0, ..spec.packages[0].artwork };
     spec.lamps = vec![station::lamp("below", [0.08, 0.02, -0.4], 0.9)];
     let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();
     let calibration = below(320, 320, 800.0, [0.0, 0.0, -0.45], [0.0, 0.0, 0.0]);

@@ -5,8 +5,8 @@ use hardware_hal::{Calibration, rig_from_plate};
 use sim::lights::{Light, LightShape};
 use sim::render::scene::Scene;
 use sim::render::{Renderer, Shot};
-use sim::shading::radiance;
-use sim::spec::{ArtworkSpec, PackageSpec, Placement, Shape, TwinSpec};
+use sim::shading::{radiance, varnish};
+use sim::spec::{ArtworkSpec, Creases, Face, FilmSpec, PackageSpec, Placement, Shape, TwinSpec, Wrinkles};
 use sim::twin::Twin;
 
 use crate::station::{self, oblique, overhead};
@@ -63,7 +63,7 @@ fn varnished(mut spec: TwinSpec, calibration: Calibration, shares: &[f64], analy
         mass: 0.1,
         symbols: Vec::new(),
         // White all over: blocks of the artwork are lighter than its bands.
-        artwork: ArtworkSpec { board: 1.0, band: 1.0, text: 1.0, gloss: 0.05, seed: 1 },
+        artwork: ArtworkSpec { board: 1.0, band: 1.0, band_pigment: Default::default(), text: 1.0, gloss: 0.05, seed: 1 },
         films: Vec::new(),
     }];
     let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.02) };
@@ -109,6 +109,7 @@ fn a_ring_glares_with_all_its_lamps_and_crossed_polarisers_put_it_out() {
         beam_half_angle: 1.0,
         intensity: 0.8,
         polarised: true,
+        colour: Default::default(),
     };
     let spec = TwinSpec { lamps: ring.lamps(), ..station::station(0) };
     assert_eq!(spec.lamps.len(), 12);
@@ -120,6 +121,47 @@ fn a_ring_glares_with_all_its_lamps_and_crossed_polarisers_put_it_out() {
     let (worst, _, crossed) = varnished(spec, calibration, &[1.0; 12], true);
     assert!((crossed / open - 0.02).abs() < 1e-9, "{crossed} of {open}");
     assert!(worst < 8e-3, "off by a share of {worst}");
+}
+
+#[test]
+fn wrinkles_lean_the_mirror_and_nothing_else() {
+    let creases = |wave, phase, slope| Creases { wave, phase, slope };
+    let wrinkles = Wrinkles { families: [creases([120.0, 40.0], 0.4, 0.12), creases([-30.0, 90.0], 1.9, 0.05)] };
+    let mut spec = station::station(0);
+    spec.packages = vec![PackageSpec {
+        name: String::new(),
+        shape: Shape::Carton { size: [0.3, 0.3, 0.04] },
+        mass: 0.1,
+        symbols: Vec::new(),
+        artwork: ArtworkSpec { board: 1.0, band: 1.0, band_pigment: Default::default(), text: 1.0, gloss: 0.0, seed: 1 },
+        films: vec![FilmSpec { face: Face::Front, rect: [[0.0; 2], [0.3; 2]], gloss: 0.05, transmission: 0.9, wrinkles: Some(wrinkles) }],
+    }];
+    let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.02) };
+    let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();
+    let calibration = oblique(160, 120, 300.0, [-0.75, -0.1, 0.85]);
+    let picture = renderer.render(Shot::at_rest(calibration, 0.2, SHARES.to_vec())).unwrap();
+    let (mut worst, mut count, mut moved): (f64, _, f64) = (0.0, 0, 0.0);
+    for y in 0..120 {
+        for x in 0..160 {
+            let point = point_of_pixel(&calibration, f64::from(x), f64::from(y), 0.04);
+            let on_carton = rig_from_plate(-0.2).transform_point(point);
+            if on_carton.x.abs() > 0.145 || on_carton.y.abs() > 0.145 {
+                continue;
+            }
+            let to_eye = (calibration.eye() - point).normalize();
+            let lean = wrinkles.lean([on_carton.x + 0.15, 0.15 - on_carton.y]);
+            let normal = rig_from_plate(0.2).rotation * DVec3::new(lean[0], -lean[1], 1.0).normalize();
+            let flat = radiance(point, DVec3::Z, to_eye, 0.9, 0.05, lamps(&spec), spec.ambient, false);
+            let mirrored: f64 = lamps(&spec).iter().map(|(lamp, share)| share * varnish(lamp, point, normal, to_eye, 0.05)).sum();
+            let wanted = flat.diffuse + mirrored;
+            let found = f64::from(picture.pixels[(y * 160 + x) as usize]);
+            worst = worst.max((found - wanted).abs() / (0.005 + wanted));
+            moved = moved.max((mirrored - flat.specular).abs());
+            count += 1;
+        }
+    }
+    assert!(count > 2000 && moved > 1.0, "glare moved by {moved} over {count} pixels");
+    assert!(worst < 0.02, "off by a share of {worst}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod bars;
 mod bottle;
 mod camera;
+mod colour;
 mod conformance;
 mod determinism;
 mod environment;

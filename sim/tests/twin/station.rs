@@ -17,6 +17,7 @@ pub fn lamp(name: &str, position: [f64; 3], intensity: f64) -> LampSpec {
         intensity,
         parts: 1,
         polarised: false,
+        colour: Default::default(),
     }
 }
 
@@ -63,7 +64,9 @@ pub fn carton(index: usize, x_dimension: f64) -> PackageSpec {
         centre,
         quarter_turns: 0,
         ink: 0.06,
+        ink_pigment: Default::default(),
         paper: 0.85,
+        paper_pigment: Default::default(),
         quality: PrintQuality::default(),
     };
     PackageSpec {
@@ -74,7 +77,7 @@ pub fn carton(index: usize, x_dimension: f64) -> PackageSpec {
             symbol(SymbolKind::Code128, &text, true, x_dimension, 0.010, [0.035, 0.05]),
             symbol(SymbolKind::Ean13, "6901234567892", false, 0.00026, 0.012, [0.085, 0.05]),
         ],
-        artwork: ArtworkSpec { board: 0.82, band: 0.35, text: 0.12, gloss: 0.04, seed: index as u64 },
+        artwork: ArtworkSpec { board: 0.82, band: 0.35, band_pigment: Default::default(), text: 0.12, gloss: 0.04, seed: index as u64 },
         films: Vec::new(),
     }
 }
