@@ -131,12 +131,12 @@ SETS = scenarios/sets/sets.toml
 train: build ## heavy (hours): render the training sets, train the detector of codes, measure it on the validation sets
 	@test -x $(TRAIN_ENV)/bin/python || python3 -m venv $(TRAIN_ENV)
 	@$(TRAIN_ENV)/bin/python -c 'import torch, onnx, onnxruntime, cv2' 2>/dev/null || $(TRAIN_ENV)/bin/pip install --quiet -r scanner-core/training/requirements.txt
-	$(TRACETWIN) dataset $(SETS) --set training-far --count 240 --out $(TRAIN_DATA)/training-far
-	$(TRACETWIN) dataset $(SETS) --set training-close --count 180 --out $(TRAIN_DATA)/training-close
-	$(TRACETWIN) dataset $(SETS) --set validation-far --count 48 --out $(TRAIN_DATA)/validation-far
-	$(TRACETWIN) dataset $(SETS) --set validation-close --count 36 --out $(TRAIN_DATA)/validation-close
+	$(TRACETWIN) dataset $(SETS) --set training-far --count 480 --out $(TRAIN_DATA)/training-far
+	$(TRACETWIN) dataset $(SETS) --set training-close --count 360 --out $(TRAIN_DATA)/training-close
+	$(TRACETWIN) dataset $(SETS) --set validation-far --per-load 4 --count 40 --out $(TRAIN_DATA)/validation-far
+	$(TRACETWIN) dataset $(SETS) --set validation-close --per-load 4 --count 30 --out $(TRAIN_DATA)/validation-close
 	$(TRAIN_ENV)/bin/python scanner-core/training/train.py $(TRAIN_DATA)/training-far $(TRAIN_DATA)/training-close \
-	  --out $(TRAIN_DATA)/model --minutes $(TRAIN_MINUTES) --steps 40000 --seed 1
+	  --out $(TRAIN_DATA)/model --minutes $(TRAIN_MINUTES) --side 448 --steps 12700 --seed 1
 	$(TRAIN_ENV)/bin/python scanner-core/training/evaluate.py $(TRAIN_DATA)/model/detector.onnx $(TRAIN_DATA)/validation-far $(TRAIN_DATA)/validation-close
 
 bless: build ## accept what the reader reads and what the data sets are now (give the reason in the commit)

@@ -38,13 +38,24 @@ def detect(net, pixels, score=0.05, most=200):
                 found.append((kind, float(out[kind, row, column]), centre, *decode(values[2:])))
     found.sort(key=lambda f: -f[1])
     found = [(*f, corners(*f[2:])) for f in found]
+    kinds = np.array([f[0] for f in found])
+    low = np.array([f[5].min(0) for f in found]).reshape(-1, 2)
+    high = np.array([f[5].max(0) for f in found]).reshape(-1, 2)
+
+    def beside(i, others):
+        """Those of the others that can overlap with the i-th at all."""
+        others = np.asarray(others, int)
+        near = (kinds[others] == kinds[i]) & (low[others] <= high[i]).all(1) & (high[others] >= low[i]).all(1)
+        return others[near]
+
     kept = []
-    for f in found:
-        if not any(k[0] == f[0] and (inside(k, f[2]) or overlap(k[5], f[5]) > 0.4) for k in kept):
-            kept.append(f)
+    for i, f in enumerate(found):
+        if not any(inside(found[k], f[2]) or overlap(found[k][5], f[5]) > 0.4 for k in beside(i, kept)):
+            kept.append(i)
             if len(kept) == most:
                 break
-    return [agreed(k, [f for f in found if f[0] == k[0] and overlap(k[5], f[5]) > 0.5]) for k in kept]
+    everything = np.arange(len(found))
+    return [agreed(found[k], [found[i] for i in beside(k, everything) if overlap(found[k][5], found[i][5]) > 0.5]) for k in kept]
 
 
 def agreed(best, voters):

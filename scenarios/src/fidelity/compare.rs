@@ -8,7 +8,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use rayon::prelude::*;
 use reports::fidelity::{Code, FidelityRecord, Scene, Threshold, page, summary};
 use scanner_core::codes::Symbology;
-use scanner_core::vision::{LocateOptions, ScanOptions, Scanner};
+use scanner_core::vision::{LocateOptions, Locator, ScanOptions, Scanner};
 
 use super::measure::{Read, bars, read};
 use super::{Light, SceneFile, Window, light_file};
@@ -110,7 +110,13 @@ fn reader(window: &Window) -> Scanner {
     let options = ScanOptions::default();
     let linear = !window.modules.is_empty();
     Scanner::new(ScanOptions {
-        locate: LocateOptions { max_linear: CANDIDATES, max_matrix: CANDIDATES, levels: LEVELS, ..options.locate },
+        locate: LocateOptions {
+            detector: Locator::Gradients,
+            max_linear: CANDIDATES,
+            max_matrix: CANDIDATES,
+            levels: LEVELS,
+            ..options.locate
+        },
         matrix: if linear { Vec::new() } else { vec![Symbology::DataMatrix] },
         ..options
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hardware_hal::{Clock, Frame, LightSetting, SimulatedClock, Timestamp};
 use image::GrayImage;
 use image::imageops::FilterType;
-use scanner_core::vision::{Corners, Locator, Plane};
+use scanner_core::vision::{Corners, Locator, Plane, Scanner};
 use sim::error::SimError;
 use sim::physics::Settled;
 use sim::spec::{Placement, TwinSpec};

@@ -12,7 +12,7 @@ const RIGHT_MODULE: f64 = 2.0;
 /// Largest edge of a matrix code that is looked at on a level, px.
 const LARGEST_MATRIX: f64 = 200.0;
 /// A score that puts what the detector found before all groups of gradients, whose scores are numbers of cells.
-const FIRST: f32 = 1e5;
+pub const FIRST: f32 = 1e5;
 
 /// Codes on a picture, and the channels that they were seen in.
 pub struct Detected {

@@ -244,14 +244,15 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
     }
     let linear = distinct.into_iter().map(|d| d.0).collect();
     matrix.sort_by(|(sa, a), (sb, b)| sb.total_cmp(sa).then(a.min[0].total_cmp(&b.min[0])).then(a.min[1].total_cmp(&b.min[1])));
-    // The same place on several levels counts once.
-    let mut places: Vec<MatrixCandidate> = Vec::new();
-    for (_, m) in matrix {
-        if places.len() < options.max_matrix && !places.iter().any(|p| p.overlap(&m) > 0.6) {
-            places.push(m);
+    // The same place on several levels counts once; but the net and the gradients draw their boxes differently, and a reader may like either.
+    let mut places: Vec<(bool, MatrixCandidate)> = Vec::new();
+    for (score, m) in matrix {
+        let by_net = score >= detected::FIRST;
+        if places.len() < options.max_matrix && !places.iter().any(|(net, p)| *net == by_net && p.overlap(&m) > 0.6) {
+            places.push((by_net, m));
         }
     }
-    Candidates { linear, matrix: places, finders: found }
+    Candidates { linear, matrix: places.into_iter().map(|p| p.1).collect(), finders: found }
 }
 
 #[cfg(test)]
