@@ -42,7 +42,8 @@ fn a_renderer_that_agrees_differs_in_nothing() {
     let compared = tracetwin(&["fidelity", "compare", &out, "--json", "--frames", "2"]);
     assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stderr));
     let figures: serde_json::Value = serde_json::from_slice(&compared.stdout).expect("JSON");
-    assert_eq!((figures["scenes"].as_u64(), figures["codes"].as_u64(), figures["hard_codes"].as_u64()), (Some(1), Some(2), Some(0)));
+    // In the dark that was chosen for it, one of them is read in one of the two frames.
+    assert_eq!((figures["scenes"].as_u64(), figures["codes"].as_u64(), figures["hard_codes"].as_u64()), (Some(1), Some(2), Some(1)));
     assert_eq!(figures["read"][0], figures["read"][1]);
     assert_eq!(figures["frames"].as_u64(), Some(8), "four of each code in the scenario's light");
     assert_eq!(figures["paper_ratio"], serde_json::json!([1.0, 1.0, 1.0]));
