@@ -54,40 +54,48 @@ fn the_empty_plate_shows_the_reference_shading() {
     }
 }
 
-/// A white varnished carton under a spec's lamps, held against the reference: (worst difference as a share, pixels, largest ratio of
-/// mirrored to scattered light).
-fn varnished(mut spec: TwinSpec, calibration: Calibration, shares: &[f64], analyser: bool) -> (f64, usize, f64) {
-    spec.packages = vec![PackageSpec {
+/// A flat carton, white all over: blocks of the artwork are lighter than its bands.
+fn white_carton(gloss: f64, films: Vec<FilmSpec>) -> PackageSpec {
+    PackageSpec {
         name: String::new(),
         shape: Shape::Carton { size: [0.3, 0.3, 0.04] },
         mass: 0.1,
         symbols: Vec::new(),
-        // White all over: blocks of the artwork are lighter than its bands.
-        artwork: ArtworkSpec { board: 1.0, band: 1.0, band_pigment: Default::default(), text: 1.0, gloss: 0.05, seed: 1 },
-        films: Vec::new(),
-    }];
-    let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.02) };
-    let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();
-    let picture = renderer.render(Shot { analyser, ..Shot::at_rest(calibration, 0.2, shares.to_vec()) }).unwrap();
-    let (mut worst, mut count, mut glare): (f64, _, f64) = (0.0, 0, 0.0);
-    for y in 0..120 {
-        for x in 0..160 {
-            let point = point_of_pixel(&calibration, f64::from(x), f64::from(y), 0.04);
-            let on_carton = rig_from_plate(-0.2).transform_point(point);
-            if on_carton.x.abs() > 0.145 || on_carton.y.abs() > 0.145 {
-                continue;
-            }
-            let to_eye = (calibration.eye() - point).normalize();
-            let lamps = spec.lamps.iter().zip(shares.iter().copied());
-            let wanted = radiance(point, DVec3::Z, to_eye, 1.0, 0.05, lamps, spec.ambient, analyser);
-            let found = f64::from(picture.pixels[(y * 160 + x) as usize]);
-            // Visible shares are held in 8 bits.
-            worst = worst.max((found - wanted.total()).abs() / (0.005 + wanted.total()));
-            count += 1;
-            glare = glare.max(wanted.specular / wanted.diffuse);
-        }
+        artwork: ArtworkSpec { board: 1.0, band: 1.0, band_pigment: Default::default(), text: 1.0, gloss, seed: 1 },
+        films,
     }
-    (worst, count, glare)
+}
+
+/// Pixels of 160 × 120 that see the upper face of a spec's one [`white_carton`], which lies in the middle of the plate turned by 0.2 rad: the point that
+/// they look at, the same on the carton, and what they show.
+fn upper_face(spec: &TwinSpec, analyser: bool, calibration: Calibration, shares: &[f64]) -> Vec<(DVec3, DVec3, f64)> {
+    let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.02) };
+    let renderer = Renderer::start(Scene::new(spec, &[placement]).unwrap(), 3000.0).unwrap();
+    let picture = renderer.render(Shot { analyser, ..Shot::at_rest(calibration, 0.2, shares.to_vec()) }).unwrap();
+    let seen = |(index, found): (usize, &f32)| {
+        let point = point_of_pixel(&calibration, (index % 160) as f64, (index / 160) as f64, 0.04);
+        let on_carton = rig_from_plate(-0.2).transform_point(point);
+        let inside = on_carton.x.abs() <= 0.145 && on_carton.y.abs() <= 0.145;
+        inside.then(|| (point, on_carton, f64::from(*found)))
+    };
+    picture.pixels.iter().enumerate().filter_map(seen).collect()
+}
+
+/// A white varnished carton under a spec's lamps, held against the reference: (worst difference as a share, pixels, largest ratio of
+/// mirrored to scattered light).
+fn varnished(mut spec: TwinSpec, calibration: Calibration, shares: &[f64], analyser: bool) -> (f64, usize, f64) {
+    spec.packages = vec![white_carton(0.05, Vec::new())];
+    let pixels = upper_face(&spec, analyser, calibration, shares);
+    let (mut worst, mut glare): (f64, f64) = (0.0, 0.0);
+    for &(point, _, found) in &pixels {
+        let to_eye = (calibration.eye() - point).normalize();
+        let lamps = spec.lamps.iter().zip(shares.iter().copied());
+        let wanted = radiance(point, DVec3::Z, to_eye, 1.0, 0.05, lamps, spec.ambient, analyser);
+        // Visible shares are held in 8 bits.
+        worst = worst.max((found - wanted.total()).abs() / (0.005 + wanted.total()));
+        glare = glare.max(wanted.specular / wanted.diffuse);
+    }
+    (worst, pixels.len(), glare)
 }
 
 #[test]
@@ -127,38 +135,20 @@ fn a_ring_glares_with_all_its_lamps_and_crossed_polarisers_put_it_out() {
 fn wrinkles_lean_the_mirror_and_nothing_else() {
     let creases = |wave, phase, slope| Creases { wave, phase, slope };
     let wrinkles = Wrinkles { families: [creases([120.0, 40.0], 0.4, 0.12), creases([-30.0, 90.0], 1.9, 0.05)] };
-    let mut spec = station::station(0);
-    spec.packages = vec![PackageSpec {
-        name: String::new(),
-        shape: Shape::Carton { size: [0.3, 0.3, 0.04] },
-        mass: 0.1,
-        symbols: Vec::new(),
-        artwork: ArtworkSpec { board: 1.0, band: 1.0, band_pigment: Default::default(), text: 1.0, gloss: 0.0, seed: 1 },
-        films: vec![FilmSpec { face: Face::Front, rect: [[0.0; 2], [0.3; 2]], gloss: 0.05, transmission: 0.9, wrinkles: Some(wrinkles) }],
-    }];
-    let placement = Placement { rotation: DQuat::IDENTITY, translation: DVec3::new(0.0, 0.0, 0.02) };
-    let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 3000.0).unwrap();
+    let film = FilmSpec { face: Face::Front, rect: [[0.0; 2], [0.3; 2]], gloss: 0.05, transmission: 0.9, wrinkles: Some(wrinkles) };
+    let spec = TwinSpec { packages: vec![white_carton(0.0, vec![film])], ..station::station(0) };
     let calibration = oblique(160, 120, 300.0, [-0.75, -0.1, 0.85]);
-    let picture = renderer.render(Shot::at_rest(calibration, 0.2, SHARES.to_vec())).unwrap();
-    let (mut worst, mut count, mut moved): (f64, _, f64) = (0.0, 0, 0.0);
-    for y in 0..120 {
-        for x in 0..160 {
-            let point = point_of_pixel(&calibration, f64::from(x), f64::from(y), 0.04);
-            let on_carton = rig_from_plate(-0.2).transform_point(point);
-            if on_carton.x.abs() > 0.145 || on_carton.y.abs() > 0.145 {
-                continue;
-            }
-            let to_eye = (calibration.eye() - point).normalize();
-            let lean = wrinkles.lean([on_carton.x + 0.15, 0.15 - on_carton.y]);
-            let normal = rig_from_plate(0.2).rotation * DVec3::new(lean[0], -lean[1], 1.0).normalize();
-            let flat = radiance(point, DVec3::Z, to_eye, 0.9, 0.05, lamps(&spec), spec.ambient, false);
-            let mirrored: f64 = lamps(&spec).iter().map(|(lamp, share)| share * varnish(lamp, point, normal, to_eye, 0.05)).sum();
-            let wanted = flat.diffuse + mirrored;
-            let found = f64::from(picture.pixels[(y * 160 + x) as usize]);
-            worst = worst.max((found - wanted).abs() / (0.005 + wanted));
-            moved = moved.max((mirrored - flat.specular).abs());
-            count += 1;
-        }
+    let pixels = upper_face(&spec, false, calibration, &SHARES);
+    let (count, mut worst, mut moved): (_, f64, f64) = (pixels.len(), 0.0, 0.0);
+    for (point, on_carton, found) in pixels {
+        let to_eye = (calibration.eye() - point).normalize();
+        let lean = wrinkles.lean([on_carton.x + 0.15, 0.15 - on_carton.y]);
+        let normal = rig_from_plate(0.2).rotation * DVec3::new(lean[0], -lean[1], 1.0).normalize();
+        let flat = radiance(point, DVec3::Z, to_eye, 0.9, 0.05, lamps(&spec), spec.ambient, false);
+        let mirrored: f64 = lamps(&spec).iter().map(|(lamp, share)| share * varnish(lamp, point, normal, to_eye, 0.05)).sum();
+        let wanted = flat.diffuse + mirrored;
+        worst = worst.max((found - wanted).abs() / (0.005 + wanted));
+        moved = moved.max((mirrored - flat.specular).abs());
     }
     assert!(count > 2000 && moved > 1.0, "glare moved by {moved} over {count} pixels");
     assert!(worst < 0.02, "off by a share of {worst}");
