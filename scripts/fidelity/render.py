@@ -97,11 +97,14 @@ def sensor(camera, size, crop, samples):
 
 
 def draw(scene, camera, path, samples, seed):
-    """In passes, of which each pixel's two brightest and two darkest are left out: a lamp's mirror image found by chance is no noise of a real camera."""
+    """In passes, whose mean is taken with outliers cut: a lamp's mirror image found by chance is no noise of a real camera. Leaving out the brightest and darkest
+    passes instead takes 1 to 3 % of the light, since what paths find is skewed."""
     if os.path.exists(path):
         return
     passes = np.stack([np.array(mi.render(scene, sensor=camera, spp=samples // PASSES, seed=PASSES * seed + i)).squeeze() for i in range(PASSES)])
-    picture = np.sort(passes, axis=0)[2:-2].mean(axis=0).astype("<f4")
+    median = np.median(passes, axis=0)
+    spread = 1.48 * np.median(np.abs(passes - median), axis=0)
+    picture = np.minimum(passes, median + 5.0 * spread).mean(axis=0).astype("<f4")
     picture.tofile(path + ".tmp")
     os.replace(path + ".tmp", path)
 
@@ -139,8 +142,8 @@ for name in sorted(os.listdir(options.folder)):
         view = mi.load_dict(sensor(camera, (width, height), window, options.samples // PASSES))
         draw(scene, view, os.path.join(folder, f"mitsuba-{i:03}.f32"), options.samples, 100 * description["seed"] + i)
     step = description["overview"]
-    view = mi.load_dict(sensor(camera, (width // step, height // step), None, 4))
-    draw(scene, view, os.path.join(folder, "mitsuba-overview.f32"), 64, 7)
+    view = mi.load_dict(sensor(camera, (width // step, height // step), None, 256 // PASSES))
+    draw(scene, view, os.path.join(folder, "mitsuba-overview.f32"), 256, 7)
     with open(os.path.join(folder, "mitsuba.json"), "w") as file:
         json.dump({"version": mi.__version__, "variant": options.variant, "samples": options.samples, "seconds": time.time() - begun}, file)
     for i in range(len(description["surfaces"])):

@@ -76,6 +76,15 @@ pub fn diffuse_white(lamp: &LampSpec, point: DVec3, normal: DVec3) -> f64 {
     cosine * facing_radiance(lamp, point)
 }
 
+/// Share of evenly spread light that enters varnish, relative to light that falls straight onto it: 1 − ∫ 2c·(1 − c)⁵ dc = 20/21 of Schlick's term.
+pub const SPREAD_ENTERS: f64 = 20.0 / 21.0;
+
+/// Share of light at an angle of this cosine that enters varnish (and, on its way out, leaves it), relative to light at a right angle to it: what paper
+/// below varnish scatters is weaker at a slant by what the varnish mirrors. 1 for what has none.
+pub fn enters(cosine: f64, gloss: f64) -> f64 {
+    if gloss <= 0.0 { 1.0 } else { 1.0 - (1.0 - cosine.clamp(0.0, 1.0)).powi(5) }
+}
+
 /// Radiance mirrored by varnish of reflectance `gloss` at normal incidence, under one lamp, unobstructed.
 ///
 /// Microfacet model (Torrance & Sparrow 1967, shadowing left out): F·D·E / (4 cos θ_eye) with Schlick's Fresnel term F and a Gaussian slope
@@ -110,9 +119,12 @@ pub fn radiance<'a>(
     ambient: f64,
     analyser: bool,
 ) -> Shaded {
-    let mut shaded = Shaded { diffuse: albedo * ambient, specular: 0.0 };
+    let leaves = enters(normal.dot(to_eye), gloss);
+    let spread = if gloss > 0.0 { SPREAD_ENTERS } else { 1.0 };
+    let mut shaded = Shaded { diffuse: albedo * leaves * spread * ambient, specular: 0.0 };
     for (lamp, share) in lamps {
-        shaded.diffuse += albedo * share * diffuse_white(lamp, point, normal);
+        let cosine = normal.dot((lamp.position - point).normalize_or_zero());
+        shaded.diffuse += albedo * leaves * enters(cosine, gloss) * share * diffuse_white(lamp, point, normal);
         shaded.specular += share * mirrored_share(lamp, analyser) * varnish(lamp, point, normal, to_eye, gloss);
     }
     shaded
@@ -155,6 +167,19 @@ mod tests {
         let (open, crossed) = (seen(false), seen(true));
         assert_eq!(open.diffuse, crossed.diffuse);
         assert!((crossed.specular / open.specular - CROSSED_LEAVES).abs() < 1e-12 && open.specular > 1.0, "{open:?} {crossed:?}");
+    }
+
+    #[test]
+    fn varnish_keeps_light_out_at_a_slant() {
+        // 1 − F(θ) over 1 − F(0): (1 − g)(1 − (1 − c)⁵)/(1 − g); at 60° on its way in and straight out 31/32.
+        let lamp = LampSpec { position: DVec3::new(3f64.sqrt(), 0.0, 1.0), ..lamp() };
+        let seen = |gloss| radiance(DVec3::ZERO, DVec3::Z, DVec3::Z, 1.0, gloss, [(&lamp, 1.0)], 0.0, false).diffuse;
+        assert!((seen(0.0) - 0.4).abs() < 1e-12);
+        assert!((seen(0.04) - 0.4 * 31.0 / 32.0).abs() < 1e-12);
+        let room = |gloss| radiance(DVec3::ZERO, DVec3::Z, DVec3::new(3f64.sqrt(), 0.0, 1.0) / 2.0, 1.0, gloss, [], 0.1, false).diffuse;
+        assert!((room(0.04) / room(0.0) - 20.0 / 21.0 * 31.0 / 32.0).abs() < 1e-12);
+        let mean = (0..100_000).map(|i| (f64::from(i) + 0.5) / 1e5).map(|c| 2.0 * c * enters(c, 0.04)).sum::<f64>() / 1e5;
+        assert!((mean - SPREAD_ENTERS).abs() < 1e-6, "{mean}");
     }
 
     #[test]

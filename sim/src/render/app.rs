@@ -126,7 +126,7 @@ impl CaptureApp {
             return Err(SimError::Spec(format!("{} lamps; {} can be rendered", scene.lamps.len(), shot::MAX_LAMPS)));
         }
         probe_adapter()?;
-        let atlas = Atlas::new(&scene.surfaces)?;
+        let atlas = Atlas::new(&scene)?;
         let (stage, data, scene_stamp) = upload_of(&scene, atlas, px_per_m);
         let samples = |tint: &TintData| data.surface_prints.iter().map(|p| p.map_or(255, |p| tint.prints[p].texels[0])).collect();
         let print_samples = data.tints.iter().map(samples).collect();
@@ -382,7 +382,8 @@ fn upload_of(scene: &Scene, atlas: Atlas, px_per_m: f64) -> (Stage, SceneData, u
     let images = |prints: &[FacePrint]| -> Vec<PrintImage> { prints.par_iter().map(|p| PrintImage::of_face(p, px_per_m)).collect() };
     let prints = images(&scene.prints);
     for ((layout, image), print) in layouts.iter_mut().zip(&prints).zip(scene.prints.iter()) {
-        layout.texels = [0, 1].map(|axis| f64::from(image.size[axis]) / print.extent[axis]);
+        layout.texels = [0, 1].map(|axis| f64::from(image.printed[axis]) / print.extent[axis]);
+        layout.size = image.size.map(f64::from);
     }
     let tinted = scene.tinted.iter().map(|prints| {
         let inks = prints.iter().flat_map(|print| &print.symbols).map(|symbol| symbol.ink);
@@ -469,7 +470,7 @@ impl Lights {
         let data = LightData {
             stamp: self.stamp,
             cast: self.casts,
-            irradiance: cast.irradiance(scene.ambient * shot.ambient_share, &shot.lamp_shares, self.stamp).into(),
+            irradiance: cast.irradiance(&stage.atlas, scene.ambient * shot.ambient_share, &shot.lamp_shares, self.stamp).into(),
             shares: self.shares.clone().unwrap_or_default(),
         };
         if self.recent.len() == KEPT_LIGHTS {

@@ -28,14 +28,14 @@ struct Surface {
     row_w: vec4<f32>, // w: diffuse reflectance
     light: vec4<f32>, // texture coordinate of the light = uv · xy + zw
     origin: vec4<f32>, // w: gloss
-    right: vec4<f32>, // w: 1 / extent along u
+    right: vec4<f32>, // w: 1 / extent of the print's texture along u
     down: vec4<f32>, // w: 1 / extent along v
     texels: vec4<f32>, // texels of the print per metre along u and v; 1 / radius and the middle u of a strip of something round, 0 for flat ones
-    ids: vec4<u32>, // number of lamps that can glare, 0, 0, index
+    ids: vec4<u32>, // number of lamps that can glare, bits of the share of scattered light that leaves the varnish where u = v = 0, 0, index
     glares: vec4<u32>, // their indices in eight bits each
     lean: vec4<f32>, // what the normal of a facet of something smooth has beyond that of its plane, in its middle; w: the middle v
-    turn_u: vec4<f32>, // how that normal changes per metre along u
-    turn_v: vec4<f32>, // and along v; all 0 for what is flat or a strip
+    turn_u: vec4<f32>, // how that normal changes per metre along u; all 0 for what is flat or a strip; w: how the light that leaves changes along u
+    turn_v: vec4<f32>, // the same along v
     creases: array<vec4<f32>, 2>, // wrinkles of a film: wave number along u and v, phase, greatest slope
 }
 
@@ -218,15 +218,21 @@ fn linear_darkness(symbol: Symbol, f: Footprint) -> f32 {
     return clamp(along * down, 0.0, 1.0);
 }
 
-// Reflectance of what lies below the symbols, and the share of a symbol's ink that is missing.
+// Reflectance of what lies below the symbols, and the share of a symbol's ink that is missing: the mean of four samples, one for each quarter of the pixel's
+// footprint. A single one would be blurred by its interpolation, and at a slant across the direction in which the footprint is long.
 fn print_sample(f: Footprint) -> vec2<f32> {
     let du = f.dx * surface.texels.xy;
     let dv = f.dy * surface.texels.xy;
-    // Side of the square of the footprint's area, in texels.
-    let area = abs(du.x * dv.y - du.y * dv.x);
+    // Side of the square of a quarter's area, in texels.
+    let area = 0.25 * abs(du.x * dv.y - du.y * dv.x);
     let level = 0.5 * log2(max(area, 1.0));
-    let at = f.uv * vec2<f32>(surface.right.w, surface.down.w);
-    return textureSampleLevel(print, smooth_sampler, at, level).rg;
+    let to_texture = vec2<f32>(surface.right.w, surface.down.w);
+    let at = f.uv * to_texture;
+    let a = 0.25 * (f.dx + f.dy) * to_texture;
+    let b = 0.25 * (f.dx - f.dy) * to_texture;
+    let sum = textureSampleLevel(print, smooth_sampler, at + a, level).rg + textureSampleLevel(print, smooth_sampler, at - a, level).rg
+        + textureSampleLevel(print, smooth_sampler, at + b, level).rg + textureSampleLevel(print, smooth_sampler, at - b, level).rg;
+    return 0.25 * sum;
 }
 
 fn print_albedo(f: Footprint) -> f32 {
@@ -248,7 +254,8 @@ fn matrix_albedo(f: Footprint, index: u32) -> f32 {
 }
 
 fn diffuse(f: Footprint, albedo: f32) -> f32 {
-    return albedo * textureSampleLevel(light_map, smooth_sampler, f.uv * surface.light.xy + surface.light.zw, 0.0).r;
+    let leaves = max(bitcast<f32>(surface.ids.y) + surface.turn_u.w * f.uv.x + surface.turn_v.w * f.uv.y, 0.0);
+    return albedo * leaves * textureSampleLevel(light_map, smooth_sampler, f.uv * surface.light.xy + surface.light.zw, 0.0).r;
 }
 
 fn glare(f: Footprint, glaring: u32) -> f32 {

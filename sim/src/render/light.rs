@@ -1,19 +1,19 @@
 //! How much light of each lamp arrives on every surface: ray-cast once per turntable angle, shared by all cameras and patterns.
 //!
 //! Lamps are discs, so shadows have penumbrae. Light on a flat diffuse surface does not depend on the eye, so a frame needs one texture tap for
-//! all lamps and their shadows together. A second set of textures keeps each lamp's visible share for the glare of varnish, which does depend on it.
+//! all lamps, their shadows and what surfaces scatter at each other ([`super::indirect`]) together. A second set of textures keeps each lamp's visible share for the glare of varnish, which does depend on it.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use hardware_hal::glam::{DVec3, Mat3, Quat, Vec2, Vec3};
-use hardware_hal::rig_from_plate;
+use hardware_hal::glam::{DVec3, Vec2, Vec3};
 use rayon::prelude::*;
 
-use super::scene::{Occluder, Scene, Surface};
+use super::indirect::{Cells, Exchange};
+use super::scene::{Scene, Surface};
+use super::shadow::ShadowBox;
 use crate::error::SimError;
-use crate::forms::Convex;
 use crate::glass::{DIRT_KEEPS, Glass};
-use crate::shading::{LAMP_RADIUS, beam_share, diffuse_white};
+use crate::shading::{LAMP_RADIUS, beam_share, diffuse_white, enters};
 use crate::spec::LampSpec;
 
 /// Width of the light atlas, texels.
@@ -26,13 +26,8 @@ const LEAST_SAMPLES: usize = 6;
 /// Edge of the pieces in which surfaces are worked on, texels.
 const TILE: usize = 12;
 
-/// Planes of a convex part whose normals enclose less than 8° (the cosine of that) and whose distances differ by less than half a millimetre count as
-/// one in shadows, whose edges are blurred by more.
-const SHADOW_TURN: f32 = 0.99;
-const SHADOW_SHIFT: f32 = 5e-4;
-
 /// Lift of a sample above its surface, m.
-const LIFT: f64 = 5e-5;
+pub(super) const LIFT: f64 = 5e-5;
 
 /// A surface's part of the atlas: the centres of its first and last texels lie on the surface's edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +45,8 @@ pub struct Atlas {
     pub patches: Vec<Patch>,
     /// Rows of the whole.
     pub height: u32,
+    /// The surfaces in cells, for the light that they hand on.
+    pub cells: Cells,
 }
 
 impl Atlas {
@@ -57,7 +54,8 @@ impl Atlas {
     ///
     /// # Errors
     /// [`SimError::Spec`] for a surface that is too large for its sample distance.
-    pub fn new(surfaces: &[Surface]) -> Result<Self, SimError> {
+    pub fn new(scene: &Scene) -> Result<Self, SimError> {
+        let surfaces = &scene.surfaces;
         let mut order: Vec<usize> = (0..surfaces.len()).collect();
         let sizes: Vec<[u32; 2]> =
             surfaces.iter().map(|s| s.size().map(|e| ((e / s.cell).ceil() as u32).saturating_add(1).max(2))).collect();
@@ -80,7 +78,7 @@ impl Atlas {
             x += w + 1;
             shelf = shelf.max(h + 1);
         }
-        Ok(Self { patches, height: (y + shelf).max(1) })
+        Ok(Self { patches, height: (y + shelf).max(1), cells: Cells::new(scene) })
     }
 
     fn texels(&self) -> usize {
@@ -95,8 +93,8 @@ pub struct Visibility {
     pub angle_rad: f64,
     /// Per lamp and texel: radiance of a white surface there.
     facing: Vec<Vec<f32>>,
-    /// Per texel, what of the ambient light arrives there through a glass plate; nothing for an opaque one, where it is all everywhere.
-    ambient: Option<Vec<f32>>,
+    /// Who sees whom.
+    exchange: Exchange,
     /// Four lamps per layer: visible share of each times the share of its beam there, 0 to 255, by texel.
     pub shares: Vec<Vec<[u8; 4]>>,
     /// Patches of what lies below a film, and the share of light that the film leaves.
@@ -131,29 +129,34 @@ impl Visibility {
             }
         }
         let films = surfaces.iter().filter(|s| s.transmission < 1.0).map(|s| (atlas.patches[s.index], s.transmission as f32)).collect();
-        let ambient = scene.glass.as_ref().map(|glass| {
-            let mut ambient = vec![1.0; atlas.texels()];
-            let passes = glass.pane.diffuse_through() * (1.0 - DIRT_KEEPS * glass.dirt.as_ref().map_or(0.0, |dirt| dirt.mean()));
-            for tile in &tiles {
-                tile.places().zip(tile.ambient(scene, passes)).for_each(|(place, share)| ambient[place] = share);
-            }
-            ambient
-        });
-        Self { angle_rad, facing, ambient, shares, films }
+        let upward = scene
+            .glass
+            .as_ref()
+            .map_or(1.0, |glass| glass.pane.diffuse_through() * (1.0 - DIRT_KEEPS * glass.dirt.as_ref().map_or(0.0, |dirt| dirt.mean())));
+        let exchange = Exchange::cast(scene, &atlas.cells, &surfaces, &boxes, upward as f32);
+        Self { angle_rad, facing, exchange, shares, films }
     }
 
-    /// Radiance of a white surface under ambient light and the lamps in these shares, by texel, with `stamp` in texel (0, 0).
-    pub fn irradiance(&self, ambient: f64, lamp_shares: &[f64], stamp: u16) -> Vec<f16> {
+    /// Radiance of a white surface under ambient light, the lamps in these shares and what other surfaces scatter, by texel, with `stamp` in texel (0, 0).
+    pub fn irradiance(&self, atlas: &Atlas, ambient: f64, lamp_shares: &[f64], stamp: u16) -> Vec<f16> {
         let lit: Vec<(&[f32], f32)> =
             self.facing.iter().zip(lamp_shares).filter(|(_, s)| **s > 0.0).map(|(f, s)| (f.as_slice(), *s as f32)).collect();
-        let count = self.facing.first().map_or(1, Vec::len);
-        let mut sums = match &self.ambient {
-            None => vec![ambient as f32; count],
-            Some(shares) => shares.iter().map(|share| share * ambient as f32).collect(),
-        };
+        let count = atlas.texels();
+        let mut sums = vec![0.0; count];
         for (facing, share) in lit {
             for (sum, f) in sums.iter_mut().zip(facing) {
                 *sum += share * f;
+            }
+        }
+        let sizes: Vec<[usize; 2]> = atlas.patches.iter().map(|patch| patch.size.map(|n| n as usize)).collect();
+        let index = |patch: &Patch, x: usize, y: usize| (patch.at[1] as usize + y) * ATLAS_WIDTH as usize + patch.at[0] as usize + x;
+        let direct = atlas.cells.averaged(&sizes, |surface, x, y| sums[index(&atlas.patches[surface], x, y)]);
+        let arriving = self.exchange.arriving(&atlas.cells, &direct, ambient as f32);
+        for (surface, (patch, size)) in atlas.patches.iter().zip(&sizes).enumerate() {
+            let mut more = atlas.cells.interpolated(surface, *size, &arriving);
+            for y in 0..size[1] {
+                let row = index(patch, 0, y);
+                sums[row..row + size[0]].iter_mut().zip(&mut more).for_each(|(sum, more)| *sum += more);
             }
         }
         for (patch, transmission) in &self.films {
@@ -191,119 +194,6 @@ impl<'a> LampDisc<'a> {
     }
 }
 
-/// A box that casts shadows, in the rig's frame.
-struct ShadowBox {
-    package: usize,
-    part: usize,
-    box_from_rig: Mat3,
-    centre: Vec3,
-    half: Vec3,
-    radius: f32,
-    round: bool,
-    /// Planes of a convex part around `centre`, in the box's frame; none for box and cylinder.
-    planes: Vec<(Vec3, f32)>,
-}
-
-impl ShadowBox {
-    fn new(occluder: &Occluder, angle_rad: f64) -> Self {
-        let pose = rig_from_plate(angle_rad);
-        let rotation: Quat = (pose.rotation * occluder.rotation).as_quat();
-        // A hair smaller than the carton, so that faces that touch don't darken each other through rounding.
-        let half = occluder.half.as_vec3() - Vec3::splat(LIFT as f32);
-        let whole = Self {
-            round: occluder.round,
-            package: occluder.package,
-            part: occluder.part,
-            box_from_rig: Mat3::from_quat(rotation.inverse()),
-            centre: pose.transform_point(occluder.translation).as_vec3(),
-            half,
-            radius: half.length(),
-            planes: Vec::new(),
-        };
-        let Some(convex) = &occluder.convex else { return whole };
-        let centre = occluder.translation + occluder.rotation * convex.centre;
-        Self { centre: pose.transform_point(centre).as_vec3(), radius: convex.radius as f32, planes: shadow_planes(convex), ..whole }
-    }
-
-    /// Whether the box stands between two points (slab test).
-    fn blocks(&self, from: Vec3, to: Vec3) -> bool {
-        let start = self.box_from_rig * (from - self.centre);
-        let step = self.box_from_rig * (to - from);
-        if !self.planes.is_empty() {
-            return self.convex_blocks(start, step);
-        }
-        if self.round {
-            return self.cylinder_blocks(start, step);
-        }
-        let inverse = step.recip();
-        let a = (-self.half - start) * inverse;
-        let b = (self.half - start) * inverse;
-        let enter = a.min(b).max_element().max(0.0);
-        let leave = a.max(b).min_element().min(1.0);
-        enter < leave
-    }
-
-    /// The same for a convex part: where the way is inside all planes.
-    fn convex_blocks(&self, start: Vec3, step: Vec3) -> bool {
-        let t = (-start.dot(step) / step.length_squared().max(1e-12)).clamp(0.0, 1.0);
-        if (start + step * t).length_squared() > self.radius * self.radius {
-            return false;
-        }
-        let (mut enter, mut leave) = (0.0_f32, 1.0_f32);
-        for (normal, offset) in &self.planes {
-            let (slope, height) = (normal.dot(step), normal.dot(start) - offset);
-            if slope < 0.0 {
-                enter = enter.max(-height / slope);
-            } else if slope > 0.0 {
-                leave = leave.min(-height / slope);
-            } else if height > 0.0 {
-                return false;
-            }
-            if enter >= leave {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// The same for the cylinder in the box: where the way is between the ends and within the radius.
-    fn cylinder_blocks(&self, start: Vec3, step: Vec3) -> bool {
-        let (a, b) = ((-self.half.y - start.y) / step.y, (self.half.y - start.y) / step.y);
-        let flat = step.x * step.x + step.z * step.z;
-        let half = start.x * step.x + start.z * step.z;
-        let rest = start.x * start.x + start.z * start.z - self.half.x * self.half.x;
-        let discriminant = half * half - flat * rest;
-        if discriminant <= 0.0 {
-            return false;
-        }
-        let root = discriminant.sqrt();
-        let enter = a.min(b).max((-half - root) / flat).max(0.0);
-        let leave = a.max(b).min((-half + root) / flat).min(1.0);
-        enter < leave
-    }
-
-    /// Whether it comes near the bundle of rays from a ball around `from` to a ball around `to`.
-    fn near(&self, from: Vec3, from_radius: f32, to: Vec3, to_radius: f32) -> bool {
-        let line = to - from;
-        let t = ((self.centre - from).dot(line) / line.length_squared().max(1e-12)).clamp(0.0, 1.0);
-        let room = self.radius + from_radius + (to_radius - from_radius) * t;
-        (from + line * t).distance_squared(self.centre) < room * room
-    }
-}
-
-/// Planes of a convex part around its centre, a hair inside it. Of planes that hardly differ one is enough for a shadow.
-fn shadow_planes(convex: &Convex) -> Vec<(Vec3, f32)> {
-    let mut planes: Vec<(Vec3, f32)> = Vec::new();
-    for (normal, offset) in &convex.planes {
-        let plane = (normal.as_vec3(), (offset - normal.dot(convex.centre) - LIFT) as f32);
-        let same = |(n, d): &(Vec3, f32)| n.dot(plane.0) > SHADOW_TURN && (d - plane.1).abs() < SHADOW_SHIFT;
-        if !planes.iter().any(same) {
-            planes.push(plane);
-        }
-    }
-    planes
-}
-
 /// A piece of a surface's patch.
 struct Tile<'a> {
     surface: &'a Surface,
@@ -338,17 +228,6 @@ impl<'a> Tile<'a> {
         [0, 1].map(|i| from[i] + size[i] * (self.first[i] + at[i]) as f64 / (self.patch.size[i] - 1) as f64)
     }
 
-    /// What of the ambient light arrives at every texel: from below the level of its surface only what gets through the glass.
-    fn ambient(&self, scene: &Scene, passes: f64) -> impl Iterator<Item = f32> + '_ {
-        let floor = scene.is_floor(self.surface);
-        let on_plate = !self.surface.below_plate;
-        (0..self.texels()).map(move |i| {
-            let below = (1.0 - self.surface.normal_at(self.uv(i % self.size[0], i / self.size[0])).z) / 2.0;
-            let share = if floor { passes } else { 1.0 - below * (1.0 - passes) };
-            if floor || on_plate { share as f32 } else { 1.0 }
-        })
-    }
-
     /// Appends (radiance of a white surface, visible share of the lamp times its beam's) of every texel.
     fn light(&self, lamp: &LampDisc, boxes: &[ShadowBox], scene: &Scene, texels: &mut Vec<[f32; 2]>) {
         let normal = self.surface.normal();
@@ -371,7 +250,9 @@ impl<'a> Tile<'a> {
                 let point = self.surface.point(uv) + normal * LIFT;
                 let (raise, passes) = scene.glass.as_ref().map_or((0.0, 1.0), |glass| through(glass, lamp.spec, point, floor));
                 let sunk = point - DVec3::Z * raise;
-                let light = passes * diffuse_white(lamp.spec, sunk, self.surface.normal_at(uv));
+                let normal = self.surface.normal_at(uv);
+                let cosine = normal.dot((lamp.spec.position - sunk).normalize_or_zero());
+                let light = passes * diffuse_white(lamp.spec, sunk, normal) * enters(cosine, self.surface.gloss);
                 if light <= 0.0 {
                     texels.push([0.0, 0.0]);
                     continue;
@@ -419,9 +300,10 @@ fn crosses_plate(from: Vec3, to: Vec3, radius: f32) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use hardware_hal::glam::DQuat;
 
+    use super::super::scene::Occluder;
     use super::*;
 
     fn lamp(position: DVec3) -> LampSpec {
@@ -437,7 +319,8 @@ mod tests {
         }
     }
 
-    fn floor_under(lamps: Vec<LampSpec>, occluders: Vec<Occluder>) -> Scene {
+    /// A grey floor of 0.4 m edge as the plate.
+    pub fn floor_under(lamps: Vec<LampSpec>, occluders: Vec<Occluder>) -> Scene {
         let surface = Surface {
             index: 0,
             origin: DVec3::new(-0.2, 0.2, 0.0),
@@ -475,8 +358,8 @@ mod tests {
     #[test]
     fn without_boxes_light_is_the_reference_shading() {
         let scene = floor_under(vec![lamp(DVec3::new(0.3, 0.0, 1.0))], Vec::new());
-        let atlas = Atlas::new(&scene.surfaces).unwrap();
-        let light = Visibility::cast(&scene, &atlas, 0.0).irradiance(0.1, &[0.5], 7);
+        let atlas = Atlas::new(&scene).unwrap();
+        let light = Visibility::cast(&scene, &atlas, 0.0).irradiance(&atlas, 0.1, &[0.5], 7);
         let patch = atlas.patches[0];
         assert_eq!(light[0].to_f32(), 7.0);
         assert_eq!(patch.size, [201, 201]);
@@ -501,7 +384,7 @@ mod tests {
             round: false,
         };
         let scene = floor_under(vec![lamp(DVec3::new(0.0, 0.0, 1.0))], vec![occluder]);
-        let atlas = Atlas::new(&scene.surfaces).unwrap();
+        let atlas = Atlas::new(&scene).unwrap();
         let share = |angle: f64, x: f64, y: f64| {
             let visibility = Visibility::cast(&scene, &atlas, angle);
             let patch = atlas.patches[0];

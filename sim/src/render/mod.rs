@@ -5,6 +5,8 @@
 //!
 //! - [`scene`]: the station as flat surfaces
 //! - [`light`]: soft shadows by ray casting, once per turntable angle
+//! - [`indirect`]: the room's light between packages, and what surfaces scatter at each other
+//! - [`shadow`]: bodies as rays meet them
 //! - [`shot`]: exact geometry of one exposure
 //! - [`bend`]: lens distortion
 //! - [`glass`]: what a glass plate takes and mirrors
@@ -16,11 +18,13 @@ mod app;
 mod bars;
 mod bend;
 mod glass;
+mod indirect;
 mod light;
 pub mod mask;
 mod pass;
 mod print;
 pub mod scene;
+mod shadow;
 mod shot;
 mod token;
 

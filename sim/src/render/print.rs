@@ -5,8 +5,10 @@ use crate::artwork::{FacePrint, Printed};
 /// A print for upload: 8 bits of linear reflectance a texel, with 8 more where marks took ink of symbols away; all mip levels one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrintImage {
-    /// Width and height of the first level, texels.
+    /// Width and height of the first level, texels: those of the print, and what its edges are continued by.
     pub size: [u32; 2],
+    /// Width and height of the print, texels.
+    pub printed: [u32; 2],
     /// Number of levels.
     pub levels: u32,
     /// Bytes of a texel: 1, or 2 where the second is the share of a symbol's ink that is missing.
@@ -18,7 +20,7 @@ pub struct PrintImage {
 impl PrintImage {
     /// A single white texel.
     pub fn blank() -> Self {
-        Self { size: [1, 1], levels: 1, channels: 1, texels: vec![255] }
+        Self { size: [1, 1], printed: [1, 1], levels: 1, channels: 1, texels: vec![255] }
     }
 
     /// A face at about `px_per_m` texels a metre.
@@ -30,36 +32,33 @@ impl PrintImage {
         Self { channels: 2, texels: ink.texels.into_iter().zip(missing.texels).flat_map(|(a, b)| [a, b]).collect(), ..ink }
     }
 
-    /// Adds the mip levels, each texel the mean of what it covers of the level before.
-    pub fn with_levels(size: [usize; 2], mut texels: Vec<u8>) -> Self {
-        let ([mut w, mut h], mut start, mut levels) = (size, 0, 1);
-        while w > 1 || h > 1 {
-            let (next_w, next_h) = ((w / 2).max(1), (h / 2).max(1));
-            let level = shrink(&texels[start..start + w * h], [w, h], [next_w, next_h]);
+    /// Adds the mip levels, each texel the mean of four of the level before. Graphics adapters round the size of a level down; so that none has to be
+    /// rounded, and every level lies exactly where the print does, its edges are continued to a multiple of the coarsest texel.
+    pub fn with_levels([width, height]: [usize; 2], texels: Vec<u8>) -> Self {
+        let [mut w, mut h] = [width, height].map(|n| n.next_multiple_of(1 << (LEVELS - 1)));
+        let row = |y: usize| &texels[y.min(height - 1) * width..][..width];
+        let mut all: Vec<u8> = (0..h).flat_map(|y| (0..w).map(move |x| row(y)[x.min(width - 1)])).collect();
+        let (size, mut start) = ([w, h], 0);
+        for _ in 1..LEVELS {
+            let level = halved(&all[start..], [w, h]);
             start += w * h;
-            texels.extend(level);
-            (w, h, levels) = (next_w, next_h, levels + 1);
+            all.extend(level);
+            (w, h) = (w / 2, h / 2);
         }
-        Self { size: size.map(|n| n as u32), levels, channels: 1, texels }
+        Self { size: size.map(|n| n as u32), printed: [width, height].map(|n| n as u32), levels: LEVELS, channels: 1, texels: all }
     }
 }
 
-/// Halves an image; of an odd number of rows or columns the last three make the last one.
-fn shrink(from: &[u8], [w, h]: [usize; 2], [next_w, next_h]: [usize; 2]) -> Vec<u8> {
-    let span = |i: usize, count: usize, next: usize| {
-        let first = (2 * i).min(count - 1);
-        first..if i + 1 == next { count } else { first + 2 }
+/// Levels of a print's texture: a texel of the coarsest is 32 of the finest wide, more than a pixel ever shows.
+const LEVELS: u32 = 6;
+
+/// Halves an image of an even number of rows and columns.
+fn halved(from: &[u8], [w, h]: [usize; 2]) -> Vec<u8> {
+    let mean = |x: usize, y: usize| {
+        let four = [2 * y * w + 2 * x, 2 * y * w + 2 * x + 1, (2 * y + 1) * w + 2 * x, (2 * y + 1) * w + 2 * x + 1];
+        ((four.iter().map(|i| u32::from(from[*i])).sum::<u32>() + 2) / 4) as u8
     };
-    let mut level = Vec::with_capacity(next_w * next_h);
-    for y in 0..next_h {
-        for x in 0..next_w {
-            let (rows, columns) = (span(y, h, next_h), span(x, w, next_w));
-            let count = (rows.len() * columns.len()) as u32;
-            let sum: u32 = rows.flat_map(|r| columns.clone().map(move |c| u32::from(from[r * w + c]))).sum();
-            level.push(((sum + count / 2) / count) as u8);
-        }
-    }
-    level
+    (0..h / 2).flat_map(|y| (0..w / 2).map(move |x| (x, y))).map(|(x, y)| mean(x, y)).collect()
 }
 
 #[cfg(test)]
@@ -67,11 +66,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_means() {
+    fn levels_are_means_of_a_print_whose_edges_are_continued() {
         let image = PrintImage::with_levels([4, 2], vec![0, 100, 200, 200, 100, 200, 0, 0]);
-        assert_eq!((image.size, image.levels), ([4, 2], 3));
-        assert_eq!(image.texels[8..], [100, 100, 100]);
-        let odd = PrintImage::with_levels([3, 1], vec![30, 60, 90]);
-        assert_eq!((odd.levels, odd.texels.len(), odd.texels[3]), (2, 4, 60));
+        assert_eq!((image.size, image.printed, image.levels), ([32, 32], [4, 2], 6));
+        assert_eq!(image.texels.len(), (0..6).map(|level| (32usize >> level).pow(2)).sum::<usize>());
+        assert_eq!((image.texels[..6].to_vec(), image.texels[32 * 31]), (vec![0, 100, 200, 200, 200, 200], 100));
+        assert_eq!(image.texels[32 * 32..][..3], [100, 100, 100]);
+        // Below the print its last row goes on: (100 + 200) ÷ 2 and 0.
+        assert_eq!(image.texels[32 * 32 + 16..][..3], [150, 0, 0]);
+        let large = PrintImage::with_levels([33, 64], vec![7; 33 * 64]);
+        assert_eq!((large.size, large.texels.iter().all(|t| *t == 7)), ([64, 64], true));
     }
 }

@@ -11,7 +11,7 @@ use super::light::{ATLAS_WIDTH, Atlas};
 use super::scene::{Scene, Surface, clipped};
 use crate::error::SimError;
 use crate::glass::Sight;
-use crate::shading::{VARNISH_SIGMA, mirrored_share};
+use crate::shading::{VARNISH_SIGMA, enters, mirrored_share};
 use crate::spec::LampSpec;
 
 /// Lamps that the shader has room for.
@@ -130,6 +130,8 @@ pub struct Draw {
 pub struct PrintLayout {
     /// Texels per metre along u and v.
     pub texels: [f64; 2],
+    /// Width and height of its texture, texels.
+    pub size: [f64; 2],
     /// (index in the list of all symbols, kind, corners u, v on the face).
     pub symbols: Vec<(u32, Kind, [[f64; 2]; 4])>,
 }
@@ -208,7 +210,7 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
         let surface = flat.in_rig(shot.angle_rad);
         let glare = if surface.gloss > 0.0 { glare_lamps(&surface, scene, shot, eye) } else { Vec::new() };
         let print = surface.print.map(|p| &prints[p]);
-        surface_bytes(&surface, calibration, atlas, &glare, print, &mut prepared.surfaces);
+        surface_bytes(&surface, calibration, atlas, &glare, print, leaving(&surface, eye), &mut prepared.surfaces);
         // From below, table and floor are no part of the picture.
         let drawn = sight.pane.is_none() || !surface.below_plate;
         if drawn && (eye - surface.origin).dot(surface.normal()) > 0.0 {
@@ -349,6 +351,7 @@ fn surface_bytes(
     atlas: &Atlas,
     glare: &[u32],
     print: Option<&PrintLayout>,
+    [leaves, leaves_u, leaves_v]: [f64; 3],
     out: &mut Vec<u8>,
 ) {
     let start = out.len();
@@ -365,11 +368,12 @@ fn surface_bytes(
     let offset = [0, 1].map(|i| (f64::from(patch.at[i]) + 0.5) / atlas_size[i] - scale[i] * surface.start[i]);
     push_vector(out, DVec3::new(scale[0], scale[1], offset[0]), offset[1]);
     push_vector(out, surface.origin, surface.gloss);
-    push_vector(out, surface.right, 1.0 / surface.print_extent[0]);
-    push_vector(out, surface.down, 1.0 / surface.print_extent[1]);
     let texels = print.map_or([1.0; 2], |p| p.texels);
+    let texture = print.map_or([1.0; 2], |p| [0, 1].map(|i| p.texels[i] / p.size[i]));
+    push_vector(out, surface.right, texture[0]);
+    push_vector(out, surface.down, texture[1]);
     push_vector(out, DVec3::new(texels[0], texels[1], surface.curvature), surface.middle()[0]);
-    for word in [glare.len() as u32, 0, 0, surface.index as u32] {
+    for word in [glare.len() as u32, (leaves as f32).to_bits(), 0, surface.index as u32] {
         out.extend(word.to_le_bytes());
     }
     let mut lamps = [0_u8; MAX_GLARES];
@@ -380,13 +384,27 @@ fn surface_bytes(
     let turned = surface
         .smooth
         .map_or([DVec3::ZERO; 3], |smooth| [smooth.normal - surface.down.cross(surface.right), smooth.turn[0], smooth.turn[1]]);
-    for (vector, w) in turned.into_iter().zip([surface.middle()[1], 0.0, 0.0]) {
+    for (vector, w) in turned.into_iter().zip([surface.middle()[1], leaves_u, leaves_v]) {
         push_vector(out, vector, w);
     }
     for creases in surface.wrinkles.map(|wrinkles| wrinkles.families).unwrap_or_default() {
         push_vector(out, DVec3::new(creases.wave[0], creases.wave[1], creases.phase), creases.slope);
     }
     out.resize(start + SURFACE_STRIDE, 0);
+}
+
+/// What of the light that paper scatters leaves its varnish towards the eye, as a linear function: its value at u = v = 0, its change per metre of u and v.
+fn leaving(surface: &Surface, eye: DVec3) -> [f64; 3] {
+    if surface.gloss <= 0.0 {
+        return [1.0, 0.0, 0.0];
+    }
+    let (middle, size) = (surface.middle(), surface.size());
+    let at = |u: f64, v: f64| {
+        let uv = [middle[0] + u * size[0], middle[1] + v * size[1]];
+        enters(surface.normal_at(uv).dot((eye - surface.point(uv)).normalize_or_zero()), surface.gloss)
+    };
+    let along = [(at(0.4, 0.0) - at(-0.4, 0.0)) / (0.8 * size[0]), (at(0.0, 0.4) - at(0.0, -0.4)) / (0.8 * size[1])];
+    [at(0.0, 0.0) - along[0] * middle[0] - along[1] * middle[1], along[0], along[1]]
 }
 
 /// Homography from (x, y, 1), pixels from the returned one, to (u, v, 1) metres on the surface.

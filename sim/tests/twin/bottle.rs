@@ -7,6 +7,7 @@ use sim::render::scene::Scene;
 use sim::render::{Renderer, Shot};
 use sim::spec::{Face, PackageSpec, Placement, Shape, TwinSpec};
 
+use crate::forms::ALOFT;
 use crate::station;
 
 const RADIUS: f64 = 0.03;
@@ -30,11 +31,13 @@ fn scene() -> (TwinSpec, Placement, PlacedSymbol) {
 fn bars_around_a_bottle_are_where_the_cylinder_has_them() {
     let (spec, placement, symbol) = scene();
     let SymbolPattern::Linear { modules } = &symbol.pattern else { panic!("not linear") };
+    let placement = Placement { translation: placement.translation + ALOFT, ..placement };
     let renderer = Renderer::start(Scene::new(&spec, &[placement]).unwrap(), 4000.0).unwrap();
     for (eye, focal) in [(DVec3::new(0.0, 0.0, 0.36), 3000.0), (DVec3::new(0.12, 0.05, 0.34), 2000.0)] {
+        let eye = eye + ALOFT;
         let mut calibration = station::overhead(420, 200, focal, 1.0);
         calibration.intrinsics = Intrinsics::pinhole(420, 200, focal);
-        calibration.camera_from_rig = Pose::look_at(eye, DVec3::new(0.0, 0.0, 2.0 * RADIUS), DVec3::Y);
+        calibration.camera_from_rig = Pose::look_at(eye, ALOFT + DVec3::Z * (2.0 * RADIUS), DVec3::Y);
         let picture = renderer.render(Shot::at_rest(calibration, 0.0, vec![0.0; 4])).unwrap();
         let rig_from_camera = calibration.camera_from_rig.inverse();
         let i = &calibration.intrinsics;

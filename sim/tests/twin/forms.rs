@@ -52,12 +52,16 @@ fn calibration(eye: DVec3, target: DVec3, focal: f64) -> Calibration {
     Calibration { intrinsics: Intrinsics::pinhole(420, 300, focal), camera_from_rig: Pose::look_at(eye, target, up) }
 }
 
+/// So far above plate and table that nothing stands between a package and the room's light.
+pub const ALOFT: DVec3 = DVec3::new(0.0, 0.0, 10.0);
+
 /// The radiance of the only package's code against what its modules are where ground truth says they are.
 fn compare(what: &str, spec: &TwinSpec, placement: Placement, eyes: &[(DVec3, f64)]) {
     let package = &spec.packages[0];
     let symbol = &package.symbols[0];
     let placed = place(0, symbol, package.shape.extent(symbol.face)).unwrap();
     let SymbolPattern::Linear { modules } = &placed.pattern else { panic!("not linear") };
+    let placement = Placement { translation: placement.translation + ALOFT, ..placement };
     let renderer = Renderer::start(Scene::new(spec, &[placement]).unwrap(), 4000.0).unwrap();
     let pose = placement.plate_from_package();
     let point = |s: f64, t: f64| {
@@ -69,6 +73,7 @@ fn compare(what: &str, spec: &TwinSpec, placement: Placement, eyes: &[(DVec3, f6
         (pose.rotation * package.shape.normal(symbol.face, u, v)).dot((eye - point(s, t)).normalize())
     };
     for (eye, focal) in eyes {
+        let eye = &(*eye + ALOFT);
         let calibration = calibration(*eye, point(placed.width / 2.0, placed.height / 2.0), *focal);
         let picture = renderer.render(Shot::at_rest(calibration, 0.0, vec![0.0; 4])).unwrap();
         let project = |s: f64, t: f64| calibration.project(point(s, t)).unwrap();

@@ -169,7 +169,9 @@ fn a_carton_throws_a_shadow_away_from_the_lamp() {
     // The lamp is in the east, 0.75 m out and 0.85 m up: a carton 6 cm high shades 5 cm to its west.
     let dark = at(DVec3::new(-0.085, 0.0, 0.0));
     let lit = at(DVec3::new(0.085, 0.0, 0.0));
-    assert!((dark - spec.plate.albedo * spec.ambient).abs() < 1e-3, "{dark}");
+    // There the room's light is left, but for what the carton itself stands before: a part of (1 − cos 67°)/2, less what it scatters itself.
+    let room = spec.plate.albedo * spec.ambient;
+    assert!((0.75 * room..0.98 * room).contains(&dark), "{dark} of {room}");
     assert!(lit > 0.1, "{lit}");
     assert!(at(DVec3::new(-0.16, 0.0, 0.0)) > 0.08);
 }

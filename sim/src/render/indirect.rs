@@ -1,0 +1,516 @@
+//! Light that reaches surfaces by way of others, and the room's light as far as nothing stands before it.
+//!
+//! Surfaces are cut into cells of about a centimetre. From the middle of each, rays find which cells it sees and how much of the room; what arrives there
+//! is scattered on from cell to cell (radiosity: Goral et al. 1984, *Modeling the interaction of light between diffuse surfaces*). Every cell's rays go the
+//! same ways, so that neighbours differ by what they see and not by chance. Mirror images of packages in each other are left out, and colours are those of
+//! the first tint.
+
+use hardware_hal::glam::{DVec3, Vec3};
+use rayon::prelude::*;
+
+use super::light::LIFT;
+use super::scene::{Scene, Surface};
+use super::shadow::ShadowBox;
+use crate::artwork::{FacePrint, GreyImage, Printed};
+use crate::shading::SPREAD_ENTERS;
+
+/// Least edge of a cell, m, and of one in samples of light.
+const CELL: f64 = 0.012;
+const CELL_SAMPLES: f64 = 5.0;
+
+/// Edge of a cell of what lies below the plate, m.
+const TABLE_CELL: f64 = 0.15;
+
+/// Directions over the whole sphere; each surface uses those on its side.
+const DIRECTIONS: usize = 192;
+
+/// How far rays go, m.
+const REACH: f32 = 4.0;
+
+/// What has a body nearer than this before it is covered, m: no light gets there, and nobody sees it.
+const COVERED: f32 = 1.5e-3;
+
+/// How often light is handed on. With paper that scatters 0.8 of it, and half of that lost to the room, what is left after that is below 3 %.
+const BOUNCES: usize = 4;
+
+/// Resolution at which prints are averaged over cells, px/m.
+const PX_PER_M: f64 = 1000.0;
+
+/// A surface's cells: how many along u and v, and the number of the first.
+#[derive(Debug, Clone, Copy)]
+struct Grid {
+    first: usize,
+    size: [usize; 2],
+}
+
+impl Grid {
+    /// The cell around a place, in shares of the surface's extent.
+    fn at(&self, place: [f64; 2]) -> usize {
+        let [column, row] = [0, 1].map(|i| ((place[i] * self.size[i] as f64) as usize).min(self.size[i] - 1));
+        self.first + row * self.size[0] + column
+    }
+
+    fn len(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    /// The middle of its `i`th cell, in shares of the surface's extent.
+    fn middle(&self, i: usize) -> [f64; 2] {
+        [((i % self.size[0]) as f64 + 0.5) / self.size[0] as f64, ((i / self.size[0]) as f64 + 0.5) / self.size[1] as f64]
+    }
+}
+
+/// The cells of a scene and what they reflect; the same wherever its packages lie.
+#[derive(Debug, Clone)]
+pub struct Cells {
+    grids: Vec<Grid>,
+    albedo: Vec<f32>,
+}
+
+impl Cells {
+    /// Cuts every surface of the scene, whose prints it averages.
+    pub fn new(scene: &Scene) -> Self {
+        let pictures: Vec<GreyImage> = scene.prints.par_iter().map(|print| print.rasterise(PX_PER_M, Printed::All)).collect();
+        let mut cells = Self { grids: Vec::with_capacity(scene.surfaces.len()), albedo: Vec::new() };
+        for surface in &scene.surfaces {
+            let edge = if surface.below_plate { TABLE_CELL } else { CELL.max(CELL_SAMPLES * surface.cell) };
+            let size = surface.size().map(|extent| ((extent / edge).round() as usize).max(1));
+            let grid = Grid { first: cells.albedo.len(), size };
+            let leaves = spread_enters(surface);
+            cells.albedo.extend((0..grid.len()).map(|i| match surface.print {
+                Some(print) => leaves * mean_reflectance(surface, &grid, i, &scene.prints[print], &pictures[print]),
+                None => leaves * surface.albedo as f32,
+            }));
+            cells.grids.push(grid);
+        }
+        cells
+    }
+
+    /// What a value for every cell is along a surface's patch of `size` texels, edge to edge, row by row: linear between the middles of cells.
+    pub fn interpolated<'a>(&self, surface: usize, size: [usize; 2], values: &'a [f32]) -> impl Iterator<Item = f32> + use<'a> {
+        let grid = self.grids[surface];
+        let spot = move |axis: usize, texel: usize| {
+            let most = (grid.size[axis] - 1) as f32;
+            let at = (texel as f32 / (size[axis] - 1).max(1) as f32 * grid.size[axis] as f32 - 0.5).clamp(0.0, most);
+            let low = at.floor().min((most - 1.0).max(0.0));
+            (low as usize, if most > 0.0 { at - low } else { 0.0 })
+        };
+        let columns: Vec<(usize, f32)> = (0..size[0]).map(|texel| spot(0, texel)).collect();
+        let value = move |column: usize, row: usize| {
+            let [column, row] = [column.min(grid.size[0] - 1), row.min(grid.size[1] - 1)];
+            values[grid.first + row * grid.size[0] + column]
+        };
+        (0..size[1]).flat_map(move |texel| {
+            let (row, down) = spot(1, texel);
+            let between = move |(column, right): &(usize, f32)| {
+                let along = |row| value(*column, row) * (1.0 - right) + value(*column + 1, row) * right;
+                along(row) * (1.0 - down) + along(row + 1) * down
+            };
+            columns.iter().map(between).collect::<Vec<f32>>()
+        })
+    }
+
+    /// The mean over every cell of what `texel` gives by surface and place in its patch of `size` texels.
+    pub fn averaged(&self, sizes: &[[usize; 2]], texel: impl Fn(usize, usize, usize) -> f32 + Sync) -> Vec<f32> {
+        let mean = |surface: usize| {
+            let (grid, size) = (self.grids[surface], sizes[surface]);
+            let (mut sums, mut counts) = (vec![0.0; grid.len()], vec![0.0_f32; grid.len()]);
+            for y in 0..size[1] {
+                for x in 0..size[0] {
+                    let share = |texel: usize, count: usize| texel as f64 / (count - 1).max(1) as f64;
+                    let cell = grid.at([share(x, size[0]), share(y, size[1])]) - grid.first;
+                    sums[cell] += texel(surface, x, y);
+                    counts[cell] += 1.0;
+                }
+            }
+            sums.iter().zip(&counts).map(|(sum, count)| sum / count.max(1.0)).collect::<Vec<f32>>()
+        };
+        (0..self.grids.len()).into_par_iter().map(mean).collect::<Vec<_>>().concat()
+    }
+}
+
+/// What of evenly spread light gets through a surface's varnish.
+fn spread_enters(surface: &Surface) -> f32 {
+    if surface.gloss > 0.0 { SPREAD_ENTERS as f32 } else { 1.0 }
+}
+
+/// Mean reflectance of a print over a cell.
+fn mean_reflectance(surface: &Surface, grid: &Grid, i: usize, print: &FacePrint, picture: &GreyImage) -> f32 {
+    let (middle, size) = (grid.middle(i), surface.size());
+    let span = |axis: usize, pixels: usize| {
+        let half = 0.5 / grid.size[axis] as f64;
+        let at = |share: f64| (surface.start[axis] + size[axis] * share) / print.extent[axis] * pixels as f64;
+        let first = (at(middle[axis] - half).max(0.0) as usize).min(pixels - 1);
+        first..(at(middle[axis] + half) as usize).clamp(first + 1, pixels)
+    };
+    let (columns, rows) = (span(0, picture.width), span(1, picture.height));
+    let count = (columns.len() * rows.len()) as f32;
+    let sum: u32 = rows.flat_map(|y| picture.pixels[y * picture.width..][columns.clone()].iter()).map(|p| u32::from(*p)).sum();
+    sum as f32 / (255.0 * count)
+}
+
+/// Who sees whom at one angle of the plate.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// By cell: the share of the room's light that arrives straight, below its varnish where it has one.
+    room: Vec<f32>,
+    /// By cell: where what it sees begins in `seen`; one more at the end.
+    starts: Vec<u32>,
+    /// Cells and their share of what a cell sees, weighted as it lights it.
+    seen: Vec<(u32, f32)>,
+    /// Cells that something lies upon.
+    covered: Vec<bool>,
+}
+
+impl Exchange {
+    /// Casts the rays. `surfaces` and `boxes` are those of the scene in the rig's frame; `upward` is what of the room's light comes up through a glass plate.
+    pub fn cast(scene: &Scene, cells: &Cells, surfaces: &[Surface], boxes: &[ShadowBox], upward: f32) -> Self {
+        let station = Station::new(scene, surfaces, boxes, upward);
+        let directions = directions();
+        let views: Vec<View> = surfaces
+            .par_iter()
+            .flat_map_iter(|surface| {
+                let (grid, station, directions) = (&cells.grids[surface.index], &station, &directions);
+                (0..grid.len()).map(move |i| station.view(cells, surface, grid.middle(i), directions))
+            })
+            .collect();
+        let mut exchange = Self { room: Vec::new(), starts: vec![0], seen: Vec::new(), covered: Vec::new() };
+        for view in views {
+            exchange.room.push(view.room);
+            exchange.covered.push(view.covered);
+            exchange.seen.extend(view.seen);
+            exchange.starts.push(exchange.seen.len() as u32);
+        }
+        exchange
+    }
+
+    /// By cell: radiance of a white surface there under the room's light and what others scatter, where `direct` is its radiance under the lamps alone.
+    pub fn arriving(&self, cells: &Cells, direct: &[f32], ambient: f32) -> Vec<f32> {
+        let straight: Vec<f32> = self.room.iter().map(|share| share * ambient).collect();
+        let mut arriving = straight.clone();
+        for _ in 0..BOUNCES {
+            let leaving: Vec<f32> =
+                direct.iter().zip(&arriving).zip(&cells.albedo).map(|((direct, arriving), albedo)| albedo * (direct + arriving)).collect();
+            for (cell, value) in arriving.iter_mut().enumerate() {
+                let seen = &self.seen[self.starts[cell] as usize..self.starts[cell + 1] as usize];
+                *value = straight[cell] + seen.iter().map(|(other, share)| share * leaving[*other as usize]).sum::<f32>();
+            }
+        }
+        self.uncover(cells, &mut arriving);
+        arriving
+    }
+
+    /// Gives covered cells what their open neighbours have, so that what lies beside the foot of a package isn't darkened by what it hides.
+    fn uncover(&self, cells: &Cells, values: &mut [f32]) {
+        for grid in cells.grids.iter().filter(|grid| self.covered[grid.first..][..grid.len()].contains(&true)) {
+            let [width, height] = grid.size;
+            let mut open: Vec<bool> = self.covered[grid.first..][..grid.len()].iter().map(|covered| !covered).collect();
+            for _ in 0..2 {
+                let known = open.clone();
+                for i in (0..grid.len()).filter(|i| !known[*i]) {
+                    let (column, row) = (i % width, i / width);
+                    let around = (row.saturating_sub(1)..(row + 2).min(height))
+                        .flat_map(|y| (column.saturating_sub(1)..(column + 2).min(width)).map(move |x| y * width + x))
+                        .filter(|j| known[*j]);
+                    let (sum, count) = around.fold((0.0, 0), |(sum, count), j| (sum + values[grid.first + j], count + 1));
+                    if count > 0 {
+                        (values[grid.first + i], open[i]) = (sum / count as f32, true);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Directions spread evenly over the sphere (Fibonacci's lattice), of unit length.
+fn directions() -> Vec<Vec3> {
+    let golden = std::f64::consts::PI * (3.0 - 5f64.sqrt());
+    let direction = |i: usize| {
+        let z = 1.0 - (2.0 * i as f64 + 1.0) / DIRECTIONS as f64;
+        let (sin, cos) = (libm::sin(golden * i as f64), libm::cos(golden * i as f64));
+        let radius = (1.0 - z * z).sqrt();
+        DVec3::new(radius * cos, radius * sin, z).as_vec3()
+    };
+    (0..DIRECTIONS).map(direction).collect()
+}
+
+/// What one cell sees.
+struct View {
+    room: f32,
+    seen: Vec<(u32, f32)>,
+    covered: bool,
+}
+
+/// What rays end on.
+struct Station<'a> {
+    boxes: &'a [ShadowBox],
+    /// By body: the surfaces it has.
+    skins: Vec<Vec<&'a Surface>>,
+    /// The plate, if it is not of glass, and the table.
+    plate: Option<&'a Surface>,
+    table: Option<&'a Surface>,
+    /// Inner wall of the rim, by angle, and its height, m.
+    rim: Vec<&'a Surface>,
+    rim_height: f32,
+    plate_radius: f32,
+    scene: &'a Scene,
+    upward: f32,
+}
+
+impl<'a> Station<'a> {
+    fn new(scene: &'a Scene, surfaces: &'a [Surface], boxes: &'a [ShadowBox], upward: f32) -> Self {
+        // A film lights and is lit as what lies below it.
+        let bare = || surfaces.iter().filter(|s| s.transmission >= 1.0);
+        let skins = boxes
+            .iter()
+            .map(|body| {
+                let of_package = || bare().filter(|s| s.owner == Some(body.package));
+                let own: Vec<&Surface> = of_package().filter(|s| s.part == body.part).collect();
+                if own.is_empty() { of_package().collect() } else { own }
+            })
+            .collect();
+        let glass = scene.glass.is_some();
+        let fixed = || bare().filter(|s| s.owner.is_none());
+        let level = |s: &&Surface| s.normal().z > 0.99;
+        let largest = |a: &&Surface, b: &&Surface| a.size()[0].total_cmp(&b.size()[0]);
+        // The wall looks to the plate's axis.
+        let walls = fixed().filter(|s| s.normal().z.abs() < 0.1 && s.normal().dot(s.point(s.middle())) < 0.0);
+        let mut rim: Vec<&Surface> = walls.collect();
+        rim.sort_by(|a, b| turn_of(a.point(a.middle()).as_vec3()).total_cmp(&turn_of(b.point(b.middle()).as_vec3())));
+        let rim_height = rim.first().map_or(0.0, |s| (2.0 * s.point(s.middle()).z) as f32);
+        Self {
+            boxes,
+            skins,
+            plate: fixed().filter(|s| !glass && !s.below_plate).filter(level).max_by(largest),
+            table: fixed().filter(|s| !glass && s.below_plate).filter(level).max_by(largest),
+            rim,
+            rim_height,
+            plate_radius: scene.plate_radius as f32,
+            scene,
+            upward,
+        }
+    }
+
+    /// What a place of a surface, in shares of its extent, sees.
+    fn view(&self, cells: &Cells, surface: &Surface, place: [f64; 2], directions: &[Vec3]) -> View {
+        let (start, size) = (surface.start, surface.size());
+        let uv = surface.on_facet([0, 1].map(|i| start[i] + size[i] * place[i]));
+        let flat = surface.normal();
+        let (normal, up) = (surface.normal_at(uv).as_vec3(), flat.as_vec3());
+        let point = (surface.point(uv) + flat * LIFT).as_vec3();
+        // The housing's floor sees the room through the plate of glass, the table around it nothing else.
+        if self.scene.glass.is_some() && surface.below_plate {
+            let room = if self.scene.is_floor(surface) { self.upward } else { 1.0 };
+            return View { room, seen: Vec::new(), covered: false };
+        }
+        let near: Vec<usize> = (0..self.boxes.len())
+            .filter(|i| {
+                let body = &self.boxes[*i];
+                let own = surface.owner == Some(body.package) && surface.part == body.part;
+                !own && (body.centre - point).dot(up) > -body.radius
+            })
+            .collect();
+        let (mut room, mut whole, mut seen) = (0.0, 0.0, Vec::new());
+        for direction in directions {
+            let weight = normal.dot(*direction);
+            if weight <= 0.0 || up.dot(*direction) <= 0.0 {
+                continue;
+            }
+            whole += weight;
+            match self.hit(cells, point, *direction, &near) {
+                Hit::Room(share) => room += weight * share,
+                Hit::Cell(cell) => seen.push((cell as u32, weight)),
+                Hit::Dark => {}
+            }
+        }
+        let scale = if whole > 0.0 { spread_enters(surface) / whole } else { 0.0 };
+        seen.iter_mut().for_each(|(_, weight)| *weight *= scale);
+        let covered = near.iter().any(|i| self.boxes[*i].entered(point, up * COVERED).is_some());
+        View { room: room * scale, seen, covered }
+    }
+
+    fn hit(&self, cells: &Cells, from: Vec3, direction: Vec3, near: &[usize]) -> Hit {
+        let step = direction * REACH;
+        let mut nearest: Option<(f32, usize)> = None;
+        for i in near {
+            let body = &self.boxes[*i];
+            let to_body = body.centre - from;
+            let along = to_body.dot(direction);
+            if along < -body.radius || to_body.length_squared() - along * along > body.radius * body.radius {
+                continue;
+            }
+            if let Some(at) = body.entered(from, step)
+                && nearest.is_none_or(|(best, _)| at < best)
+            {
+                nearest = Some((at, *i));
+            }
+        }
+        // What no package stops before it.
+        let free = |at: f32| nearest.is_none_or(|(best, _)| at < best);
+        if let Some((at, wall)) = self.rim_hit(from, step).filter(|(at, _)| free(*at)) {
+            return self.on(cells, wall, from + step * at);
+        }
+        for (level, below) in [(self.plate, false), (self.table, true)] {
+            let Some(surface) = level else { continue };
+            let at = (surface.origin.z as f32 - from.z) / step.z;
+            let point = from + step * at;
+            let within = below || point.truncate().length_squared() < self.plate_radius * self.plate_radius;
+            if at > 0.0 && at < 1.0 && free(at) && within {
+                // From below the plate is in the dark.
+                return if step.z < 0.0 { self.on(cells, surface, point) } else { Hit::Dark };
+            }
+        }
+        match nearest {
+            Some((at, body)) if at > 0.0 => self.on_body(cells, body, from + step * at, direction),
+            // It begins within a body.
+            Some(_) => Hit::Dark,
+            None if self.scene.glass.is_some() && direction.z < 0.0 => Hit::Room(self.upward),
+            None => Hit::Room(1.0),
+        }
+    }
+
+    /// Where a way from within the rim meets it.
+    fn rim_hit(&self, from: Vec3, step: Vec3) -> Option<(f32, &'a Surface)> {
+        let (p, d) = (from.truncate(), step.truncate());
+        let (a, b, c) = (d.length_squared(), p.dot(d), p.length_squared() - self.plate_radius * self.plate_radius);
+        // The plate's own rim has its segments a hair within the circle.
+        if self.rim.is_empty() || c >= -1e-6 || a <= 0.0 {
+            return None;
+        }
+        let at = (-b + (b * b - a * c).sqrt()) / a;
+        let point = from + step * at;
+        if at >= 1.0 || point.z < 0.0 || point.z > self.rim_height {
+            return None;
+        }
+        let share = (turn_of(point) - turn_of(self.rim[0].point(self.rim[0].middle()).as_vec3())) / std::f32::consts::TAU;
+        let count = self.rim.len();
+        let segment = (share * count as f32).round().rem_euclid(count as f32) as usize;
+        Some((at, self.rim[segment.min(count - 1)]))
+    }
+
+    fn on_body(&self, cells: &Cells, body: usize, point: Vec3, direction: Vec3) -> Hit {
+        let p = point.as_dvec3();
+        let away = |s: &Surface| {
+            let uv = place(s, p);
+            let (end, from) = (s.extent, s.start);
+            s.point([0, 1].map(|i| uv[i].clamp(from[i], end[i]))).distance_squared(p)
+        };
+        let facing = self.skins[body].iter().filter(|s| s.normal().as_vec3().dot(direction) < 0.0);
+        let nearest = facing.map(|s| (away(s), *s)).min_by(|a, b| a.0.total_cmp(&b.0));
+        nearest.map_or(Hit::Dark, |(_, surface)| self.on(cells, surface, point))
+    }
+
+    fn on(&self, cells: &Cells, surface: &Surface, point: Vec3) -> Hit {
+        let (uv, size) = (place(surface, point.as_dvec3()), surface.size());
+        let share = [0, 1].map(|i| ((uv[i] - surface.start[i]) / size[i]).clamp(0.0, 1.0));
+        Hit::Cell(cells.grids[surface.index].at(share))
+    }
+}
+
+enum Hit {
+    /// The room, and what of its light comes from there.
+    Room(f32),
+    Cell(usize),
+    Dark,
+}
+
+/// Where a point lies on a surface, (u, v); the axes of facets are nearly at right angles.
+fn place(surface: &Surface, point: DVec3) -> [f64; 2] {
+    let from = point - surface.origin;
+    [surface.right, surface.down].map(|axis| from.dot(axis) / axis.length_squared())
+}
+
+/// Angle of a point around the plate's axis, rad.
+fn turn_of(point: Vec3) -> f32 {
+    point.y.atan2(point.x)
+}
+
+#[cfg(test)]
+mod tests {
+    use hardware_hal::glam::DQuat;
+
+    use super::super::light::tests::floor_under;
+    use super::super::scene::Occluder;
+    use super::*;
+
+    /// The floor with a wall along x, 1 m long, 20 mm thick and `height` high, that looks towards −y with this reflectance, and who sees whom there.
+    fn beside_a_wall(height: f64, albedo: f64) -> (Scene, Cells, Exchange) {
+        let half = DVec3::new(0.5, 0.01, height / 2.0);
+        let translation = DVec3::Z * (height / 2.0);
+        let wall = Occluder { package: 0, part: 0, convex: None, rotation: DQuat::IDENTITY, translation, half, round: false };
+        let mut scene = floor_under(Vec::new(), vec![wall]);
+        scene.surfaces.push(Surface {
+            index: 1,
+            origin: DVec3::new(-0.5, -0.01, height),
+            down: DVec3::NEG_Z,
+            extent: [1.0, height],
+            albedo,
+            owner: Some(0),
+            cell: 0.0025,
+            ..scene.surfaces[0].clone()
+        });
+        let cells = Cells::new(&scene);
+        let boxes: Vec<ShadowBox> = scene.occluders.iter().map(|o| ShadowBox::new(o, 0.0)).collect();
+        let exchange = Exchange::cast(&scene, &cells, &scene.surfaces, &boxes, 1.0);
+        (scene, cells, exchange)
+    }
+
+    fn floor_cell(cells: &Cells, y: f64) -> usize {
+        cells.grids[0].at([0.5, (0.2 - y) / 0.4])
+    }
+
+    #[test]
+    fn a_wall_takes_the_part_of_the_room_that_it_stands_before() {
+        let (_, cells, exchange) = beside_a_wall(0.05, 0.0);
+        for y in [-0.03, -0.05, -0.1] {
+            let cell = floor_cell(&cells, y);
+            let place = cells.grids[0].middle(cell);
+            // A long wall of height h at the distance d covers (1 − cos atan(h/d))/2 of what a level surface sees.
+            let distance = -(0.2 - 0.4 * place[1]) - 0.01;
+            let wanted = 1.0 - (1.0 - (0.05 / distance).atan().cos()) / 2.0;
+            assert!((f64::from(exchange.room[cell]) - wanted).abs() < 0.015, "{} instead of {wanted} at {y}", exchange.room[cell]);
+        }
+        let open = Exchange::cast(&floor_under(Vec::new(), Vec::new()), &cells, &floor_under(Vec::new(), Vec::new()).surfaces, &[], 1.0);
+        assert!(open.room.iter().all(|share| (share - 1.0).abs() < 1e-6) && open.seen.is_empty());
+    }
+
+    #[test]
+    fn a_lit_floor_lights_the_foot_of_a_wall_and_the_wall_the_floor() {
+        // Half of what the foot of a wall sees is floor; no light comes back to it from a black wall.
+        let (_, cells, exchange) = beside_a_wall(0.1, 0.0);
+        let lit: Vec<f32> = (0..cells.albedo.len()).map(|i| f32::from(u8::from(i < cells.grids[1].first))).collect();
+        let foot = cells.grids[1].at([0.5, 0.95]);
+        let arriving = exchange.arriving(&cells, &lit, 0.0);
+        assert!((arriving[foot] - 0.25).abs() < 0.01, "{}", arriving[foot]);
+        assert_eq!(arriving[floor_cell(&cells, -0.05)], 0.0);
+        // A white one hands half of its light's share back.
+        let (_, cells, exchange) = beside_a_wall(0.1, 1.0);
+        let arriving = exchange.arriving(&cells, &lit, 0.0);
+        let back = arriving[floor_cell(&cells, -0.03)];
+        assert!((0.03..0.10).contains(&back), "{back}");
+        // The room lights the foot from above, and once more by way of the floor, which itself sees less of it there.
+        let dark = vec![0.0; lit.len()];
+        let (_, cells, exchange) = beside_a_wall(0.1, 0.0);
+        let room = exchange.arriving(&cells, &dark, 1.0)[foot];
+        assert!((0.62..0.70).contains(&room), "{room}");
+    }
+
+    #[test]
+    fn what_a_package_stands_on_has_the_light_beside_it() {
+        let (_, cells, exchange) = beside_a_wall(0.05, 0.5);
+        let under = floor_cell(&cells, 0.0);
+        assert!(exchange.covered[under] && exchange.room[under] == 0.0);
+        let arriving = exchange.arriving(&cells, &vec![0.0; cells.albedo.len()], 1.0);
+        assert!((0.5..1.0).contains(&arriving[under]), "{}", arriving[under]);
+    }
+
+    #[test]
+    fn values_of_cells_are_linear_between_their_middles() {
+        let cells = Cells { grids: vec![Grid { first: 1, size: [2, 1] }, Grid { first: 3, size: [1, 1] }], albedo: vec![0.0; 4] };
+        let values = [9.0, 1.0, 3.0, 5.0];
+        assert_eq!(cells.interpolated(0, [5, 2], &values).collect::<Vec<_>>(), [1.0, 1.0, 2.0, 3.0, 3.0, 1.0, 1.0, 2.0, 3.0, 3.0]);
+        assert_eq!(cells.interpolated(1, [2, 2], &values).collect::<Vec<_>>(), [5.0; 4]);
+        let means = cells.averaged(&[[4, 2], [2, 2]], |surface, x, y| (100 * surface + 10 * y + x) as f32);
+        assert_eq!(means, [5.5, 7.5, 105.5]);
+    }
+}
