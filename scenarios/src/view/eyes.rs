@@ -63,16 +63,16 @@ pub struct Eyes {
 }
 
 impl Eyes {
-    /// Starts it.
+    /// Starts it, with a reader that finds codes as `locator` says.
     ///
     /// # Errors
     /// The system's, where it has no thread to give.
-    pub fn start(settled: Settled) -> std::io::Result<Self> {
+    pub fn start(settled: Settled, locator: Locator) -> std::io::Result<Self> {
         let (sights, inbox) = channel::<Sight>();
         let (out, seen) = channel();
         let newest = Arc::new(AtomicU64::new(0));
         let shared = Arc::clone(&newest);
-        let thread = std::thread::Builder::new().name("eyes".into()).spawn(move || watch(&inbox, &out, &shared, &settled))?;
+        let thread = std::thread::Builder::new().name("eyes".into()).spawn(move || watch(&inbox, &out, &shared, &settled, locator))?;
         Ok(Self { sights: Some(sights), seen, newest, thread: Some(thread) })
     }
 
@@ -100,9 +100,9 @@ impl Drop for Eyes {
     }
 }
 
-fn watch(inbox: &Receiver<Sight>, out: &mpsc::Sender<Result<Seen, String>>, newest: &AtomicU64, settled: &Settled) {
+fn watch(inbox: &Receiver<Sight>, out: &mpsc::Sender<Result<Seen, String>>, newest: &AtomicU64, settled: &Settled, locator: Locator) {
     let mut twin: Option<Twin> = None;
-    let scanner = crate::scan::scanner(Locator::Ssd);
+    let scanner = crate::scan::scanner(locator);
     // Threads of its own, and not all cores: on the shared ones the window's picture would wait for whole frames to be read.
     let half = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
     let readers = match rayon::ThreadPoolBuilder::new().num_threads(half).build() {

@@ -25,6 +25,7 @@ use crate::output;
 use crate::run::{draw, sim_failure, twin_spec};
 use crate::scenario::Scenario;
 use desk::Desk;
+use eyes::Eyes;
 use save::RigPlace;
 use timeline::Timeline;
 use viewer::Viewer;
@@ -45,8 +46,10 @@ pub fn viewer(file: &Path, seed: Option<u64>) -> Result<Viewer> {
     let (settled, film) = film_load(&spec).map_err(|error| sim_failure(error.into()))?;
     let stops: Vec<f64> = scenario.body.cycle.stops_deg.iter().map(|deg| deg.to_radians()).collect();
     let timeline = Timeline::new(film, packages.len(), &spec.turntable, &stops);
+    let eyes = Eyes::start(settled.clone(), scenario.body.cycle.locator)
+        .map_err(|error| Failure::environment(format!("starting the cameras' thread: {error}")))?;
     let desk = Desk::new(scenario.rig, timeline);
-    Viewer::new(desk, packages, settled, seed, RigPlace::of(file)?, SIZE.map(|n| n as usize)).map_err(sim_failure)
+    Viewer::new(desk, packages, settled, seed, RigPlace::of(file)?, SIZE.map(|n| n as usize), eyes).map_err(sim_failure)
 }
 
 /// Opens the window.

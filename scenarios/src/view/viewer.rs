@@ -71,9 +71,9 @@ impl Viewer {
         seed: u64,
         place: RigPlace,
         size: [usize; 2],
+        eyes: Eyes,
     ) -> Result<Self, SimError> {
-        let twin = Twin::with_load(twin_spec(&desk.rig, packages.clone(), seed), settled.clone())?;
-        let eyes = Eyes::start(settled).map_err(|e| SimError::Environment(format!("starting the cameras' thread: {e}")))?;
+        let twin = Twin::with_load(twin_spec(&desk.rig, packages.clone(), seed), settled)?;
         let clock = SystemClock::new();
         let now = clock.now();
         let cameras = desk.rig.cameras.len();

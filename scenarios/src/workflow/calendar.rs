@@ -3,12 +3,20 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+/// Most events that are kept sorted.
+const NEAR: usize = 32;
+
 /// What will happen, in the order of time; events of the same time in the order in which they were entered. Times are seconds, 0 at the start.
 ///
 /// The sequence number behind that order is what makes a simulation the same on every machine: a heap alone says nothing about ties.
+///
+/// The events that come next are kept sorted, and only those after them in a heap: most of what is entered happens soon, and finds its place in a short list
+/// within a few comparisons, which the processor foresees better than a heap's.
 #[derive(Debug, Clone)]
 pub struct Calendar<E> {
-    heap: BinaryHeap<Entry<E>>,
+    /// The next event last; none of them is after any in `far`.
+    near: Vec<Entry<E>>,
+    far: BinaryHeap<Entry<E>>,
     now: f64,
     next: u64,
 }
@@ -24,7 +32,7 @@ struct Entry<E> {
 impl<E> Calendar<E> {
     /// An empty calendar at time 0.
     pub fn new() -> Self {
-        Self { heap: BinaryHeap::new(), now: 0.0, next: 0 }
+        Self { near: Vec::with_capacity(NEAR + 1), far: BinaryHeap::new(), now: 0.0, next: 0 }
     }
 
     /// The time of the event that was popped last, s.
@@ -42,27 +50,45 @@ impl<E> Calendar<E> {
     #[inline]
     pub fn at(&mut self, time: f64, event: E) {
         // `max` gives the other value for NaN.
-        let time = time.max(self.now);
-        self.heap.push(Entry { time: time.to_bits(), sequence: self.next, event });
+        let time = time.max(self.now).to_bits();
+        let entry = Entry { time, sequence: self.next, event };
         self.next += 1;
+        // Of two events of one time this is the later, so that times alone say where it belongs.
+        if self.far.peek().is_some_and(|first| first.time <= time) {
+            self.far.push(entry);
+            return;
+        }
+        let earlier = self.near.iter().rev().take_while(|other| other.time <= time).count();
+        self.near.insert(self.near.len() - earlier, entry);
+        if self.near.len() > NEAR {
+            self.far.extend(self.near.drain(..NEAR / 2));
+        }
     }
 
     /// Takes the next event out and advances the clock to it.
     #[inline]
     pub fn pop(&mut self) -> Option<(f64, E)> {
-        let entry = self.heap.pop()?;
+        if self.near.is_empty() {
+            self.refill();
+        }
+        let entry = self.near.pop()?;
         self.now = f64::from_bits(entry.time);
         Some((self.now, entry.event))
     }
 
+    fn refill(&mut self) {
+        self.near.extend(std::iter::from_fn(|| self.far.pop()).take(NEAR / 2));
+        self.near.reverse();
+    }
+
     /// Number of events to come.
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.near.len() + self.far.len()
     }
 
     /// Whether nothing is to come.
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.near.is_empty() && self.far.is_empty()
     }
 }
 
@@ -142,6 +168,23 @@ mod tests {
             }
             expected.sort_by(|a, b| a.0.total_cmp(&b.0));
             prop_assert_eq!(std::iter::from_fn(|| calendar.pop()).collect::<Vec<_>>(), expected);
+        }
+
+        /// The same while events go in and out, against a list that is searched for the earliest.
+        #[test]
+        fn what_is_entered_on_the_way_finds_its_place(steps in prop::collection::vec((0_u8..4, 0_u8..60), 0..600)) {
+            let mut calendar = Calendar::new();
+            let mut list: Vec<(f64, usize)> = Vec::new();
+            for (i, (kind, delay)) in steps.iter().enumerate() {
+                if *kind > 0 {
+                    list.push((calendar.now() + f64::from(*delay), i));
+                    calendar.after(f64::from(*delay), i);
+                } else {
+                    let first = (0..list.len()).min_by(|a, b| list[*a].0.total_cmp(&list[*b].0));
+                    prop_assert_eq!(calendar.pop(), first.map(|first| list.remove(first)));
+                }
+                prop_assert_eq!(calendar.len(), list.len());
+            }
         }
     }
 }
