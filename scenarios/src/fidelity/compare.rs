@@ -18,8 +18,8 @@ use crate::output::{self, Progress};
 /// Frames of the scenario's own light, and of each step of the search for the light in which noise decides.
 const FIRST_LOOK: u64 = 4;
 
-/// Steps of the search in which the light halves.
-const STEPS_PER_HALVING: f64 = 3.0;
+/// Steps of the search in which the light halves. Within a halving a code goes from always read to never read, so these are fine enough to meet its threshold.
+const STEPS_PER_HALVING: f64 = 8.0;
 
 /// Candidates that are looked at in a window, which holds one code, the cleanest bars first, and levels of the pyramid on which it may show. Whole frames
 /// need far more; each candidate costs some 30 ms in thousands of frames.
@@ -27,7 +27,7 @@ const CANDIDATES: usize = 3;
 const LEVELS: usize = 2;
 
 /// Its last step: a 2¹⁰th of the light, some ten electrons at white.
-const DARKEST: u32 = 30;
+const DARKEST: u32 = 80;
 
 /// Radiance that the report shows white.
 const WHITE: f32 = 1.2;

@@ -12,7 +12,7 @@ use super::light::LIFT;
 use super::scene::{Scene, Surface};
 use super::shadow::ShadowBox;
 use crate::artwork::{FacePrint, GreyImage, Printed};
-use crate::shading::SPREAD_ENTERS;
+use crate::shading::spread_enters;
 
 /// Least edge of a cell, m, and of one in samples of light.
 const CELL: f64 = 0.012;
@@ -41,6 +41,8 @@ const PX_PER_M: f64 = 1000.0;
 struct Grid {
     first: usize,
     size: [usize; 2],
+    /// What of evenly spread light gets through its varnish.
+    enters: f32,
 }
 
 impl Grid {
@@ -75,8 +77,8 @@ impl Cells {
         for surface in &scene.surfaces {
             let edge = if surface.below_plate { TABLE_CELL } else { CELL.max(CELL_SAMPLES * surface.cell) };
             let size = surface.size().map(|extent| ((extent / edge).round() as usize).max(1));
-            let grid = Grid { first: cells.albedo.len(), size };
-            let leaves = spread_enters(surface);
+            let leaves = spread_enters(surface.gloss) as f32;
+            let grid = Grid { first: cells.albedo.len(), size, enters: leaves };
             cells.albedo.extend((0..grid.len()).map(|i| match surface.print {
                 Some(print) => leaves * mean_reflectance(surface, &grid, i, &scene.prints[print], &pictures[print]),
                 None => leaves * surface.albedo as f32,
@@ -127,11 +129,6 @@ impl Cells {
         };
         (0..self.grids.len()).into_par_iter().map(mean).collect::<Vec<_>>().concat()
     }
-}
-
-/// What of evenly spread light gets through a surface's varnish.
-fn spread_enters(surface: &Surface) -> f32 {
-    if surface.gloss > 0.0 { SPREAD_ENTERS as f32 } else { 1.0 }
 }
 
 /// Mean reflectance of a print over a cell.
@@ -323,7 +320,7 @@ impl<'a> Station<'a> {
                 Hit::Dark => {}
             }
         }
-        let scale = if whole > 0.0 { spread_enters(surface) / whole } else { 0.0 };
+        let scale = if whole > 0.0 { cells.grids[surface.index].enters / whole } else { 0.0 };
         seen.iter_mut().for_each(|(_, weight)| *weight *= scale);
         let covered = near.iter().any(|i| self.boxes[*i].entered(point, up * COVERED).is_some());
         View { room: room * scale, seen, covered }
@@ -506,7 +503,10 @@ mod tests {
 
     #[test]
     fn values_of_cells_are_linear_between_their_middles() {
-        let cells = Cells { grids: vec![Grid { first: 1, size: [2, 1] }, Grid { first: 3, size: [1, 1] }], albedo: vec![0.0; 4] };
+        let cells = Cells {
+            grids: vec![Grid { first: 1, size: [2, 1], enters: 1.0 }, Grid { first: 3, size: [1, 1], enters: 1.0 }],
+            albedo: vec![0.0; 4],
+        };
         let values = [9.0, 1.0, 3.0, 5.0];
         assert_eq!(cells.interpolated(0, [5, 2], &values).collect::<Vec<_>>(), [1.0, 1.0, 2.0, 3.0, 3.0, 1.0, 1.0, 2.0, 3.0, 3.0]);
         assert_eq!(cells.interpolated(1, [2, 2], &values).collect::<Vec<_>>(), [5.0; 4]);
