@@ -358,16 +358,16 @@ impl Work<'_> {
         self.put_entry(kind, event_id, &record, personal.as_deref(), &keys)
     }
 
-    /// The same for many units, which may be of several products and batches: one entry for each, or for each hundred of them, opened packs apart.
+    /// The same for many units, which may be of several products and batches: one entry for each, or for each hundred of them, opened packs and lots without codes apart.
     pub fn tell_groups(&mut self, kind: UploadKind, changed: &[(String, Unit)], told: &Told<'_>) -> Result<()> {
         if self.institution.is_none() {
             return Ok(());
         }
-        let mut groups = std::collections::BTreeMap::<(&str, &str, Date, bool), Vec<_>>::new();
+        let mut groups = std::collections::BTreeMap::<(&str, &str, Date, bool, bool), Vec<_>>::new();
         for change in changed.iter().filter(|(_, unit)| unit.quantity > 0) {
             let unit = &change.1;
             let split = unit.coded && unit.remaining < unit.quantity;
-            groups.entry((&unit.product, &unit.batch, unit.expiry, split)).or_default().push(change);
+            groups.entry((&unit.product, &unit.batch, unit.expiry, unit.coded, split)).or_default().push(change);
         }
         for ((.., split), group) in &groups {
             for part in group.chunks(CODES_PER_ENTRY) {

@@ -9,7 +9,7 @@ use super::model::words;
 use super::outbox::{Delivery, Told, UploadKind};
 use super::stock::withdraw;
 use super::work::Work;
-use super::{Act, EventKind, Pool, Refusal, Reservation, Result, Unit, UnitState, store};
+use super::{Act, EventKind, Pool, Refusal, Reservation, Result, Unit, UnitState, store, uncoded};
 use crate::codes::PackLevel;
 
 /// Why something is written off.
@@ -60,7 +60,7 @@ impl Pool {
         self.write_off_because(codes, WriteOffReason::Destroyed, act)
     }
 
-    /// Writes units off (request 3502): they are gone for good. Of a carton, everything goes that is packed in it and still here. What orders hold of
+    /// Writes units off (request 3502): they are gone for good. A lot without codes is named as [`Pool::add_uncoded_stock`] called it. Of a carton, everything goes that is packed in it and still here. What orders hold of
     /// them is released. The reason stands in the journal.
     ///
     /// # Errors
@@ -100,7 +100,9 @@ fn remove(
     let mut removed = Vec::new();
     work.lock_codes(codes)?;
     for code in codes {
-        let unit = work.find(code)?;
+        // Nothing without a code goes back under one; else a lot may be named.
+        let lot = if kind == EventKind::WriteOff { uncoded::lot(work, code)? } else { None };
+        let unit = lot.map_or_else(|| work.find(code), Ok)?;
         let inside = if unit.level == PackLevel::SmallestPack {
             Vec::new()
         } else {

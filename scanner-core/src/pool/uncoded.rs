@@ -37,6 +37,11 @@ pub(super) fn lot_of_order(work: &Work<'_>, order: &str, name: &str) -> Result<O
     Ok(store::units_where(work.db, condition, Lock::Wait, values![name, order])?.pop())
 }
 
+/// The lot that is called `name`, held until the end; none if it isn't the name of one that is here.
+pub(super) fn lot(work: &Work<'_>, name: &str) -> Result<Option<Unit>> {
+    store::unit(work.db, &format!("{MARK}{name}"), Lock::Wait)
+}
+
 fn choose_lots(work: &Work<'_>, line: &OpenLine<'_>) -> Result<Choice> {
     let wanted = u64::from(line.need.packs) * u64::from(line.pack_quantity) + u64::from(line.need.rest);
     let day = last_day_wanted(work).to_string();

@@ -1,6 +1,8 @@
 //! Back to the supplier, destroyed, lost: by which rules, what the ledger says of it, and what the platform is told.
 use crate::pool_support::{Fixture, act, institution, order, packs, pieces};
-use scanner_core::pool::{Delivery, EventKind, PoolError, PoolOptions, RemovalReport, UnitState, UploadKind, UploadState, WriteOffReason};
+use scanner_core::pool::{
+    Delivery, EventKind, NewLot, PoolError, PoolOptions, RemovalReport, Rules, UnitState, UploadKind, UploadState, WriteOffReason,
+};
 
 fn uploading() -> Fixture {
     let options = PoolOptions { settlement_needed: false, ..PoolOptions::default() };
@@ -100,6 +102,28 @@ fn only_what_is_expired_is_written_off_as_expired() {
     // What was lost may turn up: it is set aside first.
     f.pool.quarantine(&good, act(month + 4)).unwrap();
     assert_eq!(f.pool.history(&good[0]).unwrap().pop().unwrap().kind, EventKind::Found);
+}
+
+#[test]
+fn a_lot_without_codes_is_written_off_by_its_name_and_told_apart() {
+    let mut f = uploading();
+    f.pool.set_rules(&Rules { uncoded_stock: true, ..f.pool.rules().unwrap() }, act(1)).unwrap();
+    let packs_of_a = f.stock("A", 1, "2028-01-31");
+    let batch = f.pool.unit(&packs_of_a[0]).unwrap().unwrap().batch;
+    let lot = NewLot { product: "A".into(), batch, expiry: "2028-01-31".parse().unwrap(), made: None, pieces: 25 };
+    let name = f.pool.add_uncoded_stock(&lot, act(2)).unwrap();
+    f.pool.reserve_uncoded(&order("o1", [pieces("A", 7)]), act(3)).unwrap();
+    refused(f.pool.return_to_supplier(std::slice::from_ref(&name), &delivery(), act(4)), "unknown");
+    refused(f.pool.write_off(&["lot A/none/1".to_owned()], act(4)), "unknown");
+    refused(f.pool.write_off_because(std::slice::from_ref(&name), WriteOffReason::Expired, act(4)), "not_expired");
+    let report = f.pool.write_off_because(&[name.clone(), packs_of_a[0].clone()], WriteOffReason::Lost, act(5)).unwrap();
+    assert_eq!((report.removed, report.released.len()), (vec![name.clone(), packs_of_a[0].clone()], 1));
+    let lost = Some(WriteOffReason::Lost);
+    assert_eq!(told(&f), [(UploadKind::StockChange, 0, 25, false, lost), (UploadKind::StockChange, 1, 10, false, lost)]);
+    refused(f.pool.write_off(std::slice::from_ref(&name), act(6)), "wrong_state");
+    let none_left = f.pool.reserve_uncoded(&order("o2", [pieces("A", 1)]), act(7)).unwrap_err();
+    assert_eq!(none_left.refusal().expect("a refusal").rule(), "insufficient_stock");
+    f.pool.verify_ledger().unwrap();
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! How much light of each lamp arrives on every surface: ray-cast once per turntable angle, shared by all cameras and patterns.
 //!
 //! Lamps are discs, so shadows have penumbrae. Light on a flat diffuse surface does not depend on the eye, so a frame needs one texture tap for
-//! all lamps, their shadows and what surfaces scatter at each other ([`super::indirect`]) together. A second set of textures keeps each lamp's visible share for the glare of varnish, which does depend on it.
+//! all lamps, their shadows and what surfaces scatter at each other ([`super::indirect`]) together. A second set of textures keeps each lamp's visible
+//! share for the glare of varnish, which does depend on it.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
