@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::decode::grey_level::{FittedStrip, GreyLevelRule, look_at_code128};
+use super::decode::ends::{Span, spans};
+use super::decode::grey_level::{FittedStrip, GreyLevelRule, look_along};
 use super::geometry::{on_full_picture, shorter_side};
 use super::locate::LinearBox;
+use super::outline::refine_edges;
+use super::rectify::{Strip, Subset};
 use super::{Corners, Evidence, Plane, Reading, UndecidedStrip};
 use crate::codes::{self, Symbology};
 
@@ -16,6 +19,15 @@ const MODULES: f64 = 145.0;
 const RANGE: std::ops::Range<f64> = 0.4..6.0;
 /// Length ÷ height of a printed code, foreshortening allowed for.
 const ASPECT: std::ops::Range<f64> = 1.0..14.0;
+
+/// Share of a strip's height, around its middle, in which start and stop are looked for.
+const MIDDLE: f64 = 0.6;
+/// How far beyond a strip's ends, in its lengths.
+const BEYOND: f64 = 0.25;
+/// Most places in a strip that are read.
+const MOST_SPANS: usize = 3;
+/// How far start and stop may be from where they were found, modules.
+const REACH: usize = 2;
 
 /// What grey values gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,11 +48,38 @@ pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &Grey
     // Above three pixels per module the next level says as much and costs a quarter.
     let level = if px_per_module > 3.0 { 1.min(pyramid.len() - 1) } else { 0 };
     let strip = full.rescaled(-(level as i32));
-    let found = look_at_code128(&pyramid[level], &strip.corners(strip.ends[0], strip.ends[1]), CHARACTERS);
-    if let Some(reading) = found.first().and_then(|best| accepted(best, level, rule)) {
-        return GreyReading::Read(reading);
+    let plane = &pyramid[level];
+    let mut found = Vec::new();
+    for corners in codes(plane, &strip) {
+        let Some(strip) = look_along(plane, &corners, CHARACTERS, REACH) else { continue };
+        if let Some(reading) = accepted(&strip, level, rule) {
+            return GreyReading::Read(reading);
+        }
+        found.push(undecided(strip, level));
     }
-    GreyReading::Undecided(found.into_iter().map(|strip| undecided(strip, level)).collect())
+    GreyReading::Undecided(found)
+}
+
+/// Where in a strip a code may lie, the likeliest first: between its start and its stop, between the edges of its bars.
+fn codes(plane: &Plane, strip: &LinearBox) -> Vec<Corners> {
+    let half = strip.height() * MIDDLE / 2.0;
+    let middle = [(strip.top[0] + strip.bottom[0]) / 2.0, (strip.top[1] + strip.bottom[1]) / 2.0];
+    let core = LinearBox { top: [middle[0] - half, middle[1]], bottom: [middle[0] + half, middle[1]], ..*strip };
+    let profile = Strip::gather(plane, &core, strip.length() * BEYOND).profile(Subset::Full);
+    let found = spans(&profile, strip.ends, MODULES as usize, MOST_SPANS);
+    let mut place = *strip;
+    if let Some(best) = found.first() {
+        (place.top, place.bottom) = refine_edges(plane, strip, &profile, [best.start, best.stop]);
+    }
+    let directed = |span: &Span| {
+        if span.start <= span.stop {
+            place.corners(span.start, span.stop)
+        } else {
+            let [a, b, c, d] = place.corners(span.stop, span.start);
+            [c, d, a, b]
+        }
+    };
+    found.iter().map(directed).collect()
 }
 
 fn accepted(strip: &FittedStrip, level: usize, rule: &GreyLevelRule) -> Option<Reading> {

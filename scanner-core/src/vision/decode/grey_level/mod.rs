@@ -8,6 +8,7 @@
 //! Maximum-likelihood reading of grey values: Gallo and Manduchi, "Reading 1D barcodes with mobile phones using deformable templates", IEEE TPAMI 33
 //! (2011), for UPC-A.
 
+mod extent;
 mod fit;
 mod joint;
 mod lattice;
@@ -18,18 +19,19 @@ mod relight;
 use super::linear::LinearText;
 use super::symbol::LinearSymbol;
 use crate::vision::{Corners, Plane};
+use extent::rows_of_bars;
 use fit::{Light, Residual, Templates, refine, residual};
 pub use joint::{Contribution, JointRefusal, JointRule, JointText, contribution, decide_together};
 use lattice::{Best, Classes, best};
 use model::{BINS, CHARACTER, EdgeResponse, QUIET, STOP_MODULES, code_modules, modules, stop_modules};
-use pixels::{Pixels, Warp};
+use pixels::{HALF_HEIGHT, Pixels, Warp};
 use relight::relit;
 
 /// Lens blurs that are tried, px.
 const SIGMAS: [f32; 6] = [0.4, 0.6, 0.8, 1.0, 1.3, 1.7];
 /// The one to begin with.
 const FIRST_SIGMA: usize = 1;
-/// How far start and stop may be from where the corners put them, modules.
+/// How far start and stop may be from where the corners put them, modules, where nothing better is known.
 const REACH: usize = 6;
 
 /// Least correlation of both ends' patterns together (2 is perfect).
@@ -51,6 +53,10 @@ const RELIT_EXPLAINED: f32 = 0.85;
 const RELIT_MISFIT: f32 = 0.03;
 /// How often at most.
 const RELIGHTINGS: usize = 3;
+
+/// Lead from which on a text says something about the rows that its bars reach over, and explained share below which that is asked.
+const EXTENT_MARGIN: f32 = 8.0;
+const EXTENT_EXPLAINED: f32 = 0.97;
 
 /// Most pixels that a strip keeps for a later decision: those beyond are thinned out evenly.
 const MOST_PIXELS: usize = 8192;
@@ -118,9 +124,14 @@ pub fn read_code128(plane: &Plane, corners: &Corners, characters: usize) -> Opti
 pub fn look_at_code128(plane: &Plane, corners: &Corners, characters: usize) -> Vec<FittedStrip> {
     let [a, b, c, d] = *corners;
     let ways = [[a, b, c, d], [c, d, a, b]];
-    let mut found: Vec<FittedStrip> = ways.iter().filter_map(|corners| Strip::new(plane, corners, characters)?.read()).collect();
+    let mut found: Vec<FittedStrip> = ways.iter().filter_map(|corners| look_along(plane, corners, characters, REACH)).collect();
     found.sort_by(|p, q| q.text.explained.total_cmp(&p.text.explained));
     found
+}
+
+/// The same in one direction only, from the start's corners to the stop's, which may be off by `reach` modules.
+pub fn look_along(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<FittedStrip> {
+    Strip::new(plane, corners, characters, reach)?.read(plane, corners)
 }
 
 /// A strip with the model that fits it best: its pixels by their place along the code, geometry, light and blur.
@@ -194,11 +205,11 @@ struct Strip {
 }
 
 impl Strip {
-    fn new(plane: &Plane, corners: &Corners, characters: usize) -> Option<Self> {
-        let pixels = Pixels::gather(plane, corners, code_modules(characters))?;
+    fn new(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<Self> {
+        let pixels = Pixels::gather(plane, corners, code_modules(characters), [-HALF_HEIGHT, HALF_HEIGHT])?;
         let shear = maximise(|shear| pixels.profile(&Warp { shear, ..Warp::default() }).sharpness(), 2.4, 25);
         let mut strip = Self { pixels, characters, classes: Classes::new(), templates: Vec::new(), shear, starts: Vec::new() };
-        strip.starts = strip.find_ends();
+        strip.starts = strip.find_ends(reach);
         if strip.starts.is_empty() {
             return None;
         }
@@ -207,22 +218,22 @@ impl Strip {
     }
 
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
-    fn find_ends(&self) -> Vec<(usize, Warp)> {
+    fn find_ends(&self, reach: usize) -> Vec<(usize, Warp)> {
         let patterns = EndPatterns::new(&EdgeResponse::new(self.pixels.step, SIGMAS[FIRST_SIGMA]));
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
         for k in -BENDS..=BENDS {
             let bend = k as f32 * BEND_STEP;
-            self.ends_under(&Warp { shear: self.shear, bend, ..Warp::default() }, &patterns, &mut pairs);
+            self.ends_under(&Warp { shear: self.shear, bend, ..Warp::default() }, &patterns, reach, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         pairs.into_iter().take(STARTS).map(|(_, value, warp)| (value, warp)).collect()
     }
 
     /// Pairs of places that look like a start and a stop under `bent`, each with how well they and the characters' beginnings fit.
-    fn ends_under(&self, bent: &Warp, patterns: &EndPatterns, pairs: &mut Vec<(f32, usize, Warp)>) {
+    fn ends_under(&self, bent: &Warp, patterns: &EndPatterns, reach: usize, pairs: &mut Vec<(f32, usize, Warp)>) {
         let profile = self.pixels.profile(bent);
         let scores = |template: &[f32], begin: usize| -> Vec<(f32, f32)> {
-            let reach = (REACH * BINS) as isize;
+            let reach = (reach * BINS) as isize;
             let score: Vec<f32> = (-reach..=reach).map(|s| -profile.correlation(template, begin as isize + s)).collect();
             peaks(&score).into_iter().map(|i| ((i as isize - reach) as f32 / BINS as f32, score[i])).collect()
         };
@@ -245,7 +256,7 @@ impl Strip {
         }
     }
 
-    fn read(self) -> Option<FittedStrip> {
+    fn read(mut self, plane: &Plane, corners: &Corners) -> Option<FittedStrip> {
         // A first reading of each starting point; the two that explain most are worth refining.
         let mut tries: Vec<(f32, usize, Warp)> = self
             .starts
@@ -265,6 +276,12 @@ impl Strip {
             .take(2)
             .filter_map(|(_, start, warp)| self.refined(&self.pixels, *start, *warp))
             .max_by(|a, b| explained(a).total_cmp(&explained(b)))?;
+        if found.text.margin > EXTENT_MARGIN
+            && found.text.explained < EXTENT_EXPLAINED
+            && let Some((pixels, again)) = self.with_its_rows(plane, corners, &found)
+        {
+            (self.pixels, found) = (pixels, again);
+        }
         let mut even = None;
         // Where a text stands out and yet much is left over, it may be the light; a better text shows it better.
         for _ in 0..RELIGHTINGS {
@@ -282,6 +299,15 @@ impl Strip {
         let Refined { text, warp, light, which, left, .. } = found;
         let pixels = even.unwrap_or(self.pixels).thinned(MOST_PIXELS);
         Some(FittedStrip { text, pixels, characters: self.characters, warp, light, which, left })
+    }
+
+    /// The same strip from the rows that show the text's bars, read once more. `None` where that explains no more.
+    fn with_its_rows(&self, plane: &Plane, corners: &Corners, found: &Refined) -> Option<(Pixels, Refined)> {
+        let all = Pixels::gather(plane, corners, code_modules(self.characters), [-extent::REACH, extent::REACH])?;
+        let rows = rows_of_bars(&all, &found.warp, &found.template)?;
+        let pixels = Pixels::gather(plane, corners, code_modules(self.characters), rows)?;
+        let again = self.refined(&pixels, usize::from(found.text.symbol.values[0]), found.warp)?;
+        (again.text.explained > found.text.explained).then_some((pixels, again))
     }
 
     fn light_of_ends(&self, profile: &pixels::Profile, templates: &Templates, start: usize) -> Option<Light> {
