@@ -25,7 +25,15 @@ const MIDDLE: f64 = 0.6;
 /// How far beyond a strip's ends, in its lengths.
 const BEYOND: f64 = 0.25;
 /// Most places in a strip that are read.
-const MOST_SPANS: usize = 3;
+const MOST_SPANS: usize = 2;
+/// Least sum of correlations of both ends; codes that were read have 1.5 to 2.
+const LEAST_ENDS: f32 = 1.4;
+/// A place whose ends correlate less than the best one's by this is not read.
+const AS_LIKELY: f32 = 0.1;
+/// Share of a rough strip's variance that straight bars must explain.
+const STRAIGHT_BARS: f64 = 0.35;
+/// Pixels without which a rough strip is not looked at.
+const LEAST_PIXELS: usize = 100;
 /// How far start and stop may be from where they were found, modules.
 const REACH: usize = 2;
 
@@ -45,8 +53,7 @@ pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &Grey
     if !RANGE.contains(&px_per_module) || !ASPECT.contains(&(full.length() / full.height().max(1e-6))) {
         return GreyReading::Undecided(Vec::new());
     }
-    // Above three pixels per module the next level says as much and costs a quarter.
-    let level = if px_per_module > 3.0 { 1.min(pyramid.len() - 1) } else { 0 };
+    let level = self::level(pyramid, px_per_module);
     let strip = full.rescaled(-(level as i32));
     let plane = &pyramid[level];
     let mut found = Vec::new();
@@ -60,13 +67,36 @@ pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &Grey
     GreyReading::Undecided(found)
 }
 
-/// Where in a strip a code may lie, the likeliest first: between its start and its stop, between the edges of its bars.
-fn codes(plane: &Plane, strip: &LinearBox) -> Vec<Corners> {
+/// Reads a strip of the full picture whose direction and size are known roughly.
+pub fn read_rough(pyramid: &[Plane], place: &LinearBox, rule: &GreyLevelRule) -> GreyReading {
+    let level = level(pyramid, place.length() / MODULES);
+    let rough = place.rescaled(-(level as i32));
+    let mut core = Strip::gather(&pyramid[level], &middle(&rough), 0.0);
+    if core.len() < LEAST_PIXELS || core.straighten() < STRAIGHT_BARS {
+        return GreyReading::Undecided(Vec::new());
+    }
+    let place = LinearBox { lean: core.place.lean, spread: core.place.spread, ..rough };
+    read_grey(pyramid, &place, level, rule)
+}
+
+/// Above three pixels per module the next level says as much and costs a quarter.
+fn level(pyramid: &[Plane], px_per_module: f64) -> usize {
+    if px_per_module > 3.0 { 1.min(pyramid.len() - 1) } else { 0 }
+}
+
+/// The middle rows of a strip.
+fn middle(strip: &LinearBox) -> LinearBox {
     let half = strip.height() * MIDDLE / 2.0;
     let middle = [(strip.top[0] + strip.bottom[0]) / 2.0, (strip.top[1] + strip.bottom[1]) / 2.0];
-    let core = LinearBox { top: [middle[0] - half, middle[1]], bottom: [middle[0] + half, middle[1]], ..*strip };
-    let profile = Strip::gather(plane, &core, strip.length() * BEYOND).profile(Subset::Full);
-    let found = spans(&profile, strip.ends, MODULES as usize, MOST_SPANS);
+    LinearBox { top: [middle[0] - half, middle[1]], bottom: [middle[0] + half, middle[1]], ..*strip }
+}
+
+/// Where in a strip a code may lie, the likeliest first: between its start and its stop, between the edges of its bars.
+fn codes(plane: &Plane, strip: &LinearBox) -> Vec<Corners> {
+    let profile = Strip::gather(plane, &middle(strip), strip.length() * BEYOND).profile(Subset::Full);
+    let mut found = spans(&profile, strip.ends, MODULES as usize, MOST_SPANS);
+    let best = found.first().map_or(0.0, |span| span.score);
+    found.retain(|span| span.score > LEAST_ENDS.max(best - AS_LIKELY));
     let mut place = *strip;
     if let Some(best) = found.first() {
         (place.top, place.bottom) = refine_edges(plane, strip, &profile, [best.start, best.stop]);

@@ -1,6 +1,6 @@
 //! What the trained detector found, as work for the stages after the locator.
 
-use super::{Group, MatrixCandidate};
+use super::{Group, LinearBox, MatrixCandidate};
 use crate::vision::Plane;
 use crate::vision::detect::{self, Class, DetectOptions, Detection, Features};
 use crate::vision::geometry::on_full_picture;
@@ -50,6 +50,16 @@ impl Detected {
             }
         }
         groups
+    }
+
+    /// Linear codes as strips on the full picture, surest first.
+    pub fn strips(&self) -> Vec<LinearBox> {
+        let strip = |place: &Detection| {
+            let Group { centre, along, slope, b: [top, bottom], .. } = self.group(place);
+            let reach = (place.along[0] * along[0] + place.along[1] * along[1]).abs();
+            LinearBox { centre, along, lean: 0.0, spread: 0.0, ends: [-reach, reach], top: [top, slope], bottom: [bottom, slope] }
+        };
+        self.of(Class::Linear).map(strip).collect()
     }
 
     /// The group on the full picture. The bars' direction comes from the gradients inside the place: the net only says it roughly. Differences of

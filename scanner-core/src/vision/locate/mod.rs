@@ -19,6 +19,8 @@ use super::detect::DetectOptions;
 use super::geometry::on_full_picture;
 use super::{Corners, Illumination, Plane};
 
+use detected::Detected;
+
 pub use cells::{CELL, Cell, CellGrid};
 pub use finder::finders;
 pub use group::{Group, busy_cells, linear_groups, matrix_groups};
@@ -134,6 +136,8 @@ pub struct LinearCandidate {
     pub level: usize,
     /// Where.
     pub place: LinearBox,
+    /// Whether the trained detector found it.
+    pub by_net: bool,
 }
 
 impl LinearCandidate {
@@ -173,6 +177,8 @@ impl MatrixCandidate {
 /// All candidates of a picture, most promising first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Candidates {
+    /// Strips on the full picture as the trained detector says them, surest first: direction and size roughly right, cut by nothing.
+    pub strips: Vec<LinearBox>,
     /// For linear codes.
     pub linear: Vec<LinearCandidate>,
     /// For matrix codes.
@@ -190,7 +196,7 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         Locator::Gradients => None,
         Locator::Ssd | Locator::Both => pyramid.first().and_then(|plane| detected::detect(plane, &options.detect)),
     };
-    let mut groups: Vec<(usize, Group)> = Vec::new();
+    let mut groups: Vec<(usize, Group, bool)> = Vec::new();
     let mut matrix: Vec<(f32, MatrixCandidate)> = Vec::new();
     let mut found: Vec<(usize, Finder)> = Vec::new();
     let white = |level: usize| {
@@ -201,7 +207,7 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
     for (level, plane) in pyramid.iter().enumerate().take(options.levels) {
         let grid = CellGrid::measure(plane, white(level));
         let wanted = |group: &Group| everywhere || detected.as_ref().is_some_and(|detected| detected.has_bars_at(level, group));
-        groups.extend(linear_groups(&grid).into_iter().filter(wanted).map(|g| (level, g)));
+        groups.extend(linear_groups(&grid).into_iter().filter(wanted).map(|g| (level, g, false)));
         found.extend(finders(plane, &grid, &busy_cells(&grid), white(level)).into_iter().map(|f| (level, f)));
         if !everywhere {
             continue;
@@ -214,17 +220,17 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         }
     }
     if let Some(detected) = &detected {
-        groups.extend(detected.groups(options.levels.min(pyramid.len())));
+        groups.extend(detected.groups(options.levels.min(pyramid.len())).into_iter().map(|(level, g)| (level, g, true)));
         matrix.extend(detected.matrix(options.levels.min(pyramid.len())));
     }
     // Many cells of clean bars first; ties by position, so that the order never depends on anything but the picture.
-    groups.sort_by(|(la, a), (lb, b)| b.score.total_cmp(&a.score).then(la.cmp(lb)).then(a.order().cmp(&b.order())));
+    groups.sort_by(|(la, a, _), (lb, b, _)| b.score.total_cmp(&a.score).then(la.cmp(lb)).then(a.order().cmp(&b.order())));
     groups.truncate(options.max_linear);
     let mut linear: Vec<LinearCandidate> = groups
         .par_iter()
-        .flat_map_iter(|(level, group)| {
+        .flat_map_iter(|(level, group, by_net)| {
             let white = white(*level)(group.centre[0], group.centre[1]);
-            refine(&pyramid[*level], group, white).into_iter().map(|place| LinearCandidate { level: *level, place })
+            refine(&pyramid[*level], group, white).into_iter().map(|place| LinearCandidate { level: *level, place, by_net: *by_net })
         })
         .collect();
     let area = |c: &LinearCandidate| c.place.length() * c.place.height() * 4f64.powi(c.level as i32);
@@ -236,6 +242,7 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         let near = SAME_PLACE * 2f64.powi(candidate.level as i32);
         let same = |(other, known): &(LinearCandidate, Corners)| {
             other.level == candidate.level
+                && other.by_net == candidate.by_net
                 && corners.iter().flatten().zip(known.iter().flatten()).all(|(a, b): (&f64, &f64)| (a - b).abs() < near)
         };
         if !distinct.iter().any(same) {
@@ -252,7 +259,8 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
             places.push((by_net, m));
         }
     }
-    Candidates { linear, matrix: places.into_iter().map(|p| p.1).collect(), finders: found }
+    let strips = detected.as_ref().map(Detected::strips).unwrap_or_default();
+    Candidates { strips, linear, matrix: places.into_iter().map(|p| p.1).collect(), finders: found }
 }
 
 #[cfg(test)]

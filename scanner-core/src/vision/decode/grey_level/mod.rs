@@ -16,6 +16,8 @@ mod model;
 mod pixels;
 mod relight;
 
+use std::cell::OnceCell;
+
 use super::linear::LinearText;
 use super::symbol::LinearSymbol;
 use crate::vision::{Corners, Plane};
@@ -33,6 +35,10 @@ const SIGMAS: [f32; 6] = [0.4, 0.6, 0.8, 1.0, 1.3, 1.7];
 const FIRST_SIGMA: usize = 1;
 /// How far start and stop may be from where the corners put them, modules, where nothing better is known.
 const REACH: usize = 6;
+
+/// How far the bars' lean may be off over their height, modules for each module of reach, and the steps in which it is searched.
+const SHEAR_PER_REACH: f32 = 0.4;
+const SHEAR_STEP: f32 = 0.2;
 
 /// Least correlation of both ends' patterns together (2 is perfect).
 const ENDS: f32 = 1.2;
@@ -198,7 +204,9 @@ struct Strip {
     pixels: Pixels,
     characters: usize,
     classes: Classes,
-    templates: Vec<Templates>,
+    edges: Vec<EdgeResponse>,
+    /// For each blur, once needed.
+    templates: [OnceCell<Templates>; SIGMAS.len()],
     shear: f32,
     /// Starting points: start character and geometry.
     starts: Vec<(usize, Warp)>,
@@ -207,31 +215,47 @@ struct Strip {
 impl Strip {
     fn new(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<Self> {
         let pixels = Pixels::gather(plane, corners, code_modules(characters), [-HALF_HEIGHT, HALF_HEIGHT])?;
-        let shear = maximise(|shear| pixels.profile(&Warp { shear, ..Warp::default() }).sharpness(), 2.4, 25);
-        let mut strip = Self { pixels, characters, classes: Classes::new(), templates: Vec::new(), shear, starts: Vec::new() };
+        let limit = SHEAR_PER_REACH * reach as f32;
+        let steps = 2 * (limit / SHEAR_STEP).round() as usize + 1;
+        let shear = maximise(|shear| pixels.profile(&Warp { shear, ..Warp::default() }).sharpness(), limit, steps);
+        let edges = SIGMAS.iter().map(|s| EdgeResponse::new(pixels.step, *s)).collect();
+        let templates = std::array::from_fn(|_| OnceCell::new());
+        let mut strip = Self { pixels, characters, classes: Classes::new(), edges, templates, shear, starts: Vec::new() };
         strip.starts = strip.find_ends(reach);
         if strip.starts.is_empty() {
             return None;
         }
-        strip.templates = SIGMAS.iter().map(|s| Templates::new(strip.pixels.step, *s)).collect();
         Some(strip)
+    }
+
+    /// Blurred characters of a blur.
+    fn templates(&self, which: usize) -> &Templates {
+        self.templates[which].get_or_init(|| Templates::new(self.pixels.step, SIGMAS[which]))
     }
 
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
     fn find_ends(&self, reach: usize) -> Vec<(usize, Warp)> {
-        let patterns = EndPatterns::new(&EdgeResponse::new(self.pixels.step, SIGMAS[FIRST_SIGMA]));
+        let patterns = EndPatterns::new(&self.edges[FIRST_SIGMA]);
+        let straight = self.pixels.profile(&Warp { shear: self.shear, ..Warp::default() });
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
         for k in -BENDS..=BENDS {
             let bend = k as f32 * BEND_STEP;
-            self.ends_under(&Warp { shear: self.shear, bend, ..Warp::default() }, &patterns, reach, &mut pairs);
+            let bent = Warp { shear: self.shear, bend, ..Warp::default() };
+            self.ends_under(&bent, &straight.bent(bend, self.pixels.length), &patterns, reach, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         pairs.into_iter().take(STARTS).map(|(_, value, warp)| (value, warp)).collect()
     }
 
     /// Pairs of places that look like a start and a stop under `bent`, each with how well they and the characters' beginnings fit.
-    fn ends_under(&self, bent: &Warp, patterns: &EndPatterns, reach: usize, pairs: &mut Vec<(f32, usize, Warp)>) {
-        let profile = self.pixels.profile(bent);
+    fn ends_under(
+        &self,
+        bent: &Warp,
+        profile: &pixels::Profile,
+        patterns: &EndPatterns,
+        reach: usize,
+        pairs: &mut Vec<(f32, usize, Warp)>,
+    ) {
         let scores = |template: &[f32], begin: usize| -> Vec<(f32, f32)> {
             let reach = (reach * BINS) as isize;
             let score: Vec<f32> = (-reach..=reach).map(|s| -profile.correlation(template, begin as isize + s)).collect();
@@ -249,7 +273,7 @@ impl Strip {
             for (last, other) in stops.iter().take(3) {
                 if score + other > ENDS {
                     let warp = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, ..*bent };
-                    let begins = beginnings(&profile, &warp, self.pixels.length, self.characters);
+                    let begins = beginnings(profile, &warp, self.pixels.length, self.characters);
                     pairs.push((score + other + BEGINNINGS * begins, *value, warp));
                 }
             }
@@ -263,9 +287,8 @@ impl Strip {
             .iter()
             .filter_map(|(start, warp)| {
                 let profile = self.pixels.profile(warp);
-                let templates = &self.templates[FIRST_SIGMA];
-                let light = self.light_of_ends(&profile, templates, *start)?;
-                let left = self.free(&profile, templates, &light, *start).cost;
+                let light = self.light_of_ends(&profile, &self.edges[FIRST_SIGMA], *start)?;
+                let left = self.free(&profile, self.templates(FIRST_SIGMA), &light, *start).cost;
                 (left < (1.0 - FIRST_EXPLAINED) * profile.variation()).then_some((left, *start, *warp))
             })
             .collect();
@@ -310,8 +333,8 @@ impl Strip {
         (again.text.explained > found.text.explained).then_some((pixels, again))
     }
 
-    fn light_of_ends(&self, profile: &pixels::Profile, templates: &Templates, start: usize) -> Option<Light> {
-        let template = templates.edge.whole_code(start, None, self.characters);
+    fn light_of_ends(&self, profile: &pixels::Profile, edge: &EdgeResponse, start: usize) -> Option<Light> {
+        let template = edge.whole_code(start, None, self.characters);
         let length = self.pixels.length;
         let known = |u: f32| (u > -6.0 && u < 10.0) || (u > length - 12.0 && u < length + 6.0);
         Light::fit(profile, &template, length, |i| known(place(i))).filter(|l| l.contrast() > 0.0)
@@ -328,13 +351,13 @@ impl Strip {
         let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
         let mut which = FIRST_SIGMA;
         let mut profile = pixels.profile(&warp);
-        let mut light = self.light_of_ends(&profile, &self.templates[which], start)?;
+        let mut light = self.light_of_ends(&profile, &self.edges[which], start)?;
         let mut last = Vec::new();
         for _ in 0..5 {
-            let found = self.free(&profile, &self.templates[which], &light, start).values;
+            let found = self.free(&profile, self.templates(which), &light, start).values;
             let mut least = f32::INFINITY;
-            for (i, templates) in self.templates.iter().enumerate() {
-                let template = templates.edge.whole_code(start, Some(&found), self.characters);
+            for (i, edge) in self.edges.iter().enumerate() {
+                let template = edge.whole_code(start, Some(&found), self.characters);
                 if let Some(fitted) = Light::fit(&profile, &template, length, inside) {
                     let left = fitted.residual(&profile, &template, length);
                     if left < least {
@@ -342,7 +365,7 @@ impl Strip {
                     }
                 }
             }
-            let template = self.templates[which].edge.whole_code(start, Some(&found), self.characters);
+            let template = self.edges[which].whole_code(start, Some(&found), self.characters);
             for _ in 0..2 {
                 refine(pixels, &mut warp, &mut light, &template);
             }
@@ -355,10 +378,10 @@ impl Strip {
         if light.contrast() <= 0.0 {
             return None;
         }
-        let costs = self.templates[which].costs(&profile, &light, length, self.characters);
+        let costs = self.templates(which).costs(&profile, &light, length, self.characters);
         let free = best::<1>(&costs, start, &self.classes);
         let valid = best::<103>(&costs, start, &self.classes);
-        let template = self.templates[which].edge.whole_code(start, Some(&valid.values), self.characters);
+        let template = self.edges[which].whole_code(start, Some(&valid.values), self.characters);
         let left = residual(pixels, &warp, &light, &profile, &template);
         let mut symbol = vec![start as u8];
         symbol.extend(valid.values.iter().map(|v| *v as u8));

@@ -98,10 +98,12 @@ impl Pixels {
         let n = (self.length as usize + 2 * QUIET) * BINS;
         let mut profile = Profile { sum: vec![0.0; n], count: vec![0.0; n] };
         for (u, _, v) in self.places(warp) {
-            let b = ((u + QUIET as f32) * BINS as f32).floor();
-            if b >= 0.0 && (b as usize) < n {
-                profile.sum[b as usize] += v;
-                profile.count[b as usize] += 1.0;
+            let b = (u + QUIET as f32) * BINS as f32;
+            if b >= 0.0
+                && let (Some(sum), Some(count)) = (profile.sum.get_mut(b as usize), profile.count.get_mut(b as usize))
+            {
+                *sum += v;
+                *count += 1.0;
             }
         }
         profile
@@ -168,6 +170,21 @@ pub(super) struct Profile {
 }
 
 impl Profile {
+    /// What the profile would be with that much more [`Warp::bend`]: whole bins are moved, which is close enough for looking around.
+    pub(super) fn bent(&self, bend: f32, length: f32) -> Self {
+        let mut moved = Self { sum: vec![0.0; self.sum.len()], count: vec![0.0; self.sum.len()] };
+        let warp = Warp { bend, ..Warp::default() };
+        for (i, (sum, count)) in self.sum.iter().zip(&self.count).enumerate() {
+            let place = (i as f32 + 0.5) / BINS as f32 - QUIET as f32;
+            let b = (warp.apply(place, 0.0, length) + QUIET as f32) * BINS as f32;
+            if b >= 0.0 && (b as usize) < moved.sum.len() {
+                moved.sum[b as usize] += sum;
+                moved.count[b as usize] += count;
+            }
+        }
+        moved
+    }
+
     /// Variation between bins: largest where the bars stand upright.
     pub(super) fn sharpness(&self) -> f32 {
         let mean = self.sum.iter().sum::<f32>() / self.count.iter().sum::<f32>();
