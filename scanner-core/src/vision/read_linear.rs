@@ -86,19 +86,20 @@ pub fn read_linear(
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
 ) -> Outcome {
-    read_linear_keeping(pyramid, candidate, rule, deadline, sink).0
+    read_linear_keeping(pyramid, candidate, rule, deadline, sink, true).0
 }
 
-/// The same, with the strips that grey values left undecided.
+/// The same, with the strips that grey values left undecided; grey values are asked only if `by_grey`.
 pub(super) fn read_linear_keeping(
     pyramid: &[Plane],
     candidate: &LinearCandidate,
     rule: &LinearRule,
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
+    by_grey: bool,
 ) -> (Outcome, Vec<UndecidedStrip>) {
     let mut undecided = Vec::new();
-    (read(pyramid, candidate, rule, deadline, sink, &mut undecided), undecided)
+    (read(pyramid, candidate, rule, deadline, sink, by_grey.then_some(&mut undecided)), undecided)
 }
 
 fn read(
@@ -107,7 +108,7 @@ fn read(
     rule: &LinearRule,
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
-    undecided: &mut Vec<UndecidedStrip>,
+    undecided: Option<&mut Vec<UndecidedStrip>>,
 ) -> Outcome {
     // One level finer than where it was found: the locator likes one to three pixels per module, reading likes more.
     let level = candidate.level.saturating_sub(1);
@@ -183,7 +184,10 @@ fn read(
             evidence,
         });
     }
-    if bars >= BARS_OF_A_SMALL_CODE && halves >= SAME_BARS_SMALL {
+    if let Some(undecided) = undecided
+        && bars >= BARS_OF_A_SMALL_CODE
+        && halves >= SAME_BARS_SMALL
+    {
         match read_grey(pyramid, &strip.place, level, &rule.grey_level) {
             GreyReading::Read(reading) => return Outcome::Read(reading),
             GreyReading::Undecided(strips) => *undecided = strips,

@@ -108,6 +108,8 @@ impl Scanner {
             watch.last = Instant::now();
         }
 
+        let corners: Vec<Corners> = candidates.linear.iter().map(LinearCandidate::corners).collect();
+        let tried: Vec<Corners> = candidates.strips.iter().map(|strip| strip.corners(strip.ends[0], strip.ends[1])).collect();
         let frame_deadline = started + self.options.frame_limit;
         let read = |(item, candidate): (usize, &LinearCandidate)| -> (Outcome, Vec<UndecidedStrip>) {
             let now = Instant::now();
@@ -116,7 +118,9 @@ impl Scanner {
                 return (Outcome::Unread(Unread { corners, reason: UnreadReason::OutOfTime }), Vec::new());
             }
             let deadline = (now + self.options.candidate_limit).min(frame_deadline);
-            read_linear_keeping(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)))
+            // Grey values have been asked where the net says that bars are; what its strip as the locator cuts it may still give is another start.
+            let by_grey = candidate.by_net || !tried.iter().any(|strip| covers(strip, &corners[item]));
+            read_linear_keeping(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)), by_grey)
         };
         let mut result = FrameReading::default();
         let mut unread = Vec::new();
@@ -129,7 +133,6 @@ impl Scanner {
             }
         }
         watch.lap("rough");
-        let corners: Vec<Corners> = candidates.linear.iter().map(LinearCandidate::corners).collect();
         // What the trained detector found; then what gradients show where that was not read.
         for by_net in [true, false] {
             // Largest first; what lies inside a larger candidate of the same direction (a part of it, or itself on another level) waits until it is

