@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decode::ends::{Span, spans};
-use super::decode::grey_level::{FittedStrip, GreyLevelRule, look_along};
+use super::decode::grey_level::{FittedStrip, GreyLevelRule, look_along, look_at_code128};
 use super::geometry::{on_full_picture, shorter_side};
 use super::locate::LinearBox;
 use super::outline::refine_edges;
@@ -46,15 +46,35 @@ pub enum GreyReading {
     Undecided(Vec<UndecidedStrip>),
 }
 
-/// Reads the strip `place` of `pyramid[level]` as a Code 128 of 20 digits.
-pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &GreyLevelRule) -> GreyReading {
+/// Reads the strip `place` of `pyramid[level]` as a Code 128 of 20 digits: between the start and the stop that it shows, unless they have been `searched`,
+/// then from end to end.
+pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &GreyLevelRule, searched: bool) -> GreyReading {
+    if !searched {
+        match read_between_ends(pyramid, place, level, rule) {
+            GreyReading::Undecided(strips) if strips.is_empty() => {}
+            decided => return decided,
+        }
+    }
+    let Some((level, strip)) = on_its_level(pyramid, place, level) else { return GreyReading::Undecided(Vec::new()) };
+    let found = look_at_code128(&pyramid[level], &strip.corners(strip.ends[0], strip.ends[1]), CHARACTERS);
+    match found.first().and_then(|best| accepted(best, level, rule)) {
+        Some(reading) => GreyReading::Read(reading),
+        None => GreyReading::Undecided(found.into_iter().map(|strip| undecided(strip, level)).collect()),
+    }
+}
+
+/// The strip on the level that it is read on; `None` if it has not the size or shape of a code.
+fn on_its_level(pyramid: &[Plane], place: &LinearBox, level: usize) -> Option<(usize, LinearBox)> {
     let full = place.rescaled(level as i32);
     let px_per_module = full.length() / MODULES;
-    if !RANGE.contains(&px_per_module) || !ASPECT.contains(&(full.length() / full.height().max(1e-6))) {
-        return GreyReading::Undecided(Vec::new());
-    }
+    let fits = RANGE.contains(&px_per_module) && ASPECT.contains(&(full.length() / full.height().max(1e-6)));
     let level = self::level(pyramid, px_per_module);
-    let strip = full.rescaled(-(level as i32));
+    fits.then(|| (level, full.rescaled(-(level as i32))))
+}
+
+/// The same between the start and the stop that the strip shows.
+fn read_between_ends(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &GreyLevelRule) -> GreyReading {
+    let Some((level, strip)) = on_its_level(pyramid, place, level) else { return GreyReading::Undecided(Vec::new()) };
     let plane = &pyramid[level];
     let mut found = Vec::new();
     for corners in codes(plane, &strip) {
@@ -76,7 +96,7 @@ pub fn read_rough(pyramid: &[Plane], place: &LinearBox, rule: &GreyLevelRule) ->
         return GreyReading::Undecided(Vec::new());
     }
     let place = LinearBox { lean: core.place.lean, spread: core.place.spread, ..rough };
-    read_grey(pyramid, &place, level, rule)
+    read_between_ends(pyramid, &place, level, rule)
 }
 
 /// Above three pixels per module the next level says as much and costs a quarter.

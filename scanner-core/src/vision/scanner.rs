@@ -7,7 +7,7 @@ use image::DynamicImage;
 use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, MatrixRule};
-use super::geometry::{area, on_full_picture};
+use super::geometry::{area, distance, on_full_picture};
 use super::locate::{self, LinearCandidate, LocateOptions};
 use super::read_finder::read_finders;
 use super::read_grey::{GreyReading, read_rough};
@@ -118,9 +118,10 @@ impl Scanner {
                 return (Outcome::Unread(Unread { corners, reason: UnreadReason::OutOfTime }), Vec::new());
             }
             let deadline = (now + self.options.candidate_limit).min(frame_deadline);
-            // Grey values have been asked where the net says that bars are; what its strip as the locator cuts it may still give is another start.
-            let by_grey = candidate.by_net || !tried.iter().any(|strip| covers(strip, &corners[item]));
-            read_linear_keeping(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)), by_grey)
+            // Start and stop have been looked for where the net says that bars are. Its strip as the locator cuts it is another start.
+            let searched = |strip: &Corners| covers(strip, &corners[item]) && alike(strip, &corners[item]);
+            let searched = !candidate.by_net && tried.iter().any(searched);
+            read_linear_keeping(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)), searched)
         };
         let mut result = FrameReading::default();
         let mut unread = Vec::new();
@@ -157,7 +158,7 @@ impl Scanner {
                     match outcome {
                         Outcome::Read(reading) => insert(&mut result.readings, reading),
                         // The second round only holds parts and repetitions.
-                        Outcome::Unread(u) if round == 0 => unread.push(u),
+                        Outcome::Unread(u) if round == 0 && (by_net || !known(&unread, &u)) => unread.push(u),
                         Outcome::Unread(_) | Outcome::Nothing => {}
                     }
                 }
@@ -224,6 +225,11 @@ impl Stopwatch {
     }
 }
 
+/// Whether the place of `new` is among those that were not read.
+fn known(unread: &[Unread], new: &Unread) -> bool {
+    unread.iter().any(|u| covers(&u.corners, &new.corners) || covers(&new.corners, &u.corners))
+}
+
 /// Adds undecided strips as long as there is room.
 fn keep(undecided: &mut Vec<UndecidedStrip>, strips: Vec<UndecidedStrip>) {
     let room = MOST_UNDECIDED.saturating_sub(undecided.len());
@@ -260,6 +266,12 @@ fn covers(outer: &Corners, inner: &Corners) -> bool {
         return false;
     }
     contains(outer, middle(inner), 1.1)
+}
+
+/// Whether two strips are about as long.
+fn alike(p: &Corners, q: &Corners) -> bool {
+    let (p, q) = (distance(p[0], p[1]), distance(q[0], q[1]));
+    p.min(q) > 0.88 * p.max(q)
 }
 
 /// Whether a point lies in an outline grown by a factor.

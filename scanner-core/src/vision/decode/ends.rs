@@ -202,3 +202,70 @@ fn filled(profile: &Profile) -> Vec<f32> {
     }
     values
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::decode::LinearSymbol;
+
+    /// Means over a quarter pixel of a code from `start` on, in modules of `module` px, behind a light of `before` px and a dark rim before that.
+    fn profile(module: f64, before: f64) -> Profile {
+        let symbol = LinearSymbol::code128_digits("83456712345678901234").unwrap();
+        let length = before + 20.0 + 145.0 * module + 40.0;
+        let mean = (0..(length * BINS_PER_PX as f64) as usize).map(|i| {
+            let x = i as f64 / BINS_PER_PX as f64 - 20.0 - before;
+            let mut edge = 0.0;
+            let mut dark = if x < -before { 1.0 } else { 0.0 };
+            for (k, width) in symbol.runs.iter().enumerate() {
+                // A pixel's width blurs every edge.
+                let share = |at: f64| (x - at + 0.5).clamp(0.0, 1.0);
+                let next = edge + f64::from(*width) * module;
+                if k % 2 == 0 {
+                    dark += share(edge) - share(next);
+                }
+                edge = next;
+            }
+            (0.9 - 0.7 * dark) as f32
+        });
+        let mean: Vec<f32> = mean.collect();
+        Profile { start: -20.0, weight: vec![1.0; mean.len()], mean }
+    }
+
+    #[test]
+    fn start_and_stop_are_found_behind_a_rim_and_either_way() {
+        for module in [0.8, 1.3, 2.1] {
+            let before = 8.0 * module;
+            let forwards = profile(module, before);
+            // The locator took the rim for the code's end.
+            let ends = [0.0, before + 145.0 * module];
+            let expected = [before, before + 145.0 * module];
+            let found = spans(&forwards, ends, 145, 3);
+            let [start, stop] = [found[0].start, found[0].stop];
+            assert!((start - expected[0]).abs() < 0.5 && (stop - expected[1]).abs() < 0.5, "{module}: {found:?}");
+            assert!(found[0].score > 1.7, "{module}: {found:?}");
+
+            let last = -20.0 + (forwards.mean.len() - 1) as f64 / BINS_PER_PX as f64;
+            let mirrored = |u: f64| last - 20.0 - u;
+            let backwards = Profile { mean: forwards.mean.iter().rev().copied().collect(), ..forwards };
+            let found = spans(&backwards, [mirrored(ends[1]), mirrored(ends[0])], 145, 3);
+            let [start, stop] = [found[0].start, found[0].stop];
+            assert!((start - mirrored(expected[0])).abs() < 0.5 && (stop - mirrored(expected[1])).abs() < 0.5, "{module}: {found:?}");
+            assert!(start > stop);
+        }
+    }
+
+    #[test]
+    fn even_bars_have_no_ends() {
+        let mean: Vec<f32> = (0..800).map(|i| if i / 6 % 2 == 0 { 0.2 } else { 0.9 }).collect();
+        let profile = Profile { start: 0.0, weight: vec![1.0; 800], mean };
+        assert_eq!(spans(&profile, [20.0, 180.0], 145, 3), []);
+        assert_eq!(spans(&profile, [20.0, 20.0], 145, 3), []);
+        assert_eq!(spans(&Profile { start: 0.0, weight: vec![], mean: vec![] }, [0.0, 100.0], 145, 3), []);
+    }
+
+    #[test]
+    fn gaps_are_filled_with_straight_lines() {
+        let profile = Profile { start: 0.0, mean: vec![0.0, 2.0, 9.0, 9.0, 5.0, 0.0], weight: vec![0.0, 1.0, 0.0, 0.0, 1.0, 0.0] };
+        assert_eq!(filled(&profile), [2.0, 2.0, 3.0, 4.0, 5.0, 5.0]);
+    }
+}

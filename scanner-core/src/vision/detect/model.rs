@@ -20,7 +20,7 @@ const MODEL_IDENTITY: &str = include_str!("../../../models/detector.txt");
 /// Rows and columns of cells must be multiples of this: the net halves them four times.
 pub const MULTIPLE: usize = 16;
 /// See [`Detector::answers`].
-const FAINT: f32 = 0.25;
+const FAINT: f32 = 0.5;
 /// Threads of one call. Fixed, not the machine's number: sums must not depend on it.
 const THREADS: usize = 2;
 /// Where the library lies below a workspace or beside an installed program.

@@ -18,7 +18,7 @@ pub const FIRST: f32 = 1e5;
 const AROUND_MATRIX: f64 = 1.5;
 const NEAR_MATRIX: f64 = 12.0;
 /// Length of a strip of gradients ÷ length of the code that it may be.
-const ALIKE: std::ops::Range<f64> = 0.55..1.6;
+const ALIKE: std::ops::Range<f64> = 0.4..2.0;
 
 /// Codes on a picture, and the channels that they were seen in.
 pub struct Detected {

@@ -50,3 +50,33 @@ pub(super) fn rows_of_bars(pixels: &Pixels, warp: &Warp, template: &[f32]) -> Op
     let last = (best..N).take_while(shows).last()?;
     Some([first, last + 1].map(|edge| edge as f32 * width - REACH))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::Plane;
+    use crate::vision::decode::grey_level::model::{EdgeResponse, code_modules};
+
+    #[test]
+    fn bars_reach_as_far_as_rows_show_them() {
+        // A code of 145 modules of 2 px on rows 20 to 59 of 100, under a field of stripes along it.
+        let length = code_modules(11);
+        let template = EdgeResponse::new([0.5, 0.0], 0.5).whole_code(105, Some(&[12, 34, 56, 78, 90, 1, 23, 45, 67, 89, 10]), 11);
+        let width = 2 * (length + 2 * QUIET);
+        let value = |x: usize, y: usize| match y {
+            20..60 => 0.8 - 0.6 * template[(x * BINS / 2 + BINS / 4).min(template.len() - 1)],
+            0..20 if y % 4 < 2 => 0.2,
+            _ => 0.8,
+        };
+        let plane = Plane::new(width, 100, (0..width * 100).map(|i| value(i % width, i / width)).collect());
+        let [left, right] = [2.0 * QUIET as f64 - 0.5, 2.0 * (QUIET + length) as f64 - 0.5];
+        // The strip reaches from row 10 to 70: bars from −20/60 to 20/60 of it.
+        let corners = [[left, 9.5], [right, 9.5], [right, 69.5], [left, 69.5]];
+        let pixels = Pixels::gather(&plane, &corners, length, [-REACH, REACH]).unwrap();
+        let [first, last] = rows_of_bars(&pixels, &Warp::default(), &template).unwrap();
+        assert!((first + 1.0 / 3.0).abs() < 0.05 && (last - 1.0 / 3.0).abs() < 0.05, "{first} {last}");
+        // Rows without any.
+        let pixels = Pixels::gather(&plane, &[[left, 60.0], [right, 60.0], [right, 70.0], [left, 70.0]], length, [-0.5, 0.5]).unwrap();
+        assert_eq!(rows_of_bars(&pixels, &Warp::default(), &template), None);
+    }
+}

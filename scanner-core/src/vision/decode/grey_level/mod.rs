@@ -62,7 +62,17 @@ const RELIGHTINGS: usize = 3;
 
 /// Lead from which on a text says something about the rows that its bars reach over, and explained share below which that is asked.
 const EXTENT_MARGIN: f32 = 8.0;
-const EXTENT_EXPLAINED: f32 = 0.97;
+const EXTENT_EXPLAINED: f32 = 0.95;
+
+/// Lead from which on a text that explains that much is not looked at from another start, and misfit below which its light is even enough.
+const CERTAIN_MARGIN: f32 = 100.0;
+const WELL_MISFIT: f32 = 0.045;
+
+/// What a first reading must explain, or how consistently its characters must begin, at this many px per module and more. Strips that were read explain
+/// 0.86 at first, or begin with 0.75; other codes and print 0.55 to 0.75 and 0.5. What is smaller may still say something together with other views.
+const LOOKS_EXPLAINED: f32 = 0.78;
+const LOOKS_BEGUN: f32 = 0.68;
+const LOOKS_FROM: f32 = 0.6;
 
 /// Most pixels that a strip keeps for a later decision: those beyond are thinned out evenly.
 const MOST_PIXELS: usize = 8192;
@@ -300,12 +310,22 @@ impl Strip {
             })
             .collect();
         tries.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let explained = |r: &Refined| r.text.explained;
-        let mut found = tries
-            .iter()
-            .take(2)
-            .filter_map(|(_, start, warp)| self.refined(&self.pixels, *start, *warp))
-            .max_by(|a, b| explained(a).total_cmp(&explained(b)))?;
+        let (left, _, warp) = *tries.first()?;
+        if !self.looks_like_a_code(left, &warp) {
+            return None;
+        }
+        let mut found: Option<Refined> = None;
+        for (_, start, warp) in tries.iter().take(2) {
+            let again = self.refined(&self.pixels, *start, *warp);
+            found = match (found, again) {
+                (Some(one), Some(other)) => Some(if other.text.explained > one.text.explained { other } else { one }),
+                (one, other) => one.or(other),
+            };
+            if found.as_ref().is_some_and(|found| found.text.margin > CERTAIN_MARGIN && found.text.explained > EXTENT_EXPLAINED) {
+                break;
+            }
+        }
+        let mut found = found?;
         if found.text.margin > EXTENT_MARGIN
             && found.text.explained < EXTENT_EXPLAINED
             && let Some((pixels, again)) = self.with_its_rows(plane, corners, &found)
@@ -316,7 +336,9 @@ impl Strip {
         // Where a text stands out and yet much is left over, it may be the light; a better text shows it better.
         for _ in 0..RELIGHTINGS {
             let promising = found.text.margin > RELIT_MARGIN || found.text.explained > RELIT_EXPLAINED;
-            if !promising || found.text.misfit < RELIT_MISFIT {
+            let well = found.text.misfit < RELIT_MISFIT
+                || (found.text.misfit < WELL_MISFIT && found.text.margin > CERTAIN_MARGIN && found.text.explained > EXTENT_EXPLAINED);
+            if !promising || well {
                 break;
             }
             let again = relit(&self.pixels, &found.warp, &found.light, &found.template)
@@ -329,6 +351,17 @@ impl Strip {
         let Refined { text, warp, light, which, left, .. } = found;
         let pixels = even.unwrap_or(self.pixels).thinned(MOST_PIXELS);
         Some(FittedStrip { text, pixels, characters: self.characters, warp, light, which, left })
+    }
+
+    /// Whether a first reading that leaves over `left` under `warp` may be of a code at all.
+    fn looks_like_a_code(&self, left: f32, warp: &Warp) -> bool {
+        let [x, y] = self.pixels.step;
+        if x.hypot(y) * LOOKS_FROM > 1.0 {
+            return true;
+        }
+        let profile = self.pixels.profile(warp);
+        let begun = || beginnings(&profile, &Warp::default(), self.pixels.length, self.characters);
+        left < (1.0 - LOOKS_EXPLAINED) * profile.variation() || begun() > LOOKS_BEGUN
     }
 
     /// The same strip from the rows that show the text's bars, read once more. `None` where that explains no more.
