@@ -49,18 +49,16 @@ pub enum GreyReading {
 /// Reads the strip `place` of `pyramid[level]` as a Code 128 of 20 digits: between the start and the stop that it shows, unless they have been `searched`,
 /// then from end to end.
 pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &GreyLevelRule, searched: bool) -> GreyReading {
-    if !searched {
-        match read_between_ends(pyramid, place, level, rule) {
-            GreyReading::Undecided(strips) if strips.is_empty() => {}
-            decided => return decided,
+    let between = if searched { GreyReading::Undecided(Vec::new()) } else { read_between_ends(pyramid, place, level, rule) };
+    let GreyReading::Undecided(mut strips) = between else { return between };
+    if let Some((level, strip)) = on_its_level(pyramid, place, level) {
+        let found = look_at_code128(&pyramid[level], &strip.corners(strip.ends[0], strip.ends[1]), CHARACTERS);
+        if let Some(reading) = found.first().and_then(|best| accepted(&pyramid[level], best, level, rule)) {
+            return GreyReading::Read(reading);
         }
+        strips.extend(found.into_iter().map(|strip| undecided(strip, level)));
     }
-    let Some((level, strip)) = on_its_level(pyramid, place, level) else { return GreyReading::Undecided(Vec::new()) };
-    let found = look_at_code128(&pyramid[level], &strip.corners(strip.ends[0], strip.ends[1]), CHARACTERS);
-    match found.first().and_then(|best| accepted(best, level, rule)) {
-        Some(reading) => GreyReading::Read(reading),
-        None => GreyReading::Undecided(found.into_iter().map(|strip| undecided(strip, level)).collect()),
-    }
+    GreyReading::Undecided(strips)
 }
 
 /// The strip on the level that it is read on; `None` if it has not the size or shape of a code.
@@ -79,7 +77,7 @@ fn read_between_ends(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &
     let mut found = Vec::new();
     for corners in codes(plane, &strip) {
         let Some(strip) = look_along(plane, &corners, CHARACTERS, REACH) else { continue };
-        if let Some(reading) = accepted(&strip, level, rule) {
+        if let Some(reading) = accepted(plane, &strip, level, rule) {
             return GreyReading::Read(reading);
         }
         found.push(undecided(strip, level));
@@ -132,13 +130,13 @@ fn codes(plane: &Plane, strip: &LinearBox) -> Vec<Corners> {
     found.iter().map(directed).collect()
 }
 
-fn accepted(strip: &FittedStrip, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
+fn accepted(plane: &Plane, strip: &FittedStrip, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
     let found = &strip.text;
     if !found.accepted(rule) {
         return None;
     }
     let text = found.text()?.text;
-    let corners = found.corners.map(|c| on_full_picture(c, level));
+    let corners = between_edges(plane, &found.corners).map(|c| on_full_picture(c, level));
     Some(Reading {
         role: codes::role(&text, Symbology::Code128),
         text,
@@ -148,6 +146,14 @@ fn accepted(strip: &FittedStrip, level: usize, rule: &GreyLevelRule) -> Option<R
         // One look at all pixels at once; its margin is a likelihood ratio, capped to what a full count of looks could say.
         evidence: Evidence { agreeing: 1, decoded: 1, tried: 1, margin: f64::from(found.margin / rule.margin).min(10.0) },
     })
+}
+
+/// The corners of a code that was read, moved along its first and last bar to where the bars end.
+fn between_edges(plane: &Plane, corners: &Corners) -> Corners {
+    let Some(mut place) = LinearBox::of_corners(corners) else { return *corners };
+    let profile = Strip::gather(plane, &middle(&place), 0.0).profile(Subset::Full);
+    (place.top, place.bottom) = refine_edges(plane, &place, &profile, place.ends);
+    place.corners(place.ends[0], place.ends[1])
 }
 
 fn undecided(strip: FittedStrip, level: usize) -> UndecidedStrip {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decode::data_matrix::Finder;
 use super::detect::DetectOptions;
-use super::geometry::on_full_picture;
+use super::geometry::{distance, on_full_picture, solve};
 use super::{Corners, Illumination, Plane};
 
 use detected::Detected;
@@ -85,6 +85,27 @@ pub struct LinearBox {
 }
 
 impl LinearBox {
+    /// The strip whose corners these are; `None` if they enclose nothing.
+    pub fn of_corners(corners: &Corners) -> Option<Self> {
+        let between = |i: usize, j: usize| [0, 1].map(|k| (corners[i][k] + corners[j][k]) / 2.0);
+        let (left, right) = (between(0, 3), between(1, 2));
+        let length = distance(left, right);
+        let along = [0, 1].map(|k| (right[k] - left[k]) / length);
+        let centre = [0, 1].map(|k| (left[k] + right[k]) / 2.0);
+        let mut place = Self { centre, along, lean: 0.0, spread: 0.0, ends: [0.0; 2], top: [0.0; 2], bottom: [0.0; 2] };
+        let local = corners.map(|[x, y]| place.local(x, y));
+        // Both corners of an end have the same u.
+        let [(a0, b0), (a1, b1), (a2, b2), (a3, b3)] = local;
+        [place.lean, place.spread] = solve([[b0 - b3, a0 * b0 - a3 * b3], [b1 - b2, a1 * b1 - a2 * b2]], [a3 - a0, a2 - a1])?;
+        let [u0, u1] = [local[0], local[1]].map(|(a, b)| a + (place.lean + place.spread * a) * b);
+        let line = |at0: f64, at1: f64| {
+            let slope = (at1 - at0) / (u1 - u0);
+            [at0 - slope * u0, slope]
+        };
+        (place.ends, place.top, place.bottom) = ([u0, u1], line(b0, b1), line(b3, b2));
+        (u1 > u0).then_some(place)
+    }
+
     /// (a, b) of a pixel.
     pub fn local(&self, x: f64, y: f64) -> (f64, f64) {
         let (dx, dy) = (x - self.centre[0], y - self.centre[1]);
@@ -291,6 +312,10 @@ mod tests {
             assert!((a + (place.lean + place.spread * a) * b - u).abs() < 1e-9);
             assert!((b - edge[0] - edge[1] * u).abs() < 1e-9);
         }
+        let corners = place.corners(-60.0, 70.0);
+        let again = LinearBox::of_corners(&corners).unwrap();
+        assert!(corners.iter().zip(again.corners(again.ends[0], again.ends[1])).all(|(p, q)| distance(*p, q) < 1e-9));
+        assert_eq!(LinearBox::of_corners(&[[1.0, 2.0]; 4]), None);
         let [fine, coarse] = [place.rescaled(1).on_edge(-120.0, place.rescaled(1).top), place.on_edge(-60.0, place.top)];
         assert!((fine[0] - (2.0 * coarse[0] + 0.5)).abs() < 1e-9 && (fine[1] - (2.0 * coarse[1] + 0.5)).abs() < 1e-9);
     }
