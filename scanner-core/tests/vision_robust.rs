@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::f64::consts::FRAC_PI_2;
 use std::time::Duration;
 
 use hardware_hal::{Exposure, Frame, FrameMeta, PixelFormat, PixelLayout, Samples, Timestamp};
@@ -68,11 +69,13 @@ proptest! {
         prop_assert_eq!(result.readings.len(), 1, "{:?}", result);
         let (r, truth) = (&result.readings[0], &scene.truths[0]);
         prop_assert_eq!((r.text.as_str(), r.symbology, r.role), (digits.as_str(), Symbology::Code128, Role::Trace));
-        // Within a degree of the pixel grid, pixels of neighbouring rows never fall together and the bars' lean is uncertain by a pixel.
+        // Near the pixel grid, pixels of neighbouring rows hardly ever fall together, and the bars' lean is uncertain by a pixel or two.
+        let from_grid = (yaw / FRAC_PI_2 - (yaw / FRAC_PI_2).round()).abs() * FRAC_PI_2;
+        let uncertain = if from_grid < 0.06 { 2.0 } else { 1.0 };
         for (found, real) in r.corners.iter().zip(&truth.corners) {
-            prop_assert!((found[0] - real[0]).hypot(found[1] - real[1]) < 1.5, "corner {:?} for {:?}", found, real);
+            prop_assert!((found[0] - real[0]).hypot(found[1] - real[1]) < 1.5 * uncertain, "corner {:?} for {:?}", found, real);
         }
-        prop_assert!((r.px_per_module / 3.0 - 1.0).abs() < 0.005, "{}", r.px_per_module);
+        prop_assert!((r.px_per_module / 3.0 - 1.0).abs() < 0.005 * uncertain, "{}", r.px_per_module);
     }
 }
 

@@ -86,19 +86,21 @@ pub fn read_linear(
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
 ) -> Outcome {
-    read_linear_keeping(pyramid, candidate, rule, deadline, sink).0
+    read_linear_keeping(pyramid, candidate, rule, deadline, sink, false).0
 }
 
-/// The same, with the strips that grey values left undecided.
+/// The same, with the strips that grey values left undecided; `searched` says that start and stop have been looked for in
+/// this place.
 pub(super) fn read_linear_keeping(
     pyramid: &[Plane],
     candidate: &LinearCandidate,
     rule: &LinearRule,
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
+    searched: bool,
 ) -> (Outcome, Vec<UndecidedStrip>) {
     let mut undecided = Vec::new();
-    (read(pyramid, candidate, rule, deadline, sink, &mut undecided), undecided)
+    (read(pyramid, candidate, rule, deadline, sink, searched, &mut undecided), undecided)
 }
 
 fn read(
@@ -107,6 +109,7 @@ fn read(
     rule: &LinearRule,
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
+    searched: bool,
     undecided: &mut Vec<UndecidedStrip>,
 ) -> Outcome {
     // One level finer than where it was found: the locator likes one to three pixels per module, reading likes more.
@@ -184,7 +187,7 @@ fn read(
         });
     }
     if bars >= BARS_OF_A_SMALL_CODE && halves >= SAME_BARS_SMALL {
-        match read_grey(pyramid, &strip.place, level, &rule.grey_level) {
+        match read_grey(pyramid, &strip.place, level, &rule.grey_level, searched) {
             GreyReading::Read(reading) => return Outcome::Read(reading),
             GreyReading::Undecided(strips) => *undecided = strips,
         }

@@ -7,9 +7,10 @@ use image::DynamicImage;
 use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, MatrixRule};
-use super::geometry::{area, on_full_picture};
+use super::geometry::{area, distance, on_full_picture};
 use super::locate::{self, LinearCandidate, LocateOptions};
 use super::read_finder::read_finders;
+use super::read_grey::{GreyReading, read_rough};
 use super::read_linear::{LinearRule, Outcome, read_linear_keeping};
 use super::read_matrix::read_matrix;
 use super::trace::{StageSink, candidate_overlay, reading_overlay};
@@ -107,6 +108,8 @@ impl Scanner {
             watch.last = Instant::now();
         }
 
+        let corners: Vec<Corners> = candidates.linear.iter().map(LinearCandidate::corners).collect();
+        let tried: Vec<Corners> = candidates.strips.iter().map(|strip| strip.corners(strip.ends[0], strip.ends[1])).collect();
         let frame_deadline = started + self.options.frame_limit;
         let read = |(item, candidate): (usize, &LinearCandidate)| -> (Outcome, Vec<UndecidedStrip>) {
             let now = Instant::now();
@@ -115,37 +118,53 @@ impl Scanner {
                 return (Outcome::Unread(Unread { corners, reason: UnreadReason::OutOfTime }), Vec::new());
             }
             let deadline = (now + self.options.candidate_limit).min(frame_deadline);
-            read_linear_keeping(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)))
+            // Start and stop have been looked for where the net says that bars are. Its strip as the locator cuts it is another start.
+            let searched = |strip: &Corners| covers(strip, &corners[item]) && alike(strip, &corners[item]);
+            let searched = !candidate.by_net && tried.iter().any(searched);
+            read_linear_keeping(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)), searched)
         };
-        // Largest first; what lies inside a larger candidate of the same direction (a part of it, or itself on another level) waits until it is
-        // known whether that one was read.
-        let mut first: Vec<(usize, &LinearCandidate)> = Vec::new();
-        let mut second: Vec<(usize, &LinearCandidate)> = Vec::new();
-        let corners: Vec<Corners> = candidates.linear.iter().map(LinearCandidate::corners).collect();
-        for (i, candidate) in candidates.linear.iter().enumerate() {
-            let Some(around) = first.iter_mut().find(|(j, _)| covers(&corners[*j], &corners[i])) else {
-                first.push((i, candidate));
-                continue;
-            };
-            // The same code on two levels: the finer one knows more.
-            let twin = area(&corners[i]) > 0.5 * area(&corners[around.0]) && candidate.level < around.1.level;
-            second.push(if twin { std::mem::replace(around, (i, candidate)) } else { (i, candidate) });
-        }
         let mut result = FrameReading::default();
         let mut unread = Vec::new();
-        for (round, wave) in [first, second].into_iter().enumerate() {
-            let open: Vec<(usize, &LinearCandidate)> =
-                wave.into_iter().filter(|(i, _)| !result.readings.iter().any(|r| covers(&r.corners, &corners[*i]))).collect();
-            let outcomes: Vec<_> = open.into_par_iter().map(read).collect();
-            for (outcome, undecided) in outcomes {
-                let room = MOST_UNDECIDED.saturating_sub(result.undecided.len());
-                result.undecided.extend(undecided.into_iter().take(room));
-                match outcome {
-                    Outcome::Read(reading) => insert(&mut result.readings, reading),
-                    // The second round only holds parts and repetitions.
-                    Outcome::Unread(u) if round == 0 => unread.push(u),
-                    Outcome::Unread(_) | Outcome::Nothing => {}
+        let rough: Vec<GreyReading> =
+            candidates.strips.par_iter().map(|place| read_rough(&pyramid, place, &self.options.linear.grey_level)).collect();
+        for reading in rough {
+            match reading {
+                GreyReading::Read(reading) => insert(&mut result.readings, reading),
+                GreyReading::Undecided(strips) => keep(&mut result.undecided, strips),
+            }
+        }
+        watch.lap("rough");
+        // What the trained detector found; then what gradients show where that was not read.
+        for by_net in [true, false] {
+            // Largest first; what lies inside a larger candidate of the same direction (a part of it, or itself on another level) waits until it is
+            // known whether that one was read.
+            let mut first: Vec<(usize, &LinearCandidate)> = Vec::new();
+            let mut second: Vec<(usize, &LinearCandidate)> = Vec::new();
+            for (i, candidate) in candidates.linear.iter().enumerate().filter(|(_, candidate)| candidate.by_net == by_net) {
+                let Some(around) = first.iter_mut().find(|(j, _)| covers(&corners[*j], &corners[i])) else {
+                    first.push((i, candidate));
+                    continue;
+                };
+                // The same code on two levels: the finer one knows more.
+                let twin = area(&corners[i]) > 0.5 * area(&corners[around.0]) && candidate.level < around.1.level;
+                second.push(if twin { std::mem::replace(around, (i, candidate)) } else { (i, candidate) });
+            }
+            for (round, wave) in [first, second].into_iter().enumerate() {
+                let open: Vec<(usize, &LinearCandidate)> =
+                    wave.into_iter().filter(|(i, _)| !result.readings.iter().any(|r| covers(&r.corners, &corners[*i]))).collect();
+                let outcomes: Vec<_> = open.into_par_iter().map(read).collect();
+                for (outcome, undecided) in outcomes {
+                    keep(&mut result.undecided, undecided);
+                    match outcome {
+                        Outcome::Read(reading) => insert(&mut result.readings, reading),
+                        // The second round only holds parts and repetitions.
+                        Outcome::Unread(u) if round == 0 && (by_net || !known(&unread, &u)) => unread.push(u),
+                        Outcome::Unread(_) | Outcome::Nothing => {}
+                    }
                 }
+            }
+            if by_net {
+                watch.lap("net's strips");
             }
         }
         watch.lap("linear");
@@ -206,6 +225,17 @@ impl Stopwatch {
     }
 }
 
+/// Whether the place of `new` is among those that were not read.
+fn known(unread: &[Unread], new: &Unread) -> bool {
+    unread.iter().any(|u| covers(&u.corners, &new.corners) || covers(&new.corners, &u.corners))
+}
+
+/// Adds undecided strips as long as there is room.
+fn keep(undecided: &mut Vec<UndecidedStrip>, strips: Vec<UndecidedStrip>) {
+    let room = MOST_UNDECIDED.saturating_sub(undecided.len());
+    undecided.extend(strips.into_iter().take(room));
+}
+
 /// Adds a reading unless the same text was read in the same place; then the better supported one stays.
 fn insert(readings: &mut Vec<Reading>, reading: Reading) {
     let same = readings.iter_mut().find(|r| {
@@ -236,6 +266,12 @@ fn covers(outer: &Corners, inner: &Corners) -> bool {
         return false;
     }
     contains(outer, middle(inner), 1.1)
+}
+
+/// Whether two strips are about as long.
+fn alike(p: &Corners, q: &Corners) -> bool {
+    let (p, q) = (distance(p[0], p[1]), distance(q[0], q[1]));
+    p.min(q) > 0.88 * p.max(q)
 }
 
 /// Whether a point lies in an outline grown by a factor.

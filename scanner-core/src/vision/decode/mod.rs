@@ -1,6 +1,7 @@
 //! From binarised rows and crops to texts.
 
 pub mod data_matrix;
+pub mod ends;
 pub mod grey_level;
 mod limit;
 mod linear;

@@ -19,6 +19,8 @@ pub const MODEL: &[u8] = include_bytes!("../../../models/detector.onnx");
 const MODEL_IDENTITY: &str = include_str!("../../../models/detector.txt");
 /// Rows and columns of cells must be multiples of this: the net halves them four times.
 pub const MULTIPLE: usize = 16;
+/// See [`Detector::answers`].
+const FAINT: f32 = 0.5;
 /// Threads of one call. Fixed, not the machine's number: sums must not depend on it.
 const THREADS: usize = 2;
 /// Where the library lies below a workspace or beside an installed program.
@@ -116,8 +118,17 @@ impl Detector {
     /// # Errors
     /// [`DetectError::Run`], [`DetectError::Shape`].
     pub fn detect_features(&self, features: &Features, options: &DetectOptions) -> Result<Vec<Detection>, DetectError> {
+        Ok(self.answers(features, options)?.0)
+    }
+
+    /// The same, and every single answer that is at least [`FAINT`] of the least score, without a choice among what overlaps.
+    pub(in crate::vision) fn answers(
+        &self,
+        features: &Features,
+        options: &DetectOptions,
+    ) -> Result<(Vec<Detection>, Vec<Detection>), DetectError> {
         if features.data.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let failed = |error: ort::Error| DetectError::Run(error.to_string());
         let input =
@@ -129,7 +140,10 @@ impl Detector {
         if **shape != [1, OUTPUTS as i64, rows as i64, columns as i64] {
             return Err(DetectError::Shape(format!("an output of {shape:?} for {}×{} cells", features.columns, features.rows)));
         }
-        Ok(suppress(&places(&Raw { rows, columns, data }, options.score), options))
+        let faint = places(&Raw { rows, columns, data }, FAINT * options.score);
+        // Best first.
+        let sure = faint.iter().take_while(|place| place.score >= options.score).count();
+        Ok((suppress(&faint[..sure], options), faint))
     }
 }
 

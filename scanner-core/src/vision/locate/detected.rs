@@ -1,9 +1,9 @@
 //! What the trained detector found, as work for the stages after the locator.
 
-use super::{Group, MatrixCandidate};
+use super::{CELL, CellGrid, Group, LinearBox, LinearCandidate, MatrixCandidate};
 use crate::vision::Plane;
 use crate::vision::detect::{self, Class, DetectOptions, Detection, Features};
-use crate::vision::geometry::on_full_picture;
+use crate::vision::geometry::{distance, on_full_picture};
 
 /// Modules of a code that is neither short nor long: what its length is divided by to guess the size of its modules.
 const MODULES: f64 = 110.0;
@@ -14,9 +14,17 @@ const LARGEST_MATRIX: f64 = 200.0;
 /// A score that puts what the detector found before all groups of gradients, whose scores are numbers of cells.
 pub const FIRST: f32 = 1e5;
 
+/// How far around the middle of a matrix code finders are looked for: in halves of its longer edge, and px more.
+const AROUND_MATRIX: f64 = 1.5;
+const NEAR_MATRIX: f64 = 12.0;
+/// Length of a strip of gradients ÷ length of the code that it may be.
+const ALIKE: std::ops::Range<f64> = 0.4..2.0;
+
 /// Codes on a picture, and the channels that they were seen in.
 pub struct Detected {
     places: Vec<Detection>,
+    /// Answers that may be less sure, one on the other.
+    faint: Vec<Detection>,
     features: Features,
 }
 
@@ -24,8 +32,8 @@ pub struct Detected {
 pub fn detect(plane: &Plane, options: &DetectOptions) -> Option<Detected> {
     let detector = detect::shared().ok()?;
     let features = detect::features(plane, detect::MULTIPLE);
-    match detector.detect_features(&features, options) {
-        Ok(places) => Some(Detected { places, features }),
+    match detector.answers(&features, options) {
+        Ok((places, faint)) => Some(Detected { places, faint, features }),
         Err(error) => {
             eprintln!("warning: the trained detector failed, codes are located by image gradients instead: {error}");
             None
@@ -50,6 +58,16 @@ impl Detected {
             }
         }
         groups
+    }
+
+    /// Linear codes as strips on the full picture, surest first.
+    pub fn strips(&self) -> Vec<LinearBox> {
+        let strip = |place: &Detection| {
+            let Group { centre, along, slope, b: [top, bottom], .. } = self.group(place);
+            let reach = (place.along[0] * along[0] + place.along[1] * along[1]).abs();
+            LinearBox { centre, along, lean: 0.0, spread: 0.0, ends: [-reach, reach], top: [top, slope], bottom: [bottom, slope] }
+        };
+        self.of(Class::Linear).map(strip).collect()
     }
 
     /// The group on the full picture. The bars' direction comes from the gradients inside the place: the net only says it roughly. Differences of
@@ -103,6 +121,33 @@ impl Detected {
         self.of(Class::Matrix).map(of).collect()
     }
 
+    /// Of a level's `cells`, those in or near what may be a matrix code.
+    pub fn near_matrix(&self, level: usize, grid: &CellGrid, mut cells: Vec<bool>) -> Vec<bool> {
+        let scale = 2f64.powi(level as i32);
+        let mut near = vec![false; cells.len()];
+        for place in self.faint.iter().filter(|place| place.class == Class::Matrix) {
+            let half = place.along[0].hypot(place.along[1]).max(place.across[0].hypot(place.across[1]));
+            let reach = (AROUND_MATRIX * half / scale + NEAR_MATRIX) / CELL as f64;
+            let range = |k: usize, most: usize| {
+                let at = place.centre[k] / scale / CELL as f64;
+                ((at - reach).max(0.0) as usize).min(most)..((at + reach).max(0.0) as usize + 1).min(most)
+            };
+            for row in range(1, grid.rows) {
+                near[row * grid.cols..][range(0, grid.cols)].fill(true);
+            }
+        }
+        cells.iter_mut().zip(near).for_each(|(cell, near)| *cell &= near);
+        cells
+    }
+
+    /// Whether a strip may be one of the linear codes: its middle lies in it, and it is about as long.
+    pub fn has_strip_at(&self, candidate: &LinearCandidate) -> bool {
+        let corners = candidate.corners();
+        let middle = [0, 1].map(|k| corners.iter().map(|c| c[k]).sum::<f64>() / 4.0);
+        let length = distance(corners[0], corners[1]);
+        self.of(Class::Linear).any(|place| place.local(middle).iter().all(|v| v.abs() < 1.0) && ALIKE.contains(&(length / place.length())))
+    }
+
     /// Whether a level's group of gradients has its middle in a linear code, or the other way round.
     pub fn has_bars_at(&self, level: usize, group: &Group) -> bool {
         let middle = on_full_picture(group.centre, level);
@@ -150,7 +195,7 @@ mod tests {
             along: [120.0 * c, 120.0 * s],
             across: [-30.0 * s, 30.0 * c],
         };
-        let detected = Detected { places: vec![place], features: detect::features(&plane, 16) };
+        let detected = Detected { places: vec![place], faint: Vec::new(), features: detect::features(&plane, 16) };
         let groups = detected.groups(4);
         assert_eq!(groups.len(), 1);
         let (level, group) = groups[0];
@@ -171,7 +216,7 @@ mod tests {
         let linear = Detection { class: Class::Linear, score: 0.5, centre: [199.5, 99.5], along: [330.0, 0.0], across: [0.0, 40.0] };
         let matrix = Detection { class: Class::Matrix, score: 0.5, centre: [100.0, 60.0], along: [20.0, 0.0], across: [0.0, 20.0] };
         let plane = Plane::new(400, 200, vec![0.5; 400 * 200]);
-        let detected = Detected { places: vec![linear, matrix], features: detect::features(&plane, 16) };
+        let detected = Detected { places: vec![linear, matrix], faint: Vec::new(), features: detect::features(&plane, 16) };
         // 660 px of about 110 modules: 6 px a module, so 1.5 px on the level of half the size twice.
         let levels: Vec<usize> = detected.groups(4).iter().map(|g| g.0).collect();
         assert_eq!(levels, [0, 2]);

@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use super::decode::data_matrix::Finder;
 use super::detect::DetectOptions;
-use super::geometry::on_full_picture;
+use super::geometry::{distance, on_full_picture, solve};
 use super::{Corners, Illumination, Plane};
+
+use detected::Detected;
 
 pub use cells::{CELL, Cell, CellGrid};
 pub use finder::finders;
@@ -83,6 +85,27 @@ pub struct LinearBox {
 }
 
 impl LinearBox {
+    /// The strip whose corners these are; `None` if they enclose nothing.
+    pub fn of_corners(corners: &Corners) -> Option<Self> {
+        let between = |i: usize, j: usize| [0, 1].map(|k| (corners[i][k] + corners[j][k]) / 2.0);
+        let (left, right) = (between(0, 3), between(1, 2));
+        let length = distance(left, right);
+        let along = [0, 1].map(|k| (right[k] - left[k]) / length);
+        let centre = [0, 1].map(|k| (left[k] + right[k]) / 2.0);
+        let mut place = Self { centre, along, lean: 0.0, spread: 0.0, ends: [0.0; 2], top: [0.0; 2], bottom: [0.0; 2] };
+        let local = corners.map(|[x, y]| place.local(x, y));
+        // Both corners of an end have the same u.
+        let [(a0, b0), (a1, b1), (a2, b2), (a3, b3)] = local;
+        [place.lean, place.spread] = solve([[b0 - b3, a0 * b0 - a3 * b3], [b1 - b2, a1 * b1 - a2 * b2]], [a3 - a0, a2 - a1])?;
+        let [u0, u1] = [local[0], local[1]].map(|(a, b)| a + (place.lean + place.spread * a) * b);
+        let line = |at0: f64, at1: f64| {
+            let slope = (at1 - at0) / (u1 - u0);
+            [at0 - slope * u0, slope]
+        };
+        (place.ends, place.top, place.bottom) = ([u0, u1], line(b0, b1), line(b3, b2));
+        (u1 > u0).then_some(place)
+    }
+
     /// (a, b) of a pixel.
     pub fn local(&self, x: f64, y: f64) -> (f64, f64) {
         let (dx, dy) = (x - self.centre[0], y - self.centre[1]);
@@ -134,6 +157,8 @@ pub struct LinearCandidate {
     pub level: usize,
     /// Where.
     pub place: LinearBox,
+    /// Whether the trained detector found it.
+    pub by_net: bool,
 }
 
 impl LinearCandidate {
@@ -173,6 +198,8 @@ impl MatrixCandidate {
 /// All candidates of a picture, most promising first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Candidates {
+    /// Strips on the full picture as the trained detector says them, surest first: direction and size roughly right, cut by nothing.
+    pub strips: Vec<LinearBox>,
     /// For linear codes.
     pub linear: Vec<LinearCandidate>,
     /// For matrix codes.
@@ -190,7 +217,7 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         Locator::Gradients => None,
         Locator::Ssd | Locator::Both => pyramid.first().and_then(|plane| detected::detect(plane, &options.detect)),
     };
-    let mut groups: Vec<(usize, Group)> = Vec::new();
+    let mut groups: Vec<(usize, Group, bool)> = Vec::new();
     let mut matrix: Vec<(f32, MatrixCandidate)> = Vec::new();
     let mut found: Vec<(usize, Finder)> = Vec::new();
     let white = |level: usize| {
@@ -201,8 +228,12 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
     for (level, plane) in pyramid.iter().enumerate().take(options.levels) {
         let grid = CellGrid::measure(plane, white(level));
         let wanted = |group: &Group| everywhere || detected.as_ref().is_some_and(|detected| detected.has_bars_at(level, group));
-        groups.extend(linear_groups(&grid).into_iter().filter(wanted).map(|g| (level, g)));
-        found.extend(finders(plane, &grid, &busy_cells(&grid), white(level)).into_iter().map(|f| (level, f)));
+        groups.extend(linear_groups(&grid).into_iter().filter(wanted).map(|g| (level, g, false)));
+        let mut busy = busy_cells(&grid);
+        if let Some(detected) = detected.as_ref().filter(|_| !everywhere) {
+            busy = detected.near_matrix(level, &grid, busy);
+        }
+        found.extend(finders(plane, &grid, &busy, white(level)).into_iter().map(|f| (level, f)));
         if !everywhere {
             continue;
         }
@@ -214,19 +245,22 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         }
     }
     if let Some(detected) = &detected {
-        groups.extend(detected.groups(options.levels.min(pyramid.len())));
+        groups.extend(detected.groups(options.levels.min(pyramid.len())).into_iter().map(|(level, g)| (level, g, true)));
         matrix.extend(detected.matrix(options.levels.min(pyramid.len())));
     }
     // Many cells of clean bars first; ties by position, so that the order never depends on anything but the picture.
-    groups.sort_by(|(la, a), (lb, b)| b.score.total_cmp(&a.score).then(la.cmp(lb)).then(a.order().cmp(&b.order())));
+    groups.sort_by(|(la, a, _), (lb, b, _)| b.score.total_cmp(&a.score).then(la.cmp(lb)).then(a.order().cmp(&b.order())));
     groups.truncate(options.max_linear);
     let mut linear: Vec<LinearCandidate> = groups
         .par_iter()
-        .flat_map_iter(|(level, group)| {
+        .flat_map_iter(|(level, group, by_net)| {
             let white = white(*level)(group.centre[0], group.centre[1]);
-            refine(&pyramid[*level], group, white).into_iter().map(|place| LinearCandidate { level: *level, place })
+            refine(&pyramid[*level], group, white).into_iter().map(|place| LinearCandidate { level: *level, place, by_net: *by_net })
         })
         .collect();
+    if let Some(detected) = detected.as_ref().filter(|_| !everywhere) {
+        linear.retain(|candidate| candidate.by_net || detected.has_strip_at(candidate));
+    }
     let area = |c: &LinearCandidate| c.place.length() * c.place.height() * 4f64.powi(c.level as i32);
     linear.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.place.centre[0].total_cmp(&b.place.centre[0])));
     // What the groupings agree on is looked at once.
@@ -236,6 +270,7 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
         let near = SAME_PLACE * 2f64.powi(candidate.level as i32);
         let same = |(other, known): &(LinearCandidate, Corners)| {
             other.level == candidate.level
+                && other.by_net == candidate.by_net
                 && corners.iter().flatten().zip(known.iter().flatten()).all(|(a, b): (&f64, &f64)| (a - b).abs() < near)
         };
         if !distinct.iter().any(same) {
@@ -252,7 +287,8 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
             places.push((by_net, m));
         }
     }
-    Candidates { linear, matrix: places.into_iter().map(|p| p.1).collect(), finders: found }
+    let strips = detected.as_ref().map(Detected::strips).unwrap_or_default();
+    Candidates { strips, linear, matrix: places.into_iter().map(|p| p.1).collect(), finders: found }
 }
 
 #[cfg(test)]
@@ -276,6 +312,10 @@ mod tests {
             assert!((a + (place.lean + place.spread * a) * b - u).abs() < 1e-9);
             assert!((b - edge[0] - edge[1] * u).abs() < 1e-9);
         }
+        let corners = place.corners(-60.0, 70.0);
+        let again = LinearBox::of_corners(&corners).unwrap();
+        assert!(corners.iter().zip(again.corners(again.ends[0], again.ends[1])).all(|(p, q)| distance(*p, q) < 1e-9));
+        assert_eq!(LinearBox::of_corners(&[[1.0, 2.0]; 4]), None);
         let [fine, coarse] = [place.rescaled(1).on_edge(-120.0, place.rescaled(1).top), place.on_edge(-60.0, place.top)];
         assert!((fine[0] - (2.0 * coarse[0] + 0.5)).abs() < 1e-9 && (fine[1] - (2.0 * coarse[1] + 0.5)).abs() < 1e-9);
     }

@@ -7,6 +7,8 @@ use crate::vision::geometry::solve;
 
 /// Bins of one character.
 const SPAN: usize = CHARACTER * BINS;
+/// Numbers that are added up side by side; a divisor of [`SPAN`].
+const LANES: usize = 8;
 
 /// Grey value of paper, and what a bar changes of it, each linear in the place along the code (−1 at the start, 1 at the stop).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,10 +84,11 @@ fn side(bin: usize, length: f32) -> f32 {
 
 /// Blurred characters and what of their neighbours shows in them, for one lens blur.
 pub(super) struct Templates {
-    pub(super) edge: EdgeResponse,
     own: Vec<Vec<f32>>,
     before: Vec<Vec<f32>>,
     behind: Vec<Vec<f32>>,
+    /// Bins in which a neighbour shows.
+    reach: usize,
 }
 
 impl Templates {
@@ -99,7 +102,8 @@ impl Templates {
         let own = (0..VALUES).map(|s| draw(&modules(s), 0.0)).collect();
         let before = ENDINGS.iter().map(|m| draw(m, -3.0)).collect();
         let behind = BEGINNINGS.iter().map(|m| draw(m, CHARACTER as f32)).collect();
-        Self { edge, own, before, behind }
+        let reach = ((edge.reach() * BINS as f32).ceil() as usize).next_multiple_of(LANES).min(SPAN);
+        Self { own, before, behind, reach }
     }
 
     /// Cost tables of all positions between start and stop.
@@ -120,17 +124,36 @@ impl Templates {
                 w[b] = profile.count[i] * gain * gain;
             }
         }
-        let dot = |x: &[f32], y: &[f32]| -> f32 { x.iter().zip(y).zip(&w).map(|((x, y), w)| x * y * w).sum() };
-        let alone = |t: &[f32]| dot(t, t) - 2.0 * dot(t, &d);
-        let dd = dot(&d, &d);
-        let before: [f32; CLASSES] = std::array::from_fn(|e| alone(&self.before[e]));
-        let behind: [f32; CLASSES] = std::array::from_fn(|b| alone(&self.behind[b]));
-        let both: [[f32; CLASSES]; CLASSES] = std::array::from_fn(|e| std::array::from_fn(|b| 2.0 * dot(&self.before[e], &self.behind[b])));
-        let own: Vec<f32> = self.own.iter().map(|o| dd + alone(o)).collect();
-        let own_before: Vec<[f32; CLASSES]> = self.own.iter().map(|o| std::array::from_fn(|e| 2.0 * dot(o, &self.before[e]))).collect();
-        let own_behind: Vec<[f32; CLASSES]> = self.own.iter().map(|o| std::array::from_fn(|b| 2.0 * dot(o, &self.behind[b]))).collect();
+        let (first, last) = (..self.reach, SPAN - self.reach..);
+        let weighted = |t: &[f32]| -> [f32; SPAN] { std::array::from_fn(|i| t[i] * w[i]) };
+        let alone = |t: &[f32], wt: &[f32]| dot(wt, t) - 2.0 * dot(wt, &d);
+        let dd = dot(&weighted(&d), &d);
+        let before: [f32; CLASSES] = std::array::from_fn(|e| alone(&self.before[e], &weighted(&self.before[e])));
+        let behind: [f32; CLASSES] = std::array::from_fn(|b| alone(&self.behind[b], &weighted(&self.behind[b])));
+        let both: [[f32; CLASSES]; CLASSES] =
+            std::array::from_fn(|e| std::array::from_fn(|b| 2.0 * dot(&weighted(&self.before[e]), &self.behind[b])));
+        let mut own = Vec::with_capacity(VALUES);
+        let mut own_before: Vec<[f32; CLASSES]> = Vec::with_capacity(VALUES);
+        let mut own_behind: Vec<[f32; CLASSES]> = Vec::with_capacity(VALUES);
+        for o in &self.own {
+            let wo = weighted(o);
+            own.push(dd + alone(o, &wo));
+            own_before.push(std::array::from_fn(|e| 2.0 * dot(&wo[first], &self.before[e][first])));
+            own_behind.push(std::array::from_fn(|b| 2.0 * dot(&wo[last.clone()], &self.behind[b][last.clone()])));
+        }
         PositionCost::new(|e, s, b| own[s] + before[e] + behind[b] + own_before[s][e] + own_behind[s][b] + both[e][b])
     }
+}
+
+/// Sum of products of as many numbers, a multiple of [`LANES`], in lanes that the compiler can keep in vector registers.
+fn dot(x: &[f32], y: &[f32]) -> f32 {
+    let mut lanes = [0f32; LANES];
+    for (x, y) in x.chunks_exact(LANES).zip(y.chunks_exact(LANES)) {
+        for i in 0..LANES {
+            lanes[i] += x[i] * y[i];
+        }
+    }
+    lanes.iter().sum()
 }
 
 /// What a fit leaves over.

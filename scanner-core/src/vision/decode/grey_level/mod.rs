@@ -8,6 +8,7 @@
 //! Maximum-likelihood reading of grey values: Gallo and Manduchi, "Reading 1D barcodes with mobile phones using deformable templates", IEEE TPAMI 33
 //! (2011), for UPC-A.
 
+mod extent;
 mod fit;
 mod joint;
 mod lattice;
@@ -15,22 +16,29 @@ mod model;
 mod pixels;
 mod relight;
 
+use std::cell::OnceCell;
+
 use super::linear::LinearText;
 use super::symbol::LinearSymbol;
 use crate::vision::{Corners, Plane};
+use extent::rows_of_bars;
 use fit::{Light, Residual, Templates, refine, residual};
 pub use joint::{Contribution, JointRefusal, JointRule, JointText, contribution, decide_together};
 use lattice::{Best, Classes, best};
 use model::{BINS, CHARACTER, EdgeResponse, QUIET, STOP_MODULES, code_modules, modules, stop_modules};
-use pixels::{Pixels, Warp};
+use pixels::{HALF_HEIGHT, Pixels, Warp};
 use relight::relit;
 
 /// Lens blurs that are tried, px.
 const SIGMAS: [f32; 6] = [0.4, 0.6, 0.8, 1.0, 1.3, 1.7];
 /// The one to begin with.
 const FIRST_SIGMA: usize = 1;
-/// How far start and stop may be from where the corners put them, modules.
+/// How far start and stop may be from where the corners put them, modules, where nothing better is known.
 const REACH: usize = 6;
+
+/// How far the bars' lean may be off over their height, modules for each module of reach, and the steps in which it is searched.
+const SHEAR_PER_REACH: f32 = 0.4;
+const SHEAR_STEP: f32 = 0.2;
 
 /// Least correlation of both ends' patterns together (2 is perfect).
 const ENDS: f32 = 1.2;
@@ -52,6 +60,20 @@ const RELIT_MISFIT: f32 = 0.03;
 /// How often at most.
 const RELIGHTINGS: usize = 3;
 
+/// Lead from which on a text says something about the rows that its bars reach over, and explained share below which that is asked.
+const EXTENT_MARGIN: f32 = 8.0;
+const EXTENT_EXPLAINED: f32 = 0.95;
+
+/// Lead from which on a text that explains that much is not looked at from another start, and misfit below which its light is even enough.
+const CERTAIN_MARGIN: f32 = 100.0;
+const WELL_MISFIT: f32 = 0.045;
+
+/// What a first reading must explain, or how consistently its characters must begin, at this many px per module and more. Strips that were read explain
+/// 0.86 at first, or begin with 0.75; other codes and print 0.55 to 0.75 and 0.5. What is smaller may still say something together with other views.
+const LOOKS_EXPLAINED: f32 = 0.78;
+const LOOKS_BEGUN: f32 = 0.68;
+const LOOKS_FROM: f32 = 0.6;
+
 /// Most pixels that a strip keeps for a later decision: those beyond are thinned out evenly.
 const MOST_PIXELS: usize = 8192;
 
@@ -66,11 +88,15 @@ pub struct GreyLevelRule {
     pub misfit: f32,
     /// Least share of the grey values' variance that the text explains.
     pub explained: f32,
+    /// The same four for a text that stands out by so much that dim light or a worn print may leave more over.
+    pub outstanding: [f32; 4],
 }
 
 impl Default for GreyLevelRule {
     fn default() -> Self {
-        Self { margin: 16.0, check_cost: 4.0, misfit: 0.05, explained: 0.93 }
+        // Of 4,600 strips that gave a wrong text or none, none had a misfit below 0.1 with a lead above 100; of the right ones none had a lead below 70, and
+        // none that was read cost its check character anything.
+        Self { margin: 24.0, check_cost: 2.0, misfit: 0.05, explained: 0.93, outstanding: [200.0, 0.5, 0.08, 0.85] }
     }
 }
 
@@ -96,7 +122,10 @@ pub struct GreyLevelText {
 impl GreyLevelText {
     /// Whether `rule` lets it pass.
     pub fn accepted(&self, rule: &GreyLevelRule) -> bool {
-        self.margin >= rule.margin && self.check_cost <= rule.check_cost && self.misfit <= rule.misfit && self.explained >= rule.explained
+        let passes = |[margin, check_cost, misfit, explained]: [f32; 4]| {
+            self.margin >= margin && self.check_cost <= check_cost && self.misfit <= misfit && self.explained >= explained
+        };
+        passes([rule.margin, rule.check_cost, rule.misfit, rule.explained]) || passes(rule.outstanding)
     }
 
     /// The text that the symbol says; `None` where its code sets make none.
@@ -118,9 +147,14 @@ pub fn read_code128(plane: &Plane, corners: &Corners, characters: usize) -> Opti
 pub fn look_at_code128(plane: &Plane, corners: &Corners, characters: usize) -> Vec<FittedStrip> {
     let [a, b, c, d] = *corners;
     let ways = [[a, b, c, d], [c, d, a, b]];
-    let mut found: Vec<FittedStrip> = ways.iter().filter_map(|corners| Strip::new(plane, corners, characters)?.read()).collect();
+    let mut found: Vec<FittedStrip> = ways.iter().filter_map(|corners| look_along(plane, corners, characters, REACH)).collect();
     found.sort_by(|p, q| q.text.explained.total_cmp(&p.text.explained));
     found
+}
+
+/// The same in one direction only, from the start's corners to the stop's, which may be off by `reach` modules.
+pub fn look_along(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<FittedStrip> {
+    Strip::new(plane, corners, characters, reach)?.read(plane, corners)
 }
 
 /// A strip with the model that fits it best: its pixels by their place along the code, geometry, light and blur.
@@ -187,42 +221,60 @@ struct Strip {
     pixels: Pixels,
     characters: usize,
     classes: Classes,
-    templates: Vec<Templates>,
+    edges: Vec<EdgeResponse>,
+    /// For each blur, once needed.
+    templates: [OnceCell<Templates>; SIGMAS.len()],
     shear: f32,
     /// Starting points: start character and geometry.
     starts: Vec<(usize, Warp)>,
 }
 
 impl Strip {
-    fn new(plane: &Plane, corners: &Corners, characters: usize) -> Option<Self> {
-        let pixels = Pixels::gather(plane, corners, code_modules(characters))?;
-        let shear = maximise(|shear| pixels.profile(&Warp { shear, ..Warp::default() }).sharpness(), 2.4, 25);
-        let mut strip = Self { pixels, characters, classes: Classes::new(), templates: Vec::new(), shear, starts: Vec::new() };
-        strip.starts = strip.find_ends();
+    fn new(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<Self> {
+        let pixels = Pixels::gather(plane, corners, code_modules(characters), [-HALF_HEIGHT, HALF_HEIGHT])?;
+        let limit = SHEAR_PER_REACH * reach as f32;
+        let steps = 2 * (limit / SHEAR_STEP).round() as usize + 1;
+        let shear = maximise(|shear| pixels.profile(&Warp { shear, ..Warp::default() }).sharpness(), limit, steps);
+        let edges = SIGMAS.iter().map(|s| EdgeResponse::new(pixels.step, *s)).collect();
+        let templates = std::array::from_fn(|_| OnceCell::new());
+        let mut strip = Self { pixels, characters, classes: Classes::new(), edges, templates, shear, starts: Vec::new() };
+        strip.starts = strip.find_ends(reach);
         if strip.starts.is_empty() {
             return None;
         }
-        strip.templates = SIGMAS.iter().map(|s| Templates::new(strip.pixels.step, *s)).collect();
         Some(strip)
     }
 
+    /// Blurred characters of a blur.
+    fn templates(&self, which: usize) -> &Templates {
+        self.templates[which].get_or_init(|| Templates::new(self.pixels.step, SIGMAS[which]))
+    }
+
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
-    fn find_ends(&self) -> Vec<(usize, Warp)> {
-        let patterns = EndPatterns::new(&EdgeResponse::new(self.pixels.step, SIGMAS[FIRST_SIGMA]));
+    fn find_ends(&self, reach: usize) -> Vec<(usize, Warp)> {
+        let patterns = EndPatterns::new(&self.edges[FIRST_SIGMA]);
+        let straight = self.pixels.profile(&Warp { shear: self.shear, ..Warp::default() });
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
         for k in -BENDS..=BENDS {
             let bend = k as f32 * BEND_STEP;
-            self.ends_under(&Warp { shear: self.shear, bend, ..Warp::default() }, &patterns, &mut pairs);
+            let bent = Warp { shear: self.shear, bend, ..Warp::default() };
+            self.ends_under(&bent, &straight.bent(bend, self.pixels.length), &patterns, reach, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         pairs.into_iter().take(STARTS).map(|(_, value, warp)| (value, warp)).collect()
     }
 
     /// Pairs of places that look like a start and a stop under `bent`, each with how well they and the characters' beginnings fit.
-    fn ends_under(&self, bent: &Warp, patterns: &EndPatterns, pairs: &mut Vec<(f32, usize, Warp)>) {
-        let profile = self.pixels.profile(bent);
+    fn ends_under(
+        &self,
+        bent: &Warp,
+        profile: &pixels::Profile,
+        patterns: &EndPatterns,
+        reach: usize,
+        pairs: &mut Vec<(f32, usize, Warp)>,
+    ) {
         let scores = |template: &[f32], begin: usize| -> Vec<(f32, f32)> {
-            let reach = (REACH * BINS) as isize;
+            let reach = (reach * BINS) as isize;
             let score: Vec<f32> = (-reach..=reach).map(|s| -profile.correlation(template, begin as isize + s)).collect();
             peaks(&score).into_iter().map(|i| ((i as isize - reach) as f32 / BINS as f32, score[i])).collect()
         };
@@ -238,38 +290,55 @@ impl Strip {
             for (last, other) in stops.iter().take(3) {
                 if score + other > ENDS {
                     let warp = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, ..*bent };
-                    let begins = beginnings(&profile, &warp, self.pixels.length, self.characters);
+                    let begins = beginnings(profile, &warp, self.pixels.length, self.characters);
                     pairs.push((score + other + BEGINNINGS * begins, *value, warp));
                 }
             }
         }
     }
 
-    fn read(self) -> Option<FittedStrip> {
+    fn read(mut self, plane: &Plane, corners: &Corners) -> Option<FittedStrip> {
         // A first reading of each starting point; the two that explain most are worth refining.
         let mut tries: Vec<(f32, usize, Warp)> = self
             .starts
             .iter()
             .filter_map(|(start, warp)| {
                 let profile = self.pixels.profile(warp);
-                let templates = &self.templates[FIRST_SIGMA];
-                let light = self.light_of_ends(&profile, templates, *start)?;
-                let left = self.free(&profile, templates, &light, *start).cost;
+                let light = self.light_of_ends(&profile, &self.edges[FIRST_SIGMA], *start)?;
+                let left = self.free(&profile, self.templates(FIRST_SIGMA), &light, *start).cost;
                 (left < (1.0 - FIRST_EXPLAINED) * profile.variation()).then_some((left, *start, *warp))
             })
             .collect();
         tries.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let explained = |r: &Refined| r.text.explained;
-        let mut found = tries
-            .iter()
-            .take(2)
-            .filter_map(|(_, start, warp)| self.refined(&self.pixels, *start, *warp))
-            .max_by(|a, b| explained(a).total_cmp(&explained(b)))?;
+        let (left, _, warp) = *tries.first()?;
+        if !self.looks_like_a_code(left, &warp) {
+            return None;
+        }
+        let mut found: Option<Refined> = None;
+        for (_, start, warp) in tries.iter().take(2) {
+            let again = self.refined(&self.pixels, *start, *warp);
+            found = match (found, again) {
+                (Some(one), Some(other)) => Some(if other.text.explained > one.text.explained { other } else { one }),
+                (one, other) => one.or(other),
+            };
+            if found.as_ref().is_some_and(|found| found.text.margin > CERTAIN_MARGIN && found.text.explained > EXTENT_EXPLAINED) {
+                break;
+            }
+        }
+        let mut found = found?;
+        if found.text.margin > EXTENT_MARGIN
+            && found.text.explained < EXTENT_EXPLAINED
+            && let Some((pixels, again)) = self.with_its_rows(plane, corners, &found)
+        {
+            (self.pixels, found) = (pixels, again);
+        }
         let mut even = None;
         // Where a text stands out and yet much is left over, it may be the light; a better text shows it better.
         for _ in 0..RELIGHTINGS {
             let promising = found.text.margin > RELIT_MARGIN || found.text.explained > RELIT_EXPLAINED;
-            if !promising || found.text.misfit < RELIT_MISFIT {
+            let well = found.text.misfit < RELIT_MISFIT
+                || (found.text.misfit < WELL_MISFIT && found.text.margin > CERTAIN_MARGIN && found.text.explained > EXTENT_EXPLAINED);
+            if !promising || well {
                 break;
             }
             let again = relit(&self.pixels, &found.warp, &found.light, &found.template)
@@ -284,8 +353,28 @@ impl Strip {
         Some(FittedStrip { text, pixels, characters: self.characters, warp, light, which, left })
     }
 
-    fn light_of_ends(&self, profile: &pixels::Profile, templates: &Templates, start: usize) -> Option<Light> {
-        let template = templates.edge.whole_code(start, None, self.characters);
+    /// Whether a first reading that leaves over `left` under `warp` may be of a code at all.
+    fn looks_like_a_code(&self, left: f32, warp: &Warp) -> bool {
+        let [x, y] = self.pixels.step;
+        if x.hypot(y) * LOOKS_FROM > 1.0 {
+            return true;
+        }
+        let profile = self.pixels.profile(warp);
+        let begun = || beginnings(&profile, &Warp::default(), self.pixels.length, self.characters);
+        left < (1.0 - LOOKS_EXPLAINED) * profile.variation() || begun() > LOOKS_BEGUN
+    }
+
+    /// The same strip from the rows that show the text's bars, read once more. `None` where that explains no more.
+    fn with_its_rows(&self, plane: &Plane, corners: &Corners, found: &Refined) -> Option<(Pixels, Refined)> {
+        let all = Pixels::gather(plane, corners, code_modules(self.characters), [-extent::REACH, extent::REACH])?;
+        let rows = rows_of_bars(&all, &found.warp, &found.template)?;
+        let pixels = Pixels::gather(plane, corners, code_modules(self.characters), rows)?;
+        let again = self.refined(&pixels, usize::from(found.text.symbol.values[0]), found.warp)?;
+        (again.text.explained > found.text.explained).then_some((pixels, again))
+    }
+
+    fn light_of_ends(&self, profile: &pixels::Profile, edge: &EdgeResponse, start: usize) -> Option<Light> {
+        let template = edge.whole_code(start, None, self.characters);
         let length = self.pixels.length;
         let known = |u: f32| (u > -6.0 && u < 10.0) || (u > length - 12.0 && u < length + 6.0);
         Light::fit(profile, &template, length, |i| known(place(i))).filter(|l| l.contrast() > 0.0)
@@ -302,13 +391,13 @@ impl Strip {
         let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
         let mut which = FIRST_SIGMA;
         let mut profile = pixels.profile(&warp);
-        let mut light = self.light_of_ends(&profile, &self.templates[which], start)?;
+        let mut light = self.light_of_ends(&profile, &self.edges[which], start)?;
         let mut last = Vec::new();
         for _ in 0..5 {
-            let found = self.free(&profile, &self.templates[which], &light, start).values;
+            let found = self.free(&profile, self.templates(which), &light, start).values;
             let mut least = f32::INFINITY;
-            for (i, templates) in self.templates.iter().enumerate() {
-                let template = templates.edge.whole_code(start, Some(&found), self.characters);
+            for (i, edge) in self.edges.iter().enumerate() {
+                let template = edge.whole_code(start, Some(&found), self.characters);
                 if let Some(fitted) = Light::fit(&profile, &template, length, inside) {
                     let left = fitted.residual(&profile, &template, length);
                     if left < least {
@@ -316,7 +405,7 @@ impl Strip {
                     }
                 }
             }
-            let template = self.templates[which].edge.whole_code(start, Some(&found), self.characters);
+            let template = self.edges[which].whole_code(start, Some(&found), self.characters);
             for _ in 0..2 {
                 refine(pixels, &mut warp, &mut light, &template);
             }
@@ -329,10 +418,10 @@ impl Strip {
         if light.contrast() <= 0.0 {
             return None;
         }
-        let costs = self.templates[which].costs(&profile, &light, length, self.characters);
+        let costs = self.templates(which).costs(&profile, &light, length, self.characters);
         let free = best::<1>(&costs, start, &self.classes);
         let valid = best::<103>(&costs, start, &self.classes);
-        let template = self.templates[which].edge.whole_code(start, Some(&valid.values), self.characters);
+        let template = self.edges[which].whole_code(start, Some(&valid.values), self.characters);
         let left = residual(pixels, &warp, &light, &profile, &template);
         let mut symbol = vec![start as u8];
         symbol.extend(valid.values.iter().map(|v| *v as u8));

@@ -12,7 +12,7 @@ pub(super) const CHARACTER: usize = 11;
 pub(super) const STOP_MODULES: usize = 13;
 /// Values that may stand between start and stop.
 pub(super) const VALUES: usize = 103;
-/// Modules around an edge in which it still shows.
+/// Modules around an edge in which it may show.
 const REACH: f32 = 7.0;
 /// Samples per module of the tabulated response.
 const FINE: usize = 32;
@@ -37,6 +37,8 @@ fn spread(widths: &[u8]) -> Vec<bool> {
 /// whatever the angle) and the bin.
 pub(super) struct EdgeResponse {
     table: Vec<f32>,
+    /// Modules around an edge in which it really shows.
+    reach: f32,
 }
 
 impl EdgeResponse {
@@ -57,7 +59,13 @@ impl EdgeResponse {
             total += f64::from(*k / sum);
             table.push(total as f32);
         }
-        Self { table }
+        let before = table.iter().take_while(|v| **v < 1e-6).count();
+        Self { reach: (REACH - (before as f32 - 1.0) / FINE as f32).clamp(0.0, REACH), table }
+    }
+
+    /// Modules around an edge in which it shows.
+    pub(super) fn reach(&self) -> f32 {
+        self.reach
     }
 
     /// Response at `d` modules behind the edge.
@@ -86,8 +94,8 @@ impl EdgeResponse {
             }
             let width = modules[i..].iter().take_while(|m| **m).count();
             let (from, to) = (first + i as f32, first + (i + width) as f32);
-            let lo = ((from - REACH) * BINS as f32).floor().max(0.0) as usize;
-            let hi = (((to + REACH) * BINS as f32).ceil().max(0.0) as usize).min(out.len());
+            let lo = ((from - self.reach) * BINS as f32).floor().max(0.0) as usize;
+            let hi = (((to + self.reach) * BINS as f32).ceil().max(0.0) as usize).min(out.len());
             for (b, value) in out.iter_mut().enumerate().take(hi).skip(lo) {
                 let u = (b as f32 + 0.5) / BINS as f32;
                 *value += self.at(u - from) - self.at(u - to);

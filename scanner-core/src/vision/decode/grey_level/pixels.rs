@@ -5,7 +5,7 @@ use crate::vision::geometry::{homography, map};
 use crate::vision::{Corners, Plane};
 
 /// Share of the bars' height that takes part, each way from the middle: the ends of the bars are left out.
-const HALF_HEIGHT: f64 = 0.42;
+pub(super) const HALF_HEIGHT: f32 = 0.42;
 
 /// The pixels of a strip.
 #[derive(Clone, PartialEq)]
@@ -20,13 +20,15 @@ pub(super) struct Pixels {
     pub(super) length: f32,
     /// Change of u per pixel to the right and down, in the strip's middle.
     pub(super) step: [f32; 2],
+    /// Smallest and largest w that take part.
+    pub(super) rows: [f32; 2],
     picture_from_code: [f64; 9],
 }
 
 impl Pixels {
-    /// The pixels inside `corners` (start-top, stop-top, stop-bottom, start-bottom) and its quiet zones. `None` for corners that span nothing, or
-    /// too few pixels to say anything.
-    pub(super) fn gather(plane: &Plane, corners: &Corners, length: usize) -> Option<Self> {
+    /// The pixels inside `corners` (start-top, stop-top, stop-bottom, start-bottom) and its quiet zones whose place across is one of `rows`. `None` for
+    /// corners that span nothing, or too few pixels to say anything.
+    pub(super) fn gather(plane: &Plane, corners: &Corners, length: usize, rows: [f32; 2]) -> Option<Self> {
         let corners = &even(corners);
         let l = length as f64;
         let code = [[0., -0.5], [l, -0.5], [l, 0.5], [0., 0.5]];
@@ -40,20 +42,29 @@ impl Pixels {
             return None;
         }
         let room = QUIET as f64 + 2.0;
+        let outline = [(0.0, rows[0]), (l, rows[0]), (l, rows[1]), (0.0, rows[1])].map(|(u, w)| map(&picture_from_code, u, f64::from(w)));
         let range = |k: usize, n: usize| {
-            let (lo, hi) = corners.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), c| (l.min(c[k]), h.max(c[k])));
+            let (lo, hi) = outline.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), c| (l.min(c[k]), h.max(c[k])));
             let (lo, hi) = (lo - room / modules_per_px, hi + room / modules_per_px);
             (lo.max(0.0) as usize)..(hi.clamp(0.0, n as f64) as usize)
         };
-        let mut pixels =
-            Self { u: Vec::new(), w: Vec::new(), v: Vec::new(), length: length as f32, step: step.map(|s| s as f32), picture_from_code };
+        let mut pixels = Self {
+            u: Vec::new(),
+            w: Vec::new(),
+            v: Vec::new(),
+            length: length as f32,
+            step: step.map(|s| s as f32),
+            rows,
+            picture_from_code,
+        };
         for y in range(1, plane.height()) {
             let row = plane.row(y);
             for x in range(0, plane.width()) {
                 let [u, w] = map(&code_from_picture, x as f64, y as f64);
-                if w.abs() < HALF_HEIGHT && u > -room && u < l + room {
+                let w = w as f32;
+                if w > rows[0] && w < rows[1] && u > -room && u < l + room {
                     pixels.u.push(u as f32);
-                    pixels.w.push(w as f32);
+                    pixels.w.push(w);
                     pixels.v.push(row[x]);
                 }
             }
@@ -63,7 +74,7 @@ impl Pixels {
 
     /// The same pixels with other grey values, one each.
     pub(super) fn with_values(&self, v: Vec<f32>) -> Self {
-        Self { u: self.u.clone(), w: self.w.clone(), v, length: self.length, step: self.step, picture_from_code: self.picture_from_code }
+        Self { u: self.u.clone(), w: self.w.clone(), v, ..*self }
     }
 
     /// At most `most` of the pixels, evenly taken.
@@ -87,16 +98,18 @@ impl Pixels {
         let n = (self.length as usize + 2 * QUIET) * BINS;
         let mut profile = Profile { sum: vec![0.0; n], count: vec![0.0; n] };
         for (u, _, v) in self.places(warp) {
-            let b = ((u + QUIET as f32) * BINS as f32).floor();
-            if b >= 0.0 && (b as usize) < n {
-                profile.sum[b as usize] += v;
-                profile.count[b as usize] += 1.0;
+            let b = (u + QUIET as f32) * BINS as f32;
+            if b >= 0.0
+                && let (Some(sum), Some(count)) = (profile.sum.get_mut(b as usize), profile.count.get_mut(b as usize))
+            {
+                *sum += v;
+                *count += 1.0;
             }
         }
         profile
     }
 
-    /// The code's corners in the picture after refinement.
+    /// The code's corners in the picture after refinement. Its upper and lower edge are those of the strip, unless the rows that take part say more.
     pub(super) fn corners(&self, warp: &Warp) -> Corners {
         let corner = |target: f32, w: f32| {
             // The warp is nearly the identity: a few steps of fixed-point iteration invert it.
@@ -106,7 +119,9 @@ impl Pixels {
             }
             map(&self.picture_from_code, f64::from(u), f64::from(w))
         };
-        [corner(0.0, -0.5), corner(self.length, -0.5), corner(self.length, 0.5), corner(0.0, 0.5)]
+        let edge = |row: f32| if row.abs() == HALF_HEIGHT { 0.5f32.copysign(row) } else { row };
+        let [top, bottom] = self.rows.map(edge);
+        [corner(0.0, top), corner(self.length, top), corner(self.length, bottom), corner(0.0, bottom)]
     }
 }
 
@@ -155,6 +170,21 @@ pub(super) struct Profile {
 }
 
 impl Profile {
+    /// What the profile would be with that much more [`Warp::bend`]: whole bins are moved, which is close enough for looking around.
+    pub(super) fn bent(&self, bend: f32, length: f32) -> Self {
+        let mut moved = Self { sum: vec![0.0; self.sum.len()], count: vec![0.0; self.sum.len()] };
+        let warp = Warp { bend, ..Warp::default() };
+        for (i, (sum, count)) in self.sum.iter().zip(&self.count).enumerate() {
+            let place = (i as f32 + 0.5) / BINS as f32 - QUIET as f32;
+            let b = (warp.apply(place, 0.0, length) + QUIET as f32) * BINS as f32;
+            if b >= 0.0 && (b as usize) < moved.sum.len() {
+                moved.sum[b as usize] += sum;
+                moved.count[b as usize] += count;
+            }
+        }
+        moved
+    }
+
     /// Variation between bins: largest where the bars stand upright.
     pub(super) fn sharpness(&self) -> f32 {
         let mean = self.sum.iter().sum::<f32>() / self.count.iter().sum::<f32>();
