@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{CELL, CellGrid};
 use crate::vision::Plane;
 use crate::vision::decode::data_matrix::Finder;
-use crate::vision::geometry::{distance, meeting};
+use crate::vision::geometry::{distance, meeting, solve};
 
 /// Shortest leg, px.
 const SHORTEST: f64 = 13.0;
@@ -22,6 +22,11 @@ const LEAST_SLOPE: f32 = 0.05;
 const STRAIGHT: f32 = 0.94;
 /// Largest root mean square distance of an edge's pixels from its line, px.
 const WOBBLE: f64 = 0.75;
+/// Distance from its straight line, root mean square, from which on an edge may be bowed, px, and most that its middle is off, in lengths.
+const BOWED: f64 = 0.4;
+const MOST_BOWED: f64 = 0.2;
+/// How much of an edge is lost at its end, where it is blurred round the corner, px.
+const BLURRED: f64 = 1.0;
 /// Two edges whose ends are further apart than this make no corner, px.
 const NEAR: f64 = 8.0;
 /// Two edges whose ends are further apart than this do not continue each other, px.
@@ -31,10 +36,12 @@ const SAME: f64 = 1.5;
 /// Most finders per level.
 const MOST: usize = 400;
 
-/// A straight edge. Light lies on the side of `light`.
+/// A straight edge, or one that is bowed evenly. Light lies on the side of `light`.
 #[derive(Debug, Clone, Copy)]
 struct Edge {
     ends: [[f64; 2]; 2],
+    /// How far its middle is from the straight line between its ends.
+    bow: [f64; 2],
     light: [f64; 2],
     /// Mean change per pixel.
     slope: f64,
@@ -134,8 +141,10 @@ fn corner(a: &Edge, k: usize, b: &Edge, l: usize) -> Option<Finder> {
         return None;
     }
     // In a picture whose y points down, the leg upwards is the one to the left of the leg to the right.
-    let (right, up) = if cross < 0.0 { (far_a, far_b) } else { (far_b, far_a) };
-    Some(Finder { corner, right, up })
+    let longer = |end: [f64; 2], d: [f64; 2]| [end[0] + BLURRED * d[0], end[1] + BLURRED * d[1]];
+    let (far_a, far_b) = (longer(far_a, da), longer(far_b, db));
+    let (right, up, bows) = if cross < 0.0 { (far_a, far_b, [a.bow, b.bow]) } else { (far_b, far_a, [b.bow, a.bow]) };
+    Some(Finder { corner, right, up, bows })
 }
 
 /// Thin edges (pixels whose gradient is the largest across them), followed as long as they keep their direction.
@@ -225,8 +234,8 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
     edges
 }
 
-/// The straight line through an edge's pixels; `None` where they bend. A pixel is off by up to half of itself; the line through dozens of them is good to
-/// a tenth.
+/// The straight line through an edge's pixels, or the parabola where they are bowed as a round package bows them; `None` where they bend otherwise. A
+/// pixel is off by up to half of itself; the line through dozens of them is good to a tenth.
 fn line(points: impl Iterator<Item = ([f64; 2], f32)> + Clone, sum: [f32; 2]) -> Option<Edge> {
     let (mut n, mut m) = (0.0, [0.0; 2]);
     let mut slope = 0.0;
@@ -243,25 +252,57 @@ fn line(points: impl Iterator<Item = ([f64; 2], f32)> + Clone, sum: [f32; 2]) ->
     }
     let angle = 0.5 * (2.0 * xy).atan2(xx - yy);
     let d = [angle.cos(), angle.sin()];
-    let (mut lo, mut hi, mut off) = (f64::MAX, f64::MIN, 0.0);
-    for (p, _) in points {
+    let normal = [-d[1], d[0]];
+    // Along and off the line through the middle.
+    let local = |p: [f64; 2]| {
         let v = [p[0] - m[0], p[1] - m[1]];
-        let t = v[0] * d[0] + v[1] * d[1];
+        [v[0] * d[0] + v[1] * d[1], v[0] * normal[0] + v[1] * normal[1]]
+    };
+    let (mut lo, mut hi, mut off) = (f64::MAX, f64::MIN, 0.0);
+    for (p, _) in points.clone() {
+        let [t, o] = local(p);
         (lo, hi) = (lo.min(t), hi.max(t));
-        off += (v[1] * d[0] - v[0] * d[1]).powi(2);
+        off += o * o;
     }
-    if hi - lo < 0.6 * SHORTEST || (off / n).sqrt() > WOBBLE {
+    if hi - lo < 0.6 * SHORTEST {
+        return None;
+    }
+    let place = |t: f64, o: f64| [0, 1].map(|k| m[k] + t * d[k] + o * normal[k]);
+    let straight = (off / n).sqrt();
+    let (mut ends, mut bow, mut wobble) = ([lo, hi].map(|t| place(t, 0.0)), 0.0, straight);
+    if straight > BOWED {
+        // Off the line by c₀ + c₁r + c₂r², r from −1 to 1.
+        let r = |t: f64| (2.0 * t - lo - hi) / (hi - lo);
+        let (mut a, mut b) = ([[0.0; 3]; 3], [0.0; 3]);
+        for (p, _) in points.clone() {
+            let [t, o] = local(p);
+            let row = [1.0, r(t), r(t).powi(2)];
+            for j in 0..3 {
+                for k in 0..3 {
+                    a[j][k] += row[j] * row[k];
+                }
+                b[j] += row[j] * o;
+            }
+        }
+        let c = solve(a, b)?;
+        let at = |r: f64| c[0] + c[1] * r + c[2] * r * r;
+        let left = points.map(|(p, _)| local(p)).map(|[t, o]| (o - at(r(t))).powi(2)).sum::<f64>();
+        let evenly = (left / n).sqrt();
+        if evenly < 0.7 * straight && c[2].abs() < MOST_BOWED * (hi - lo) {
+            (ends, bow, wobble) = ([place(lo, at(-1.0)), place(hi, at(1.0))], -c[2], evenly);
+        }
+    }
+    if wobble > WOBBLE {
         return None;
     }
     let norm = f64::from(sum[0].hypot(sum[1])).max(1e-9);
-    let normal = [-d[1], d[0]];
     let upwards = normal[0] * f64::from(sum[0]) + normal[1] * f64::from(sum[1]);
     // The gradients must be square to the line, not just alike.
     if upwards.abs() < 0.95 * norm {
         return None;
     }
-    let sign = if upwards > 0.0 { 1.0 } else { -1.0 };
-    Some(Edge { ends: [lo, hi].map(|t| [m[0] + t * d[0], m[1] + t * d[1]]), light: [normal[0] * sign, normal[1] * sign], slope: slope / n })
+    let light = normal.map(|v| v * upwards.signum());
+    Some(Edge { ends, bow: normal.map(|v| v * bow), light, slope: slope / n })
 }
 
 /// Edges that continue each other made one; short ones and very long ones left out. What is made one stays there in parts, too.
@@ -284,6 +325,7 @@ fn merged(edges: Vec<Edge>) -> Vec<Edge> {
                 if gap < REACH && off < 1.0 + 0.03 * lb && beyond {
                     all.push(Edge {
                         ends: [a.ends[1 - k], far],
+                        bow: [0.0; 2],
                         light: if la > lb { a.light } else { b.light },
                         slope: (a.slope * la + b.slope * lb) / (la + lb),
                     });
@@ -293,4 +335,29 @@ fn merged(edges: Vec<Edge>) -> Vec<Edge> {
     }
     all.retain(|e| (SHORTEST..=LONGEST).contains(&e.length()));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edge_is_straight_or_bowed_evenly_or_none() {
+        // Pixels of 40 columns, `off` px below a line that rises by a quarter, their gradients downwards.
+        let edge = |off: &dyn Fn(f64) -> f64| {
+            let points: Vec<([f64; 2], f32)> =
+                (0..41).map(|i| f64::from(i)).map(|x| ([x, (50.0 - 0.25 * x + off(x / 40.0)).round()], 0.2)).collect();
+            line(points.iter().copied(), [0.25, 1.0])
+        };
+        let straight = edge(&|_| 0.0).unwrap();
+        assert_eq!(straight.bow, [0.0; 2]);
+        assert!(distance(straight.ends[0], [0.0, 50.0]).max(distance(straight.ends[1], [40.0, 40.0])) < 0.5, "{straight:?}");
+        // Four pixels off in the middle: across a line that rises, 3.9 px.
+        let bowed = edge(&|s| 16.0 * s * (1.0 - s)).unwrap();
+        assert!((bowed.bow[1] - 3.8).abs() < 0.3 && (bowed.bow[0] - 0.95).abs() < 0.2, "{bowed:?}");
+        assert!(distance(bowed.ends[0], [0.0, 50.0]).max(distance(bowed.ends[1], [40.0, 40.0])) < 0.8, "{bowed:?}");
+        assert!(bowed.light[1] > 0.9, "{bowed:?}");
+        // A wave is neither.
+        assert!(edge(&|s| 3.0 * (s * 6.3).sin()).is_none());
+    }
 }

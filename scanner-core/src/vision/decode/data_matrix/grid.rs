@@ -1,7 +1,8 @@
 //! From a finder to the grid of modules: which size, and where its four corners are.
 
 use super::size::{SIZES, Size};
-use crate::vision::geometry::{distance, homography, map, meeting};
+use super::surface::{Bend, Surface};
+use crate::vision::geometry::{distance, meeting, solve};
 use crate::vision::{Corners, Plane};
 
 /// A finder's two solid legs as seen: the outer corner of the symbol and the legs' far ends, px.
@@ -13,6 +14,8 @@ pub struct Finder {
     pub right: [f64; 2],
     /// The far end of the leg on the left.
     pub up: [f64; 2],
+    /// How far the middle of the leg along the bottom, and that of the one on the left, is from the straight line between its ends, px.
+    pub bows: [[f64; 2]; 2],
 }
 
 /// A grid laid over a picture.
@@ -22,41 +25,70 @@ pub struct Grid {
     pub size: Size,
     /// Outer corners, px: bottom left, top left, top right, bottom right (from the finder's corner, clockwise).
     pub corners: Corners,
+    /// How it is bent between them.
+    pub bend: Bend,
     /// Correlation of the fixed modules, the quiet zone's first included, with the picture.
     pub fixed: f64,
     /// The same of the alternating sides alone.
     pub timing: f64,
 }
 
-/// How far the located ends may be off, modules.
-const OFF: [f64; 7] = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5];
+/// How far the located ends may be off, modules; they are rather too near, as bars' ends are blurred.
+const OFF: [f64; 9] = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5];
+/// Unevenness of modules along a bowed side that is tried.
+const UNEVEN: [f64; 7] = [-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45];
 /// Samples per module of a line along an alternating side.
 const FINE: f64 = 4.0;
 /// Share of [`least_side`] that a line parallel to the leg must reach, for slanted ones to be tried.
 const PROMISING: f32 = 0.6;
 /// Sizes that are looked at closely.
-const BEST: usize = 3;
+const BEST: usize = 5;
+/// Corners' coordinates and bend.
+const UNKNOWNS: usize = 12;
+/// Both correlations together from which on a bend is looked for.
+const WORTH_BENDING: f64 = 1.0;
 
 /// Grids that may lie on a finder, the likeliest first.
 pub fn fit(plane: &Plane, finder: &Finder) -> Vec<Grid> {
     let sub = |p: [f64; 2], q: [f64; 2]| [p[0] - q[0], p[1] - q[1]];
     let (right, up) = (sub(finder.right, finder.corner), sub(finder.up, finder.corner));
-    let mut starts: Vec<(f32, Size, Corners)> = Vec::new();
+    let [bow_right, bow_up] = finder.bows;
+    let mut starts: Vec<(f32, Size, Corners, Bend)> = Vec::new();
     for size in SIZES {
-        let Some(top) = side(plane, finder.corner, up, right, size.cols, size.rows) else { continue };
-        let Some(far) = side(plane, finder.corner, right, up, size.rows, size.cols) else { continue };
+        let Some(top) = side(plane, finder.corner, [up, right], bow_right, [size.cols, size.rows]) else { continue };
+        let Some(far) = side(plane, finder.corner, [right, up], bow_up, [size.rows, size.cols]) else { continue };
         // The sides' middles run half a module inside; the corner is where the outer edges meet.
         let Some(meet) = meeting(top.from, top.to, far.from, far.to) else { continue };
         let outwards = |p: [f64; 2], leg: [f64; 2], modules: usize| [0, 1].map(|k| p[k] + 0.5 * (leg[k] / modules as f64));
         let top_left = outwards(top.from, up, size.rows);
         let top_right = outwards(outwards(meet, up, size.rows), right, size.cols);
         let bottom_right = outwards(far.from, right, size.cols);
-        starts.push((top.score + far.score, size, [finder.corner, top_left, top_right, bottom_right]));
+        // A correlation over few modules is soon high by chance.
+        let sure = |side: &Side, modules: usize| side.score * (modules as f32).sqrt();
+        let corners = [finder.corner, top_left, top_right, bottom_right];
+        let mut bend = bend(&size, right, up, finder.bows);
+        bend[0] += size.cols as f64 * top.uneven;
+        // Rows are counted against the leg.
+        bend[3] -= size.rows as f64 * far.uneven;
+        starts.push((sure(&top, size.cols) + sure(&far, size.rows), size, corners, bend));
     }
     starts.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut grids: Vec<Grid> = starts.into_iter().take(BEST).filter_map(|(_, size, corners)| refine(plane, size, corners)).collect();
+    let mut grids: Vec<Grid> =
+        starts.into_iter().take(BEST).filter_map(|(_, size, corners, bend)| refine(plane, size, corners, bend)).collect();
     grids.sort_by(|a, b| (b.fixed + b.timing).total_cmp(&(a.fixed + a.timing)));
     grids
+}
+
+/// The bend of a symbol whose legs are bowed by so many px: both sides of a pair are bowed alike.
+fn bend(size: &Size, right: [f64; 2], up: [f64; 2], [bow_right, bow_up]: [[f64; 2]; 2]) -> Bend {
+    let (cols, rows) = (size.cols as f64, size.rows as f64);
+    // Columns run along the leg to the right, rows against the one upwards. A parabola that is 1 in the middle is 4s(1 − s).
+    let in_modules = |bow: [f64; 2]| {
+        let [a, b] = solve([[right[0] / cols, -up[0] / rows], [right[1] / cols, -up[1] / rows]], bow).unwrap_or_default();
+        [4.0 * a, 4.0 * b]
+    };
+    let ([a, c], [b, d]) = (in_modules(bow_right), in_modules(bow_up));
+    [a, b, c, d]
 }
 
 /// Correlation of an alternating side of n modules from which on it is worth a closer look. The best of many lines over random texture comes to about
@@ -71,10 +103,13 @@ struct Side {
     score: f32,
     from: [f64; 2],
     to: [f64; 2],
+    /// By how much of its length its middle is off from halfway, times four.
+    uneven: f64,
 }
 
-/// The side of n modules opposite to the leg `along`, at the far end of the leg `across` of m modules. `None` where nothing alternates like it.
-fn side(plane: &Plane, corner: [f64; 2], across: [f64; 2], along: [f64; 2], n: usize, m: usize) -> Option<Side> {
+/// The side of n modules opposite to the leg `along` with its `bow`, at the far end of the leg `across` of m modules. `None` where nothing alternates like
+/// it.
+fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f64; 2], [n, m]: [usize; 2]) -> Option<Side> {
     let (module, step) = (along[0].hypot(along[1]) / n as f64, across[0].hypot(across[1]) / m as f64);
     if module < 0.9 || step < 0.5 {
         return None;
@@ -83,6 +118,8 @@ fn side(plane: &Plane, corner: [f64; 2], across: [f64; 2], along: [f64; 2], n: u
     let count = ((n + 4) as f64 * FINE) as usize;
     let mut profile: Vec<f32> = Vec::with_capacity(count);
     let mut best: Option<Side> = None;
+    // Round packages bow a side and squeeze its modules towards one end.
+    let unevenness: &[f64] = if bow[0].hypot(bow[1]) > 1.0 { &UNEVEN } else { &[0.0] };
     let mut search = |near: f64, far: f64| {
         let at = |t: f64| {
             let inward = 1.0 - (0.5 - near - (far - near) * t) / m as f64;
@@ -90,14 +127,17 @@ fn side(plane: &Plane, corner: [f64; 2], across: [f64; 2], along: [f64; 2], n: u
         };
         profile.clear();
         profile.extend((0..count).map(|j| {
-            let [x, y] = at((j as f64 / FINE - 2.0) / n as f64);
-            plane.sample(x, y)
+            let t = (j as f64 / FINE - 2.0) / n as f64;
+            let ([x, y], off) = (at(t), 4.0 * t * (1.0 - t));
+            plane.sample(x + off * bow[0], y + off * bow[1])
         }));
-        for start in [-0.5, 0.0, 0.5] {
-            for end in OFF {
-                let score = alternation(&profile, n, start, (n as f64 + end - start) / n as f64);
-                if best.is_none_or(|b| score > b.score) {
-                    best = Some(Side { score, from: at(start / n as f64), to: at((n as f64 + end) / n as f64) });
+        for &uneven in unevenness {
+            for start in [-0.5, 0.0, 0.5] {
+                for end in OFF {
+                    let score = alternation(&profile, n, start, (n as f64 + end - start) / n as f64, uneven);
+                    if best.is_none_or(|b| score > b.score) {
+                        best = Some(Side { score, from: at(start / n as f64), to: at((n as f64 + end) / n as f64), uneven });
+                    }
                 }
             }
         }
@@ -115,11 +155,13 @@ fn side(plane: &Plane, corner: [f64; 2], across: [f64; 2], along: [f64; 2], n: u
     best.filter(|side| side.score >= least_side(n))
 }
 
-/// Correlation of a profile with dark, light, dark …: n modules from `start` on, each `pitch` long.
-fn alternation(profile: &[f32], n: usize, start: f64, pitch: f64) -> f32 {
+/// Correlation of a profile with dark, light, dark …: n modules from `start` on, each `pitch` long on average, growing towards one end where they are
+/// `uneven`.
+fn alternation(profile: &[f32], n: usize, start: f64, pitch: f64, uneven: f64) -> f32 {
     let (mut s, mut ss, mut st) = (0f32, 0f32, 0f32);
     for k in 0..n {
-        let at = ((start + (k as f64 + 0.5) * pitch + 2.0) * FINE).clamp(0.0, (profile.len() - 1) as f64);
+        let part = (k as f64 + 0.5) / n as f64;
+        let at = ((start + n as f64 * pitch * (part + uneven * part * (1.0 - part)) + 2.0) * FINE).clamp(0.0, (profile.len() - 1) as f64);
         let v = profile[at.round() as usize];
         s += v;
         ss += v * v;
@@ -130,30 +172,14 @@ fn alternation(profile: &[f32], n: usize, start: f64, pitch: f64) -> f32 {
     if variance <= 1e-9 { 0.0 } else { st / (variance * n).sqrt() }
 }
 
-/// Outer corners in modules (column, row from the top left; whole numbers are edges), in the order of [`Grid::corners`].
-fn in_modules(size: &Size) -> Corners {
-    let (w, h) = (size.cols as f64, size.rows as f64);
-    [[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]]
-}
-
-/// The map from modules to pixels.
-pub fn picture_from_modules(size: &Size, corners: &Corners) -> Option<[f64; 9]> {
-    homography(&in_modules(size), corners)
-}
-
-/// The map from pixels to modules.
-pub fn modules_from_picture(size: &Size, corners: &Corners) -> Option<[f64; 9]> {
-    homography(corners, &in_modules(size))
-}
-
 /// Correlations (fixed, timing) of a grid with the picture.
-fn agreement(plane: &Plane, size: &Size, corners: &Corners) -> Option<[f64; 2]> {
-    let h = picture_from_modules(size, corners)?;
+fn agreement(plane: &Plane, size: &Size, corners: &Corners, bend: &Bend) -> Option<[f64; 2]> {
+    let surface = Surface::new(size, corners, bend)?;
     // Over all fixed modules, and over the alternating ones: n, Σv, Σv², Σt and Σvt.
     let mut sums = [[0f64; 5]; 2];
     let mut add = |col: isize, row: isize, timing: bool| {
         let Some(dark) = size.fixed(col, row) else { return };
-        let [x, y] = map(&h, col as f64 + 0.5, row as f64 + 0.5);
+        let [x, y] = surface.to_picture(col as f64 + 0.5, row as f64 + 0.5);
         let v = f64::from(plane.sample(x, y));
         let t = if dark { -1.0 } else { 1.0 };
         for s in sums.iter_mut().take(1 + usize::from(timing)) {
@@ -186,30 +212,40 @@ fn agreement(plane: &Plane, size: &Size, corners: &Corners) -> Option<[f64; 2]> 
     }))
 }
 
-/// Moves the corners until the fixed modules fit best.
-fn refine(plane: &Plane, size: Size, mut corners: Corners) -> Option<Grid> {
-    let score = |c: &Corners| agreement(plane, &size, c).map(|[fixed, timing]| fixed + timing);
-    let mut best = score(&corners)?;
+/// Moves the corners until the fixed modules fit best, then bends the grid where that fits better.
+fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend) -> Option<Grid> {
+    let score = |c: &Corners, b: &Bend| agreement(plane, &size, c, b).map(|[fixed, timing]| fixed + timing);
+    let mut at = (corners, bend);
+    let mut best = score(&at.0, &at.1)?;
     let module = (distance(corners[0], corners[3]) / size.cols as f64).min(distance(corners[0], corners[1]) / size.rows as f64);
-    let mut step = 0.5 * module;
-    while step > 0.05 * module {
-        let mut moved = false;
-        for i in 0..4 {
-            for delta in [[step, 0.0], [-step, 0.0], [0.0, step], [0.0, -step]] {
-                let mut trial = corners;
-                trial[i][0] += delta[0];
-                trial[i][1] += delta[1];
-                if let Some(s) = score(&trial)
-                    && s > best + 1e-6
-                {
-                    (best, corners, moved) = (s, trial, true);
+    for unknowns in [8, UNKNOWNS] {
+        if unknowns == UNKNOWNS && best < WORTH_BENDING {
+            break;
+        }
+        let mut share = 0.5;
+        while share > 0.05 {
+            let mut moved = false;
+            for k in 0..unknowns {
+                for sign in [1.0, -1.0] {
+                    let mut trial = at;
+                    match k {
+                        0..8 => trial.0[k / 2][k % 2] += sign * share * module,
+                        // Half a step at the middle of the side.
+                        _ => trial.1[k - 8] += sign * share * 2.0,
+                    }
+                    if let Some(s) = score(&trial.0, &trial.1)
+                        && s > best + 1e-6
+                    {
+                        (best, at, moved) = (s, trial, true);
+                    }
                 }
             }
-        }
-        if !moved {
-            step /= 2.0;
+            if !moved {
+                share /= 2.0;
+            }
         }
     }
-    let [fixed, timing] = agreement(plane, &size, &corners)?;
-    Some(Grid { size, corners, fixed, timing })
+    let (corners, bend) = at;
+    let [fixed, timing] = agreement(plane, &size, &corners, &bend)?;
+    Some(Grid { size, corners, bend, fixed, timing })
 }

@@ -2,10 +2,12 @@
 //!
 //! Works from about one pixel per module upwards, at any angle, in perspective. What a text must show to be accepted is in [`MatrixRule`].
 
+mod adjust;
 mod grid;
 mod modules;
 mod reed_solomon;
 mod size;
+mod surface;
 
 pub use grid::Finder;
 pub use size::SIZES;
@@ -50,6 +52,8 @@ pub struct Found {
 
 /// The optics' blur that is tried, px.
 const BLURS: [f64; 3] = [0.5, 0.75, 0.3];
+/// How often a grid is moved by what its modules say.
+const ADJUSTMENTS: usize = 4;
 
 /// Reads the symbol of a finder. The plane should show one to five pixels per module.
 pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<Found> {
@@ -58,40 +62,57 @@ pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<
 }
 
 fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
-    let size = grid.size;
-    let placement = size.placement();
+    let placement = grid.size.placement();
     for blur in BLURS {
         let seen = Seen::gather(plane, grid, blur)?;
-        let modules = seen.modules()?;
-        let mut word = vec![0u8; size.codewords()];
-        let mut trust = vec![f32::MAX; size.codewords()];
-        for (value, place) in modules.iter().zip(&placement) {
-            if let Some((codeword, bit)) = place {
-                word[*codeword] |= u8::from(*value < 0.5) << bit;
-                trust[*codeword] = trust[*codeword].min((value - 0.5).abs());
-            }
+        if let Some(found) = decoded(&seen, &seen.modules()?, grid, &placement, rule) {
+            return Some(found);
         }
-        let mut weakest: Vec<usize> = (0..word.len()).collect();
-        weakest.sort_by(|a, b| trust[*a].total_cmp(&trust[*b]).then(a.cmp(b)));
-        // The least trusted codewords are given up one pair after the other (Forney, "Generalized minimum distance decoding", 1966).
-        for erased in (0..=size.ecc / 2).step_by(2) {
-            let mut fixed = word.clone();
-            let Some(errors) = reed_solomon::correct(&mut fixed, size.ecc, &weakest[..erased]) else { continue };
-            if 2 * errors + erased + rule.spare > size.ecc {
-                continue;
-            }
-            let dark = draw(grid, &placement, &fixed);
-            if seen.explained(&dark)? < rule.explained {
-                break;
-            }
-            let text = text(&fixed[..size.data])?;
-            return Some(Found {
-                text,
-                corners: grid.corners,
-                modules: ((size.rows * size.cols) as f64).sqrt(),
-                corrected: [errors + erased, size.ecc],
-            });
+    }
+    let mut grid = *grid;
+    for _ in 0..ADJUSTMENTS {
+        let seen = Seen::gather(plane, &grid, BLURS[0])?;
+        let mut modules = seen.modules()?;
+        modules.iter_mut().for_each(|m| *m = m.round());
+        grid = adjust::adjusted(&grid, &seen, &modules)?;
+        let seen = Seen::gather(plane, &grid, BLURS[0])?;
+        if let Some(found) = decoded(&seen, &seen.modules()?, &grid, &placement, rule) {
+            return Some(found);
         }
+    }
+    None
+}
+
+/// The text of modules (of the ringed grid), if `rule` lets it pass.
+fn decoded(seen: &Seen, modules: &[f32], grid: &Grid, placement: &[Option<(usize, u8)>], rule: &MatrixRule) -> Option<Found> {
+    let size = grid.size;
+    let mut word = vec![0u8; size.codewords()];
+    let mut trust = vec![f32::MAX; size.codewords()];
+    for (value, place) in seen.inside(modules).iter().zip(placement) {
+        if let Some((codeword, bit)) = place {
+            word[*codeword] |= u8::from(*value < 0.5) << bit;
+            trust[*codeword] = trust[*codeword].min((value - 0.5).abs());
+        }
+    }
+    let mut weakest: Vec<usize> = (0..word.len()).collect();
+    weakest.sort_by(|a, b| trust[*a].total_cmp(&trust[*b]).then(a.cmp(b)));
+    // The least trusted codewords are given up one pair after the other (Forney, "Generalized minimum distance decoding", 1966).
+    for erased in (0..=size.ecc / 2).step_by(2) {
+        let mut fixed = word.clone();
+        let Some(errors) = reed_solomon::correct(&mut fixed, size.ecc, &weakest[..erased]) else { continue };
+        if 2 * errors + erased + rule.spare > size.ecc {
+            continue;
+        }
+        let dark = draw(grid, placement, &fixed);
+        if seen.explained(&dark)? < rule.explained {
+            return None;
+        }
+        return Some(Found {
+            text: text(&fixed[..size.data])?,
+            corners: grid.corners,
+            modules: ((size.rows * size.cols) as f64).sqrt(),
+            corrected: [errors + erased, size.ecc],
+        });
     }
     None
 }
@@ -117,21 +138,21 @@ fn text(data: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::grid::modules_from_picture;
     use super::size::{SIZES, Size};
+    use super::surface::{Bend, Surface};
     use super::*;
-    use crate::vision::geometry::{distance, map};
+    use crate::vision::geometry::distance;
     use proptest::prelude::*;
 
     /// A symbol's modules (dark true, row by row) from its data codewords.
-    fn symbol(size: &Size, data: &[u8]) -> Vec<bool> {
+    pub fn symbol(size: &Size, data: &[u8]) -> Vec<bool> {
         let mut word = data.to_vec();
         word.extend(reed_solomon::check_symbols(data, size.ecc));
-        draw(&Grid { size: *size, corners: [[0.0; 2]; 4], fixed: 1.0, timing: 1.0 }, &size.placement(), &word)
+        draw(&Grid { size: *size, corners: [[0.0; 2]; 4], bend: [0.0; 4], fixed: 1.0, timing: 1.0 }, &size.placement(), &word)
     }
 
     /// Data codewords of digits in pairs, filled up as the standard says (ISO/IEC 16022, 5.2.3 and annex B.1).
-    fn digits(size: &Size, text: &str) -> Vec<u8> {
+    pub fn digits(size: &Size, text: &str) -> Vec<u8> {
         let mut data: Vec<u8> = text.as_bytes().chunks(2).map(|pair| 130 + (pair[0] - b'0') * 10 + pair[1] - b'0').collect();
         while data.len() < size.data {
             let place = data.len() + 1;
@@ -149,10 +170,10 @@ mod tests {
     }
 
     /// A picture of a symbol with its outer corners at `corners`: 8 × 8 samples a pixel, light 0.8, dark 0.15, blurred, with noise.
-    fn picture(size: &Size, dark: &[bool], corners: &Corners, side: usize, noise: f32) -> Plane {
-        let inverse = modules_from_picture(size, corners).unwrap();
+    pub fn picture(size: &Size, dark: &[bool], corners: &Corners, bend: &Bend, side: usize, noise: f32) -> Plane {
+        let surface = Surface::new(size, corners, bend).unwrap();
         let value = |x: f64, y: f64| {
-            let [u, v] = map(&inverse, x, y);
+            let [u, v] = surface.to_modules(x, y);
             let inside = u >= 0.0 && v >= 0.0 && u < size.cols as f64 && v < size.rows as f64;
             if inside && dark[v as usize * size.cols + u as usize] { 0.15 } else { 0.8 }
         };
@@ -175,7 +196,7 @@ mod tests {
         Plane::new(side, side, blurred.collect())
     }
 
-    fn corners(size: &Size, module: f64, angle: f64, squeeze: f64, keystone: f64, middle: f64) -> Corners {
+    pub fn corners(size: &Size, module: f64, angle: f64, squeeze: f64, keystone: f64, middle: f64) -> Corners {
         let (w, h) = (size.cols as f64 * module / 2.0, size.rows as f64 * module / 2.0);
         let (s, c) = angle.sin_cos();
         [[-w, h], [-w, -h], [w, -h], [w, h]].map(|[x, y]| {
@@ -195,12 +216,13 @@ mod tests {
             let size = SIZES[which];
             let text = format!("{number:012}");
             let at = corners(&size, module, angle, squeeze, keystone, 80.0);
-            let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, 160, 0.04);
+            let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, &[0.0; 4], 160, 0.04);
             // As found: each end off by up to 0.8 px.
             let finder = Finder {
                 corner: [at[0][0] + off[0] / 2.0, at[0][1] + off[1] / 2.0],
                 right: [at[3][0] + off[2], at[3][1] + off[3]],
                 up: [at[1][0] + off[4], at[1][1] + off[5]],
+                bows: [[0.0; 2]; 2],
             };
             let found = read_finder(&plane, &finder, &MatrixRule::default());
             prop_assert_eq!(found.as_ref().map(|f| f.text.as_str()), Some(text.as_str()));
@@ -208,6 +230,33 @@ mod tests {
             for (seen, truth) in found.corners.iter().zip(&at) {
                 prop_assert!(distance(*seen, *truth) < 0.6 * module, "{:?} {:?}", found.corners, at);
             }
+        }
+
+        #[test]
+        fn bent_symbols_are_read(
+            which in 5usize..8, module in 2.0f64..3.0, angle in 0.0f64..std::f64::consts::TAU, bow in -5.0f64..5.0, uneven in -2.0f64..2.0, upright in any::<bool>(),
+            number in 0u64..1_000_000_000_000, off in proptest::array::uniform4(-0.8f64..0.8),
+        ) {
+            let size = SIZES[which];
+            let text = format!("{number:012}");
+            let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
+            // Around an axis along the columns or along the rows.
+            let bend = if upright { [uneven, 0.0, bow, 0.0] } else { [0.0, bow, 0.0, uneven] };
+            let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, &bend, 160, 0.04);
+            let surface = Surface::new(&size, &at, &bend).unwrap();
+            let (w, h) = (size.cols as f64, size.rows as f64);
+            let bowed = |u: f64, v: f64, p: [f64; 2], q: [f64; 2]| {
+                let middle = surface.to_picture(u, v);
+                [0, 1].map(|k| middle[k] - (p[k] + q[k]) / 2.0)
+            };
+            let finder = Finder {
+                corner: at[0],
+                right: [at[3][0] + off[0], at[3][1] + off[1]],
+                up: [at[1][0] + off[2], at[1][1] + off[3]],
+                bows: [bowed(w / 2.0, h, at[0], at[3]), bowed(0.0, h / 2.0, at[0], at[1])],
+            };
+            let found = read_finder(&plane, &finder, &MatrixRule::default());
+            prop_assert_eq!(found.map(|f| f.text), Some(text));
         }
 
         #[test]
@@ -220,8 +269,8 @@ mod tests {
                 .map(|i| size.fixed((i % size.cols) as isize, (i / size.cols) as isize).unwrap_or(bits[i]))
                 .collect();
             let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
-            let plane = picture(&size, &dark, &at, 160, 0.04);
-            let finder = Finder { corner: at[0], right: at[3], up: at[1] };
+            let plane = picture(&size, &dark, &at, &[0.0; 4], 160, 0.04);
+            let finder = Finder { corner: at[0], right: at[3], up: at[1], bows: [[0.0; 2]; 2] };
             prop_assert_eq!(read_finder(&plane, &finder, &MatrixRule::default()), None);
         }
     }

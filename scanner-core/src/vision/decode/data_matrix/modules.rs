@@ -3,10 +3,11 @@
 //! Below two pixels per module every pixel sees several modules. All modules are estimated at once: pixel = dark + contrast · Σ weight · module, with
 //! weights from the optics' and the pixel's blur, modules between 0 and 1, fixed ones known, and levels that may change linearly over the symbol.
 
-use super::grid::{Grid, modules_from_picture, picture_from_modules};
+use super::grid::Grid;
 use super::size::Size;
+use super::surface::Surface;
 use crate::vision::Plane;
-use crate::vision::geometry::{map, solve};
+use crate::vision::geometry::solve;
 
 /// How firmly a module that the picture says nothing about is held at ½.
 const PULL: f32 = 0.02;
@@ -18,6 +19,8 @@ const ROUNDS: usize = 3;
 pub struct Seen {
     /// Grey values.
     values: Vec<f32>,
+    /// Where they are, px.
+    pixels: Vec<[usize; 2]>,
     /// Place in the symbol, −½ to ½.
     places: Vec<[f32; 2]>,
     /// Per pixel: range in `weights`.
@@ -27,14 +30,40 @@ pub struct Seen {
     size: Size,
 }
 
+/// A picture of a symbol; not a number where nothing was drawn.
+pub struct Drawn {
+    from: [usize; 2],
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Drawn {
+    /// The value at a pixel.
+    pub fn at(&self, [x, y]: [usize; 2]) -> Option<f32> {
+        let (x, y) = (x.checked_sub(self.from[0])?, y.checked_sub(self.from[1])?);
+        let value = if x < self.width { self.values.get(y * self.width + x) } else { None };
+        value.copied().filter(|v| !v.is_nan())
+    }
+
+    /// Its change per pixel.
+    pub fn gradient(&self, [x, y]: [usize; 2]) -> Option<[f32; 2]> {
+        let across = self.at([x + 1, y])? - self.at([x.checked_sub(1)?, y])?;
+        let down = self.at([x, y + 1])? - self.at([x, y.checked_sub(1)?])?;
+        Some([across / 2.0, down / 2.0])
+    }
+}
+
 impl Seen {
     /// The pixels of a grid on a plane; `blur` is the optics' standard deviation, px. `None` where the grid leaves the picture.
     pub fn gather(plane: &Plane, grid: &Grid, blur: f64) -> Option<Self> {
         let size = grid.size;
-        let picture = picture_from_modules(&size, &grid.corners)?;
         let (w, h) = (size.cols as f64, size.rows as f64);
-        let inverse = modules_from_picture(&size, &grid.corners)?;
-        let around = [[-1.0, -1.0], [w + 1.0, -1.0], [w + 1.0, h + 1.0], [-1.0, h + 1.0]].map(|[x, y]| map(&picture, x, y));
+        let surface = Surface::new(&size, &grid.corners, &grid.bend)?;
+        let [left, top, right, bottom] = [-1.0, -1.0, w + 1.0, h + 1.0];
+        let [across, down] = [w / 2.0, h / 2.0];
+        let around =
+            [[left, top], [across, top], [right, top], [right, down], [right, bottom], [across, bottom], [left, bottom], [left, down]]
+                .map(|[u, v]| surface.to_picture(u, v));
         let bound = |k: usize| {
             let lo = around.iter().map(|p| p[k]).fold(f64::MAX, f64::min);
             let hi = around.iter().map(|p| p[k]).fold(f64::MIN, f64::max);
@@ -49,18 +78,18 @@ impl Seen {
         let points: Vec<(f64, f64)> = (-2..=2).map(|k| (0.8 * f64::from(k) * s, (-0.5 * (0.8 * f64::from(k)).powi(2)).exp())).collect();
         let total: f64 = points.iter().map(|p| p.1).sum();
         let cols = size.cols + 2;
-        let mut seen = Self { values: Vec::new(), places: Vec::new(), rows: Vec::new(), weights: Vec::new(), size };
+        let mut seen = Self { values: Vec::new(), pixels: Vec::new(), places: Vec::new(), rows: Vec::new(), weights: Vec::new(), size };
         let mut weights: Vec<(u32, f32)> = Vec::new();
         for y in y0.max(0.0) as usize..=(y1 as usize).min(plane.height() - 1) {
             for x in x0.max(0.0) as usize..=(x1 as usize).min(plane.width() - 1) {
-                let [u, v] = map(&inverse, x as f64, y as f64);
+                let [u, v] = surface.to_modules(x as f64, y as f64);
                 if u < -0.5 || v < -0.5 || u > w + 0.5 || v > h + 0.5 {
                     continue;
                 }
                 weights.clear();
                 for (dy, wy) in &points {
                     for (dx, wx) in &points {
-                        let [u, v] = map(&inverse, x as f64 + dx, y as f64 + dy);
+                        let [u, v] = surface.to_modules(x as f64 + dx, y as f64 + dy);
                         let (c, r) = ((u + 1.0).clamp(0.0, w + 1.0) as usize, (v + 1.0).clamp(0.0, h + 1.0) as usize);
                         let index = (r * cols + c) as u32;
                         let weight = (wx * wy / (total * total)) as f32;
@@ -74,6 +103,7 @@ impl Seen {
                 seen.weights.extend_from_slice(&weights);
                 seen.rows.push(start..seen.weights.len());
                 seen.values.push(plane.row(y)[x]);
+                seen.pixels.push([x, y]);
                 seen.places.push([(u / w - 0.5) as f32, (v / h - 0.5) as f32]);
             }
         }
@@ -93,8 +123,39 @@ impl Seen {
         self.weights[self.rows[pixel].clone()].iter().map(|(m, w)| w * modules[*m as usize]).sum()
     }
 
+    /// All pixels: number, and column and row in the picture.
+    pub fn pixels(&self) -> impl Iterator<Item = (usize, [usize; 2])> {
+        self.pixels.iter().copied().enumerate()
+    }
+
+    /// A pixel's grey value.
+    pub fn value(&self, pixel: usize) -> f32 {
+        self.values[pixel]
+    }
+
+    /// What the pixels see of `modules`, as a picture.
+    pub fn drawn(&self, modules: &[f32]) -> Drawn {
+        let bound = |k: usize| {
+            let range = |(lo, hi): (usize, usize), p: &[usize; 2]| (lo.min(p[k]), hi.max(p[k]));
+            self.pixels.iter().fold((usize::MAX, 0), range)
+        };
+        let ((x0, x1), (y0, y1)) = (bound(0), bound(1));
+        let width = x1 + 1 - x0.min(x1);
+        let mut drawn = Drawn { from: [x0, y0], width, values: vec![f32::NAN; width * (y1 + 1 - y0.min(y1))] };
+        for (i, [x, y]) in self.pixels() {
+            drawn.values[(y - y0) * width + x - x0] = self.seen(i, modules);
+        }
+        drawn
+    }
+
+    /// Dark level and contrast at a pixel.
+    pub fn level_at(&self, levels: &[f64; 6], pixel: usize) -> (f64, f64) {
+        let [x, y] = self.places[pixel].map(f64::from);
+        (levels[0] + levels[1] * x + levels[2] * y, levels[3] + levels[4] * x + levels[5] * y)
+    }
+
     /// Levels that fit `modules` best: dark = a₀ + a₁x + a₂y, contrast = b₀ + b₁x + b₂y.
-    fn levels(&self, modules: &[f32], tilted: bool) -> Option<[f64; 6]> {
+    pub fn levels(&self, modules: &[f32], tilted: bool) -> Option<[f64; 6]> {
         let (mut a, mut b) = ([[0.0; 6]; 6], [0.0; 6]);
         for i in 0..self.values.len() {
             let s = f64::from(self.seen(i, modules));
@@ -114,7 +175,7 @@ impl Seen {
         solve(a, b)
     }
 
-    /// Grey values of all modules inside (row by row), 0 dark to 1 light.
+    /// Grey values of all modules of the ringed grid (row by row), 0 dark to 1 light.
     pub fn modules(&self) -> Option<Vec<f32>> {
         let (mut modules, fixed) = self.known();
         // By module: the pixels that see it.
@@ -128,8 +189,7 @@ impl Seen {
             let levels = self.levels(&modules, round > 0)?;
             let mut residual: Vec<f32> = Vec::with_capacity(self.values.len());
             for i in 0..self.values.len() {
-                let [x, y] = self.places[i].map(f64::from);
-                let (dark, contrast) = (levels[0] + levels[1] * x + levels[2] * y, levels[3] + levels[4] * x + levels[5] * y);
+                let (dark, contrast) = self.level_at(&levels, i);
                 if contrast < 1e-3 {
                     return None;
                 }
@@ -156,8 +216,13 @@ impl Seen {
                 }
             }
         }
+        Some(modules)
+    }
+
+    /// Of the ringed grid's modules those of the symbol.
+    pub fn inside(&self, modules: &[f32]) -> Vec<f32> {
         let cols = self.size.cols;
-        Some((0..self.size.rows * cols).map(|i| modules[(i / cols + 1) * (cols + 2) + i % cols + 1]).collect())
+        (0..self.size.rows * cols).map(|i| modules[(i / cols + 1) * (cols + 2) + i % cols + 1]).collect()
     }
 
     /// Share of the picture's variance that a whole symbol (dark modules true, row by row) explains.
@@ -172,10 +237,9 @@ impl Seen {
         let mean = self.values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
         let (mut left, mut all) = (0.0, 0.0);
         for i in 0..self.values.len() {
-            let [x, y] = self.places[i].map(f64::from);
-            let s = f64::from(self.seen(i, &modules));
+            let (dark, contrast) = self.level_at(&levels, i);
             let v = f64::from(self.values[i]);
-            left += (v - (levels[0] + levels[1] * x + levels[2] * y + s * (levels[3] + levels[4] * x + levels[5] * y))).powi(2);
+            left += (v - dark - contrast * f64::from(self.seen(i, &modules))).powi(2);
             all += (v - mean).powi(2);
         }
         Some(1.0 - left / all.max(1e-12))

@@ -95,8 +95,9 @@ pub struct GreyLevelRule {
 impl Default for GreyLevelRule {
     fn default() -> Self {
         // Of 4,600 strips that gave a wrong text or none, none had a misfit below 0.1 with a lead above 100; of the right ones none had a lead below 70, and
-        // none that was read cost its check character anything.
-        Self { margin: 24.0, check_cost: 2.0, misfit: 0.05, explained: 0.93, outstanding: [200.0, 0.5, 0.08, 0.85] }
+        // none that was read cost its check character anything. Yet an EAN-13 at 0.8 px per module, read as 145 modules of half a pixel, left little over and
+        // led by 80; of 659 readings of pictures kept apart, two lead by less than 100.
+        Self { margin: 100.0, check_cost: 2.0, misfit: 0.05, explained: 0.93, outstanding: [200.0, 0.5, 0.08, 0.85] }
     }
 }
 

@@ -1,0 +1,76 @@
+//! From a symbol's modules to pixels: a plane in perspective, bent a little as round bottles and soft pouches bend it.
+
+use super::size::Size;
+use crate::vision::Corners;
+use crate::vision::geometry::{homography, map};
+
+/// How far the middle of a symbol's sides is from where a plane would have it: along the columns by the first two, along the rows by the last two, four
+/// modules for each unit; the first and third at the middle of its width, the others at the middle of its height. A parabola is what a cylinder of more
+/// than a symbol's width looks like, within a twentieth of a module.
+pub type Bend = [f64; 4];
+
+/// The map between modules (column, row from the top left; whole numbers are edges) and pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct Surface {
+    to: [f64; 9],
+    back: [f64; 9],
+    bend: Bend,
+    sides: [f64; 2],
+}
+
+impl Surface {
+    /// Of a symbol with its outer corners (from the finder's corner clockwise, px) there; `None` if they enclose nothing.
+    pub fn new(size: &Size, corners: &Corners, bend: &Bend) -> Option<Self> {
+        let (w, h) = (size.cols as f64, size.rows as f64);
+        let modules = [[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]];
+        Some(Self { to: homography(&modules, corners)?, back: homography(corners, &modules)?, bend: *bend, sides: [w, h] })
+    }
+
+    fn shift(&self, u: f64, v: f64) -> [f64; 2] {
+        let [s, t] = [u / self.sides[0], v / self.sides[1]];
+        let [p, q] = [s * (1.0 - s), t * (1.0 - t)];
+        [self.bend[0] * p + self.bend[1] * q, self.bend[2] * p + self.bend[3] * q]
+    }
+
+    /// The pixel of a place among the modules.
+    pub fn to_picture(&self, u: f64, v: f64) -> [f64; 2] {
+        let [du, dv] = self.shift(u, v);
+        map(&self.to, u + du, v + dv)
+    }
+
+    /// The place among the modules of a pixel.
+    pub fn to_modules(&self, x: f64, y: f64) -> [f64; 2] {
+        let [u, v] = map(&self.back, x, y);
+        let mut at = [u, v];
+        if self.bend != [0.0; 4] {
+            // The shift changes by a fraction of itself from module to module.
+            for _ in 0..3 {
+                let [du, dv] = self.shift(at[0], at[1]);
+                at = [u - du, v - dv];
+            }
+        }
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::size::SIZES;
+    use super::*;
+
+    #[test]
+    fn both_ways_agree_and_the_middle_of_a_side_bends() {
+        let corners = [[20.0, 80.0], [22.0, 20.0], [84.0, 16.0], [90.0, 86.0]];
+        let bent = Surface::new(&SIZES[6], &corners, &[0.6, -0.4, 4.0, 1.2]).unwrap();
+        for (u, v) in [(0.0, 0.0), (22.0, 22.0), (3.3, 17.0), (11.0, 11.0), (-0.5, 8.0)] {
+            let [x, y] = bent.to_picture(u, v);
+            let [a, b] = bent.to_modules(x, y);
+            assert!((a - u).abs() < 0.01 && (b - v).abs() < 0.01, "{u} {v}: {a} {b}");
+        }
+        // The corners stay, the middle of the bottom goes down by a module and to the right by 0.15.
+        assert!((bent.to_picture(0.0, 22.0)[1] - 80.0).abs() < 1e-9);
+        let plane = Surface::new(&SIZES[6], &corners, &[0.0; 4]).unwrap();
+        let [u, v] = plane.to_modules(bent.to_picture(11.0, 22.0)[0], bent.to_picture(11.0, 22.0)[1]);
+        assert!((u - 11.15).abs() < 1e-9 && (v - 23.0).abs() < 1e-9, "{u} {v}");
+    }
+}
