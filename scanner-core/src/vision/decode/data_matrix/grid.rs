@@ -46,7 +46,7 @@ const BEST: usize = 5;
 /// Corners' coordinates and bend.
 const UNKNOWNS: usize = 12;
 /// Both correlations together from which on a bend is looked for.
-const WORTH_BENDING: f64 = 1.0;
+const WORTH_BENDING: f64 = 1.1;
 
 /// Grids that may lie on a finder, the likeliest first.
 pub fn fit(plane: &Plane, finder: &Finder) -> Vec<Grid> {

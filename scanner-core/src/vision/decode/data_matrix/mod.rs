@@ -54,6 +54,8 @@ pub struct Found {
 const BLURS: [f64; 3] = [0.5, 0.75, 0.3];
 /// How often a grid is moved by what its modules say.
 const ADJUSTMENTS: usize = 4;
+/// Both correlations together from which on that is tried; symbols that were read this way have 1.45 and more.
+const WORTH_ADJUSTING: f64 = 1.4;
 
 /// Reads the symbol of a finder. The plane should show one to five pixels per module.
 pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<Found> {
@@ -68,6 +70,9 @@ fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
         if let Some(found) = decoded(&seen, &seen.modules()?, grid, &placement, rule) {
             return Some(found);
         }
+    }
+    if grid.fixed + grid.timing < WORTH_ADJUSTING {
+        return None;
     }
     let mut grid = *grid;
     for _ in 0..ADJUSTMENTS {
