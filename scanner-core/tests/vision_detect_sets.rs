@@ -1,4 +1,5 @@
-//! Which locator reads more: data sets of `tracetwin dataset` read once with each. Heavy, and on pictures that are not committed:
+//! What each stage earns: data sets of `tracetwin dataset` read with every locator, and without the stages that read by grey values. Heavy, and on pictures
+//! that are not committed:
 //!
 //! `TRACETWIN_DATASETS=DIR[:DIR…] cargo test -p scanner-core --test vision_detect_sets -- --ignored --nocapture`
 
@@ -8,7 +9,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use scanner_core::vision::{LocateOptions, Locator, ScanOptions, Scanner};
+use scanner_core::vision::decode::data_matrix::MatrixRule;
+use scanner_core::vision::decode::grey_level::GreyLevelRule;
+use scanner_core::vision::{LinearRule, LocateOptions, Locator, ScanOptions, Scanner};
 
 /// Bands of px per module: lower ends.
 const BANDS: [f64; 5] = [0.5, 0.7, 1.0, 1.5, 3.0];
@@ -26,12 +29,31 @@ struct Tally {
     scan_s: f64,
 }
 
+/// How a reader is called here, and its options.
+fn readers() -> Vec<(&'static str, ScanOptions)> {
+    let by = |detector| ScanOptions { locate: LocateOptions { detector, ..LocateOptions::default() }, ..ScanOptions::default() };
+    let station = by(Locator::Ssd);
+    // A text cannot lead by more than anything.
+    let never = GreyLevelRule { margin: f32::INFINITY, outstanding: [f32::INFINITY, 0.0, 0.0, 1.0], ..GreyLevelRule::default() };
+    let unbelieved = MatrixRule { timing: f64::INFINITY, ..MatrixRule::default() };
+    vec![
+        ("the station's: the detector, gradients where it fails", station.clone()),
+        ("gradients alone", by(Locator::Gradients)),
+        ("both all over", by(Locator::Both)),
+        (
+            "the station's, Code 128 by binarised rows only",
+            ScanOptions { linear: LinearRule { grey_level: never, ..station.linear }, ..station.clone() },
+        ),
+        ("the station's, Data Matrix by rxing only", ScanOptions { data_matrix: unbelieved, ..station }),
+    ]
+}
+
 #[test]
 #[ignore = "heavy: reads whole data sets"]
-fn reading_by_locator() {
+fn reading_by_stage() {
     let folders = std::env::var("TRACETWIN_DATASETS").expect("TRACETWIN_DATASETS names folders of tracetwin dataset");
-    let locators = [Locator::Gradients, Locator::Ssd, Locator::Both];
-    let mut tallies = [Tally::default(), Tally::default(), Tally::default()];
+    let readers = readers();
+    let mut tallies: Vec<Tally> = readers.iter().map(|_| Tally::default()).collect();
     let mut visible = [0usize; BANDS.len()];
     let mut pictures = 0;
     for folder in folders.split(':').map(PathBuf::from) {
@@ -44,7 +66,7 @@ fn reading_by_locator() {
                 let printed: Vec<String> = codes.iter().map(|c| bare(c["text"].as_str().unwrap())).collect();
                 let seen: Vec<(String, usize)> = codes
                     .iter()
-                    .filter(|c| c["visible"].as_bool().unwrap())
+                    .filter(|c| c["nominal"].as_bool().unwrap() && c["visible"].as_bool().unwrap() && c["role"] == "trace")
                     .filter_map(|c| {
                         let px = c["px_per_module"].as_f64().unwrap();
                         Some((bare(c["text"].as_str().unwrap()), BANDS.iter().rposition(|b| px >= *b)?))
@@ -53,9 +75,8 @@ fn reading_by_locator() {
                 for (_, band) in &seen {
                     visible[*band] += 1;
                 }
-                for (locator, tally) in locators.iter().zip(&mut tallies) {
-                    let locate = LocateOptions { detector: *locator, ..LocateOptions::default() };
-                    let scanner = Scanner::new(ScanOptions { locate, ..ScanOptions::default() });
+                for ((_, options), tally) in readers.iter().zip(&mut tallies) {
+                    let scanner = Scanner::new(options.clone());
                     let started = Instant::now();
                     let found = scanner.scan_image(&picture);
                     tally.scan_s += started.elapsed().as_secs_f64();
@@ -68,11 +89,11 @@ fn reading_by_locator() {
             }
         }
     }
-    println!("{pictures} pictures; codes visible from {BANDS:?} px per module: {visible:?}");
-    for (locator, tally) in locators.iter().zip(&tallies) {
+    println!("{pictures} pictures; traceability codes under nominal conditions from {BANDS:?} px per module: {visible:?}");
+    for ((name, _), tally) in readers.iter().zip(&tallies) {
         let each = |s: f64| 1000.0 * s / f64::from(pictures.max(1));
         println!(
-            "{locator:?}: read {:?}, misread {}, locate {:.0} ms, scan {:.0} ms a picture",
+            "{name}: read {:?}, misread {}, locate {:.0} ms, scan {:.0} ms a picture",
             tally.read,
             tally.misread,
             each(tally.locate_s),
