@@ -25,15 +25,18 @@ options = parser.parse_args()
 mi.set_variant(options.variant)
 
 PASSES = 16
+# Noise of a picture, as a share of its white, that is small beside a camera's; and what is not worth it to get there.
+QUIET = 0.008
+MOST_PASSES = 64
 
 
-def fresnel_mean(index):
-    """Mean Fresnel reflectance of diffuse light that falls onto a dielectric from outside."""
-    cos_in = (np.arange(2000) + 0.5) / 2000
-    cos_out = np.sqrt(1.0 - (1.0 - cos_in**2) / index**2)
-    parallel = (index * cos_in - cos_out) / (index * cos_in + cos_out)
-    crossed = (cos_in - index * cos_out) / (cos_in + index * cos_out)
-    return float(np.mean((parallel**2 + crossed**2) * cos_in))
+def leaves(varnish):
+    """What a varnished base of reflectance 1 reflects at a right angle, under light at a right angle, as a share of white, mirrored light apart."""
+    bsdf = mi.load_dict({**varnish, "specular_reflectance": {"type": "rgb", "value": 0.0}, "diffuse_reflectance": {"type": "rgb", "value": 1.0}})
+    seen = mi.SurfaceInteraction3f()
+    seen.wi = mi.Vector3f(0.0, 0.0, 1.0)
+    seen.sh_frame = mi.Frame3f(mi.Normal3f(0.0, 0.0, 1.0))
+    return math.pi * float(np.array(bsdf.eval(mi.BSDFContext(), seen, mi.Vector3f(0.0, 0.0, 1.0))).ravel()[0])
 
 
 def write_ply(path, surface):
@@ -55,9 +58,10 @@ def reflector(folder, surface):
     scale = 1.0
     if gloss > 0.0:
         root = math.sqrt(gloss)
-        index = (1.0 + root) / (1.0 - root)
-        # A plastic scatters less than its base reflects: what enters and leaves is weakened by Fresnel. The print's reflectance is what leaves.
-        scale = (1.0 - fresnel_mean(index)) / (1.0 - gloss) ** 2
+        # Slopes of standard deviation 0.05: Beckmann's alpha is √2 times that.
+        varnish = {"type": "roughplastic", "distribution": "beckmann", "alpha": 0.05 * math.sqrt(2.0), "int_ior": (1.0 + root) / (1.0 - root), "ext_ior": 1.0, "nonlinear": False}
+        # A plastic scatters less than its base reflects. The print's reflectance is what leaves at a right angle.
+        scale = 1.0 / leaves(varnish)
     if surface["texture"]:
         colour = {"type": "bitmap", "filename": os.path.join(folder, surface["texture"]), "raw": True, "filter_type": "nearest", "wrap_mode": "clamp"}
         if scale != 1.0:
@@ -66,8 +70,7 @@ def reflector(folder, surface):
     else:
         colour = {"type": "rgb", "value": surface["albedo"] * scale}
     if gloss > 0.0:
-        # Slopes of standard deviation 0.05: Beckmann's alpha is √2 times that.
-        return {"type": "roughplastic", "distribution": "beckmann", "alpha": 0.05 * math.sqrt(2.0), "int_ior": index, "ext_ior": 1.0, "nonlinear": False, "diffuse_reflectance": colour}
+        return {**varnish, "diffuse_reflectance": colour}
     return {"type": "diffuse", "reflectance": colour}
 
 
@@ -98,13 +101,22 @@ def sensor(camera, size, crop, samples):
 
 def draw(scene, camera, path, samples, seed):
     """In passes, whose mean is taken with outliers cut: a lamp's mirror image found by chance is no noise of a real camera. Leaving out the brightest and darkest
-    passes instead takes 1 to 3 % of the light, since what paths find is skewed."""
+    passes instead takes 1 to 3 % of the light, since what paths find is skewed. What varnish mirrors onto a neighbour is found by few paths; where a picture's
+    own noise would be seen in a frame, it is drawn with more of them."""
     if os.path.exists(path):
         return
-    passes = np.stack([np.array(mi.render(scene, sensor=camera, spp=samples // PASSES, seed=PASSES * seed + i)).squeeze() for i in range(PASSES)])
-    median = np.median(passes, axis=0)
-    spread = 1.48 * np.median(np.abs(passes - median), axis=0)
-    picture = np.minimum(passes, median + 5.0 * spread).mean(axis=0).astype("<f4")
+    passes = np.empty((0,))
+    while True:
+        done = len(passes)
+        more = [np.array(mi.render(scene, sensor=camera, spp=samples // PASSES, seed=16 * PASSES * seed + done + i)).squeeze() for i in range(max(done, PASSES))]
+        passes = np.stack([*passes, *more])
+        median = np.median(passes, axis=0)
+        spread = 1.48 * np.median(np.abs(passes - median), axis=0)
+        cut = np.minimum(passes, median + 5.0 * spread)
+        picture = cut.mean(axis=0).astype("<f4")
+        noise = np.sqrt(np.mean(cut.var(axis=0) / len(cut))) / max(np.percentile(picture, 90), 1e-6)
+        if noise < QUIET or len(passes) >= MOST_PASSES:
+            break
     picture.tofile(path + ".tmp")
     os.replace(path + ".tmp", path)
 
