@@ -44,10 +44,12 @@ pub struct Candidate {
     pub check_cost: f64,
     /// Unexplained beyond noise, share of the contrast.
     pub misfit: f64,
+    /// The same for the character that is explained worst.
+    pub worst_misfit: f64,
     /// Explained share of the variance.
     pub explained: f64,
-    /// Blur that was fitted, px.
-    pub sigma_px: f64,
+    /// Blur that was fitted, modules.
+    pub sigma_modules: f64,
     /// Whether it would be accepted if its lead were long enough.
     pub all_but_lead: bool,
 }
@@ -100,15 +102,16 @@ pub fn read(strip: &Strip, population: Population, range: [f64; 2], index: u64) 
         _ => Outcome::Nothing,
     };
     let candidate = found.zip(text).map(|(found, text)| {
-        let endless = GreyLevelRule { margin: 0.0, outstanding: [f32::INFINITY, 0.0, 0.0, 1.0], ..rule };
+        let endless = GreyLevelRule { margin: 0.0, outstanding: [f32::INFINITY, 0.0, 0.0, 1.0], blurred_margin: f32::INFINITY, ..rule };
         Candidate {
             wrong: Some(&text) != strip.text.as_ref(),
             trace: role(&text, Symbology::Code128) == Role::Trace,
             margin: f64::from(found.margin),
             check_cost: f64::from(found.check_cost),
             misfit: f64::from(found.misfit),
+            worst_misfit: f64::from(found.worst_misfit),
             explained: f64::from(found.explained),
-            sigma_px: f64::from(found.sigma_px),
+            sigma_modules: f64::from(found.sigma_modules),
             all_but_lead: found.accepted(&endless),
         }
     });

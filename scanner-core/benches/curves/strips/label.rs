@@ -48,12 +48,6 @@ impl Label {
         Self { columns, rows, size: [modules as f64, height], ink, board: board as f32, before: Vec::new(), decodability: 1.0 }
     }
 
-    /// The label's extent: least and largest u and v.
-    pub fn extent(&self) -> [[f64; 2]; 2] {
-        let top = -self.size[1] / 2.0 - ABOVE;
-        [[-BESIDE, self.columns as f64 / ALONG as f64 - BESIDE], [top, top + self.rows as f64 / ACROSS as f64]]
-    }
-
     fn row(&self, v: f64) -> isize {
         ((v + self.size[1] / 2.0 + ABOVE) * ACROSS as f64).floor() as isize
     }

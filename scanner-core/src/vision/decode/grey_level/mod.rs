@@ -90,13 +90,22 @@ pub struct GreyLevelRule {
     pub explained: f32,
     /// The same four for a text that stands out by so much that dim light or a worn print may leave more over.
     pub outstanding: [f32; 4],
+    /// Fitted blur, modules, beyond which narrow bars are gone: a lens out of focus blurs by a disc, which the model's Gaussian cannot follow there, and texts
+    /// that are wrong fit as well as right ones. Nominal blur is a module at most.
+    pub blur: f32,
+    /// Least lead beyond that blur, nats.
+    pub blurred_margin: f32,
 }
 
 impl Default for GreyLevelRule {
     fn default() -> Self {
         // Of 4,600 strips that gave a wrong text or none, none had a misfit below 0.1 with a lead above 100; of the right ones none had a lead below 70, and
         // none that was read cost its check character anything.
-        Self { margin: 24.0, check_cost: 2.0, misfit: 0.05, explained: 0.93, outstanding: [200.0, 0.5, 0.08, 0.85] }
+        //
+        // Of 2,500 simulated strips of 0.4 to 0.5 px per module, wrong texts that fitted all but for their lead all had a fitted blur beyond 1.4 modules, with
+        // leads up to 67 that become rarer by e every 20 nats; below that blur none was wrong (`make curves`).
+        let outstanding = [200.0, 0.5, 0.08, 0.85];
+        Self { margin: 24.0, check_cost: 2.0, misfit: 0.05, explained: 0.93, outstanding, blur: 1.3, blurred_margin: 200.0 }
     }
 }
 
@@ -113,10 +122,14 @@ pub struct GreyLevelText {
     pub check_cost: f32,
     /// Unexplained beyond noise, share of the contrast.
     pub misfit: f32,
+    /// The same for the character that is explained worst.
+    pub worst_misfit: f32,
     /// Explained share of the variance.
     pub explained: f32,
     /// Blur that fitted best, px.
     pub sigma_px: f32,
+    /// The same along the code, modules.
+    pub sigma_modules: f32,
 }
 
 impl GreyLevelText {
@@ -125,7 +138,8 @@ impl GreyLevelText {
         let passes = |[margin, check_cost, misfit, explained]: [f32; 4]| {
             self.margin >= margin && self.check_cost <= check_cost && self.misfit <= misfit && self.explained >= explained
         };
-        passes([rule.margin, rule.check_cost, rule.misfit, rule.explained]) || passes(rule.outstanding)
+        let sharp = self.sigma_modules <= rule.blur || self.margin >= rule.blurred_margin;
+        sharp && (passes([rule.margin, rule.check_cost, rule.misfit, rule.explained]) || passes(rule.outstanding))
     }
 
     /// The text that the symbol says; `None` where its code sets make none.
@@ -433,8 +447,10 @@ impl Strip {
             margin: nats(valid.margin),
             check_cost: nats(valid.cost - free.cost),
             misfit: (left.variance - left.pure).max(0.0).sqrt() / light.contrast(),
+            worst_misfit: (left.worst - left.pure).max(0.0).sqrt() / light.contrast(),
             explained: 1.0 - left.variance / variance(&pixels.v),
             sigma_px: SIGMAS[which],
+            sigma_modules: SIGMAS[which] * pixels.step[0].hypot(pixels.step[1]),
         };
         Some(Refined { text, warp, light, which, left, template })
     }
