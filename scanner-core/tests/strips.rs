@@ -147,3 +147,26 @@ fn hundreds_of_strips_are_read_without_a_misread() {
     println!("{read} of {nominal}");
     assert!(read * 10 >= nominal * 7, "{read} of {nominal}");
 }
+
+/// A lens far out of focus (1.4 to 2.2 modules): wrong texts fitted the model's Gaussian, with leads up to 67 nats.
+#[test]
+fn blurred_beyond_a_module_is_not_misread() {
+    not_misread([0.4, 0.5], &[18, 209, 294, 665, 983, 1240, 1604, 1711, 1738, 2296]);
+    not_misread([0.5, 0.7], &[1058, 1261]);
+}
+
+/// Two or four characters that were wrong beside a shadow's edge, the others right: leads of 180 and 229 nats.
+#[test]
+fn characters_in_a_shadows_edge_are_not_misread() {
+    not_misread([0.5, 0.7], &[1935, 2296]);
+}
+
+fn not_misread(range: [f64; 2], indices: &[u64]) {
+    for index in indices {
+        let strip = Strip::draw(Population::Codes, range, 1, *index);
+        let plane = Plane::from_image(&strip.picture.clone().into());
+        let found = read_code128(&plane, &strip.rough, 11).filter(|found| found.accepted(&GreyLevelRule::default()));
+        let text = found.and_then(|found| found.text()).map(|text| text.text);
+        assert!(text.is_none() || text == strip.text, "{range:?} index {index}: {text:?} instead of {:?}", strip.text);
+    }
+}

@@ -102,7 +102,13 @@ pub fn read(strip: &Strip, population: Population, range: [f64; 2], index: u64) 
         _ => Outcome::Nothing,
     };
     let candidate = found.zip(text).map(|(found, text)| {
-        let endless = GreyLevelRule { margin: 0.0, outstanding: [f32::INFINITY, 0.0, 0.0, 1.0], blurred_margin: f32::INFINITY, ..rule };
+        let endless = GreyLevelRule {
+            margin: 0.0,
+            outstanding: [f32::INFINITY, 0.0, 0.0, 1.0],
+            blurred_margin: f32::INFINITY,
+            outstanding_worst: [0.0, f32::INFINITY],
+            ..rule
+        };
         Candidate {
             wrong: Some(&text) != strip.text.as_ref(),
             trace: role(&text, Symbology::Code128) == Role::Trace,
