@@ -13,7 +13,7 @@ FIDELITY_ENV ?= $(CARGO_TARGET_DIR)/fidelity-env
 
 SCENARIO ?= scenarios/demo.toml
 
-.PHONY: help setup build demo view test test-view baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz train
+.PHONY: help setup build demo view test test-view baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz train curves curves-quick
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,20 @@ bench-pool: setup ## throughput, p50/p99 and ratios of the pool on SQLite and Po
 
 torture: ## heavy: a thousand kill -9 and a thousand power losses of a pool; TRACETWIN_SEED repeats, TRACETWIN_TORTURE says how many
 	$(CARGO) test --locked -p scanner-core --test pool_kill --test pool_power -- --ignored --nocapture
+
+CURVES_ENV ?= $(CARGO_TARGET_DIR)/curves-env
+# Where ONNX Runtime was not set up, the bench says so and locates by gradients.
+CURVES = TRACETWIN_SHARED=$(TRACETWIN_SHARED) ORT_DYLIB_PATH=$${ORT_DYLIB_PATH:-$(CURDIR)/vendor/onnxruntime/libonnxruntime.so} \
+	$(CARGO) bench --locked --profile dev -p scanner-core --bench curves
+
+# Without a cmake of the system, one from PyPI in a virtual environment of its own builds zxing-cpp.
+curves: ## heavy (hours): recall and misreads of the reader by px per module, beside zxing-cpp, zbar and rxing on the same pictures; no Bevy
+	@which c++ > /dev/null || { echo 'A compiler of C++20 is needed: as root, apt-get install g++' >&2; exit 3; }
+	@which cmake > /dev/null || test -x $(CURVES_ENV)/bin/cmake || { python3 -m venv $(CURVES_ENV) && $(CURVES_ENV)/bin/pip install --quiet cmake; }
+	PATH=$$PATH:$(CURVES_ENV)/bin $(CURVES) --features peers -- --full --out $(abspath $(OUT))/curves $(CURVES_OPTIONS)
+
+curves-quick: ## three minutes of the same, without other readers but rxing
+	$(CURVES) -- --quick --out $(abspath $(OUT))/curves-quick $(CURVES_OPTIONS)
 
 FUZZ_SECONDS ?= 120
 FUZZ_TARGETS = codes relation_file fhir_orders csv_orders dialect platform_answer

@@ -53,6 +53,16 @@ impl TextTable {
         self.rows.push(cells);
     }
 
+    /// Names of the columns, and whether their cells stand to the right.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.header.iter().map(|(name, align)| (name.as_str(), *align == Align::Right))
+    }
+
+    /// The cells of each row.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = impl Iterator<Item = &str>> {
+        self.rows.iter().map(|row| row.iter().map(|(cell, _)| cell.as_str()))
+    }
+
     /// Whether it has no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

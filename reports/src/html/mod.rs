@@ -3,11 +3,13 @@
 //! English and Chinese stand side by side in it; a style shows one of them. Without script it is in English and complete.
 
 mod charts;
+mod curves;
 mod frames;
 mod study;
 mod tables;
 mod timeline;
 
+pub use curves::{ChartAxis, Curve, PageSection, Point, curve_chart, curve_page, html_table};
 pub use study::page as study;
 
 use crate::Band;

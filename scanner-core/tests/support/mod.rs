@@ -41,7 +41,8 @@ impl Dice {
         format!("{body}{}", (10 - sum % 10) % 10)
     }
 
-    fn normal_pair(&mut self) -> (f64, f64) {
+    /// Two independent draws from the standard normal distribution (Box and Muller).
+    pub fn normal_pair(&mut self) -> (f64, f64) {
         let (u, v) = (self.real(1e-9, 1.0), self.real(0.0, std::f64::consts::TAU));
         let r = (-2.0 * u.ln()).sqrt();
         (r * v.cos(), r * v.sin())
@@ -55,7 +56,8 @@ const CODE128: &str = "212222 222122 222221 121223 121322 131222 122213 122312 1
 121142 121241 114212 124112 124211 411212 421112 421211 212141 214121 412121 111143 111341 131141 114113 114311 411113 411311 113141 114131 311141 \
 411131 211412 211214 211232";
 
-fn dark(widths: &str, mut bar: bool, out: &mut Vec<bool>) {
+/// Appends elements of these widths, in modules, beginning with a bar (true) or a space.
+pub fn dark(widths: &str, mut bar: bool, out: &mut Vec<bool>) {
     for w in widths.bytes() {
         out.extend(std::iter::repeat_n(bar, usize::from(w - b'0')));
         bar = !bar;
@@ -64,13 +66,17 @@ fn dark(widths: &str, mut bar: bool, out: &mut Vec<bool>) {
 
 /// Modules of a Code 128 in code set C, dark is true.
 pub fn code128(digits: &str) -> Vec<bool> {
-    let table: Vec<&str> = CODE128.split_whitespace().collect();
     let mut values = vec![105usize];
     values.extend((0..digits.len() / 2).map(|i| digits[2 * i..2 * i + 2].parse::<usize>().unwrap()));
+    code128_of(&values)
+}
+
+/// Modules of a Code 128 whose start and characters have these values; the check character and the stop are added.
+pub fn code128_of(values: &[usize]) -> Vec<bool> {
+    let table: Vec<&str> = CODE128.split_whitespace().collect();
     let check = values.iter().enumerate().map(|(i, v)| i.max(1) * v).sum::<usize>() % 103;
-    values.push(check);
     let mut modules = Vec::new();
-    for v in values {
+    for v in values.iter().copied().chain([check]) {
         dark(table[v], true, &mut modules);
     }
     dark("2331112", true, &mut modules);

@@ -163,6 +163,8 @@ pub(super) struct Residual {
     pub(super) variance: f32,
     /// Of it, what pixels at the same place along the code differ among themselves: noise that no pattern of bars could explain.
     pub(super) pure: f32,
+    /// Mean squared residual of a pixel of the character that is explained worst; start and stop count as characters.
+    pub(super) worst: f32,
 }
 
 /// One Gauss–Newton step of geometry and light together, on the pixels themselves. Returns the mean squared residual before the step.
@@ -236,5 +238,25 @@ pub(super) fn residual(pixels: &Pixels, warp: &Warp, light: &Light, profile: &Pr
         freedom += f64::from(share);
     }
     let pure = if freedom > 0.0 { (sum / freedom).max(0.0) as f32 } else { 0.0 };
-    Residual { variance, pure }
+    Residual { variance, pure, worst: worst_character(pixels, warp, light, template) }
+}
+
+/// Mean squared residual of a pixel, of the character that is explained worst.
+fn worst_character(pixels: &Pixels, warp: &Warp, light: &Light, template: &[f32]) -> f32 {
+    let mut characters = vec![(0.0f32, 0.0f32); pixels.length as usize / CHARACTER];
+    for (place, _, v) in pixels.places(warp) {
+        if place < 0.0 || place >= pixels.length {
+            continue;
+        }
+        // The stop has two modules more.
+        let which = (place as usize / CHARACTER).min(characters.len() - 1);
+        let x = (place + QUIET as f32) * BINS as f32 - 0.5;
+        let (i, f) = (x as usize, x.fract());
+        let t = template[i] * (1.0 - f) + template[i + 1] * f;
+        let s = 2.0 * place / pixels.length - 1.0;
+        let (sum, count) = &mut characters[which];
+        *sum += (v - light.base_at(s) - light.gain_at(s) * t).powi(2);
+        *count += 1.0;
+    }
+    characters.into_iter().filter(|(_, count)| *count > 0.0).map(|(sum, count)| sum / count).fold(0.0, f32::max)
 }

@@ -1,0 +1,65 @@
+//! How long a station's frame takes this reader, and zxing-cpp in the same run.
+
+use std::time::Instant;
+
+use reports::stats::median;
+use reports::{Align, TextTable};
+use scanner_core::vision::{LocateOptions, Locator, ScanOptions, Scanner, detect};
+
+use crate::support::{Dice, station};
+
+/// Threads that this reader has.
+const THREADS: usize = 2;
+
+/// A frame of 12 MP with twenty cartons, read so many times by each in turn; medians, and the ratio.
+pub fn run(rounds: u32) -> TextTable {
+    let scene = station(1, 4096, 3000, (5, 4), (1.0, 1.8), 0.0);
+    let picture = scene.photograph(&mut Dice::new(1, "noise"), 0.6, 0.015);
+    let texts: Vec<&str> = scene.truths.iter().map(|t| t.text.as_str()).collect();
+    let frame = image::DynamicImage::ImageLuma8(picture.clone());
+    let options = ScanOptions { locate: LocateOptions { detector: Locator::Ssd, ..LocateOptions::default() }, ..ScanOptions::default() };
+    let scanner = Scanner::new(options);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().unwrap();
+    let mut readers: Vec<Timed> = Vec::new();
+    let net = match detect::shared() {
+        Ok(_) => "this reader (trained detector, 2 threads)".to_owned(),
+        Err(error) => format!("this reader (gradients, since {error}; 2 threads)"),
+    };
+    readers.push((net, Box::new(|| pool.install(|| scanner.scan_image(&frame)).readings.into_iter().map(|r| r.text).collect())));
+    #[cfg(feature = "peers")]
+    readers.push(("zxing-cpp (all formats, its defaults)".to_owned(), Box::new(|| crate::peers::zxing(&picture))));
+    let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); readers.len()];
+    let mut found: Vec<[usize; 2]> = vec![[0; 2]; readers.len()];
+    for _ in 0..rounds {
+        // In turns, so that other work on the machine meets both.
+        for (i, (_, read)) in readers.iter().enumerate() {
+            let started = Instant::now();
+            let said = read();
+            seconds[i].push(started.elapsed().as_secs_f64());
+            let right = texts.iter().filter(|t| said.iter().any(|s| s == *t)).count();
+            found[i] = [right, said.iter().filter(|s| !texts.contains(&s.as_str())).count()];
+        }
+    }
+    let mut table = TextTable::new(&[
+        ("reader", Align::Left),
+        ("seconds (median)", Align::Right),
+        ("codes read", Align::Right),
+        ("wrong texts", Align::Right),
+        ("this reader ÷ it", Align::Right),
+    ]);
+    let medians: Vec<f64> = seconds.iter().map(|s| median(s).unwrap_or(f64::NAN)).collect();
+    for (i, (name, _)) in readers.iter().enumerate() {
+        let ratio = medians[0] / medians[i];
+        table.row([
+            name.clone(),
+            format!("{:.2}", medians[i]),
+            format!("{} of {}", found[i][0], texts.len()),
+            found[i][1].to_string(),
+            format!("{ratio:.2}"),
+        ]);
+    }
+    table
+}
+
+/// A name, and what reads the frame.
+type Timed<'a> = (String, Box<dyn Fn() -> Vec<String> + 'a>);
