@@ -59,7 +59,7 @@ pub fn range_name([lo, hi]: [f64; 2]) -> String {
     format!("{lo}–{hi}")
 }
 
-fn codes<'a>(records: &'a [Record], range: [f64; 2]) -> impl Iterator<Item = &'a Record> {
+fn codes(records: &[Record], range: [f64; 2]) -> impl Iterator<Item = &Record> {
     records.iter().filter(move |r| r.population == Population::Codes && r.range == range)
 }
 

@@ -90,13 +90,13 @@ impl Camera {
                 grey.push((value * 255.0).round() as u8);
             }
         }
-        let picture = GrayImage::from_raw(width as u32, height as u32, grey).unwrap();
+        let picture = GrayImage::from_raw(width as u32, height as u32, grey).expect("a grey value for every pixel");
         self.jpeg.map_or(picture.clone(), |quality| through_jpeg(&picture, quality))
     }
 }
 
 fn through_jpeg(picture: &GrayImage, quality: u8) -> GrayImage {
     let mut bytes = Vec::new();
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(picture).unwrap();
-    image::load_from_memory(&bytes).unwrap().to_luma8()
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(picture).expect("memory takes any picture");
+    image::load_from_memory(&bytes).expect("what was just encoded").to_luma8()
 }
