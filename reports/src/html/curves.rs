@@ -185,9 +185,10 @@ mod tests {
     fn names_cannot_leave_their_place() {
         let curve = Curve { name: ("<b>".into(), "&".into()), points: vec![Point { x: 1.0, y: 0.5, bounds: [0.4, 0.6] }] };
         let chart = curve_chart(&axis(&[0.5, 2.0], true), &axis(&[0.0, 1.0], false), &[curve]);
-        let page = curve_page(("a", "b"), ("c", "d"), "0", &[PageSection { title: ("t", "t"), lead: ("", ""), content: chart }]);
-        assert!(!page.contains("<b>"));
-        let mut reader = quick_xml::Reader::from_str(page.trim_start_matches("<!DOCTYPE html>"));
+        let section = PageSection { title: ("t", "t"), lead: ("", ""), content: chart.clone() };
+        let page = curve_page(("a", "b"), ("c", "d"), "0", &[section]);
+        assert!(!page.contains("<b>") && page.contains(&chart));
+        let mut reader = quick_xml::Reader::from_str(&chart);
         loop {
             match reader.read_event() {
                 Ok(quick_xml::events::Event::Eof) => break,
