@@ -346,7 +346,7 @@ mod tests {
         // Pixels of 40 columns, `off` px below a line that rises by a quarter, their gradients downwards.
         let edge = |off: &dyn Fn(f64) -> f64| {
             let points: Vec<([f64; 2], f32)> =
-                (0..41).map(|i| f64::from(i)).map(|x| ([x, (50.0 - 0.25 * x + off(x / 40.0)).round()], 0.2)).collect();
+                (0..41).map(f64::from).map(|x| ([x, (50.0 - 0.25 * x + off(x / 40.0)).round()], 0.2)).collect();
             line(points.iter().copied(), [0.25, 1.0])
         };
         let straight = edge(&|_| 0.0).unwrap();

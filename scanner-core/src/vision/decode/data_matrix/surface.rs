@@ -10,7 +10,7 @@ use crate::vision::geometry::{homography, map};
 pub type Bend = [f64; 4];
 
 /// The map between modules (column, row from the top left; whole numbers are edges) and pixels.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Surface {
     to: [f64; 9],
     back: [f64; 9],
