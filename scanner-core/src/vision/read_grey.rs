@@ -13,8 +13,6 @@ use crate::codes::{self, Symbology};
 
 /// Characters between start and stop of a traceability code of 20 digits, its check character counted.
 const CHARACTERS: usize = 11;
-/// What they say.
-const DIGITS: usize = 20;
 /// Its modules from start to stop.
 const MODULES: f64 = 145.0;
 /// Resolutions at which it is tried, px per module.
@@ -132,14 +130,13 @@ fn codes(plane: &Plane, strip: &LinearBox) -> Vec<Corners> {
     found.iter().map(directed).collect()
 }
 
-/// A reading where `rule` lets the text pass. Ten characters of any code set fit many a pattern of other bars, which is why only twenty digits are believed:
-/// all that a strip of this length is read for.
+/// A reading where `rule` lets the text pass and it is twenty digits: all that a strip of this length is read for.
 fn accepted(plane: &Plane, strip: &FittedStrip, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
     let found = &strip.text;
-    let text = found.text()?.text;
-    if !found.accepted(rule) || text.len() != DIGITS || !text.bytes().all(|c| c.is_ascii_digit()) {
+    if !found.accepted(rule) {
         return None;
     }
+    let text = found.text()?.twenty_digits()?;
     let corners = between_edges(plane, &found.corners).map(|c| on_full_picture(c, level));
     Some(Reading {
         role: codes::role(&text, Symbology::Code128),

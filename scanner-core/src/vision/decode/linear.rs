@@ -27,6 +27,11 @@ pub struct LinearText {
 }
 
 impl LinearText {
+    /// The text if it is twenty digits. Grey values are believed for no other: ten characters of any code set fit many a pattern of other bars.
+    pub fn twenty_digits(self) -> Option<String> {
+        Some(self.text).filter(|text| text.len() == 20 && text.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     /// What a Code 128 symbol says: code sets, shifts and FNC1 are interpreted by the same reader as everywhere, on a perfect row.
     pub fn ideal(symbol: &LinearSymbol) -> Option<Self> {
         /// Bits per module and light modules around the code.

@@ -10,8 +10,8 @@ use super::group::{Member, groups};
 use super::sight::{SamePlaceRule, StripSight, same_place};
 use super::{FusedCode, JointEvidence, overlap, unite};
 use crate::codes::{self, Symbology};
-use crate::vision::decode::LinearSymbol;
 use crate::vision::decode::grey_level::{Contribution, FittedStrip, JointRefusal, JointRule, JointText, contribution, decide_together};
+use crate::vision::decode::{LinearSymbol, LinearText};
 use crate::vision::geometry::{on_full_picture, shorter_side};
 use crate::vision::{Corners, Evidence, FrameReading, Reading, UndecidedStrip};
 
@@ -164,7 +164,7 @@ fn decided(views: &mut Vec<&Strip>, rule: &JointRule) -> Result<(JointText, Stri
         let fitted: Vec<&FittedStrip> = views.iter().map(|v| &*v.from.strip).collect();
         let text = decide_together(&fitted)?;
         let Some(refusal) = text.refusal(rule) else {
-            let digits = text.text().map(|t| t.text).filter(|t| t.len() == 20 && t.bytes().all(|b| b.is_ascii_digit()));
+            let digits = text.text().and_then(LinearText::twenty_digits);
             return digits.map(|d| (text, d)).ok_or(JointRefusal::NotDigits);
         };
         let worst = (0..views.len()).max_by(|a, b| text.views[*a].against.total_cmp(&text.views[*b].against)).unwrap_or(0);

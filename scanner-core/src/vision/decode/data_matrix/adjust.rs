@@ -3,13 +3,11 @@
 //! The finder and the alternating sides leave the inside of a symbol off by a third of a module and more, above all where it is bent. What most modules
 //! say is right all the same; drawn as black and white they tell where the grid has to go (Gauss–Newton over the corners and the bend).
 
-use super::grid::Grid;
+use super::grid::{Grid, UNKNOWNS as N};
 use super::modules::Seen;
 use super::surface::Surface;
 use crate::vision::geometry::solve;
 
-/// Unknowns: four corners, px, and the bend.
-const N: usize = 12;
 /// Steps over which derivatives are taken, px and modules.
 const STEP: f64 = 0.05;
 /// How firmly the grid is held where the picture says nothing, as a share of what it says of it on average.
@@ -18,13 +16,14 @@ const HOLD: f64 = 0.01;
 const FURTHEST: f64 = 1.0;
 
 /// The grid by `modules` (of the ringed grid, 1 where light), a step closer. `None` where they say nothing.
+#[allow(clippy::needless_range_loop)] // Matrices are clearer by their indices.
 pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
     let levels = seen.levels(modules, true)?;
     let drawn = seen.drawn(modules);
     let surface = Surface::new(&grid.size, &grid.corners, &grid.bend)?;
     let mut moved = Vec::with_capacity(N);
     for k in 0..N {
-        let other = changed(grid, k, STEP);
+        let other = grid.changed(k, STEP);
         moved.push(Surface::new(&other.size, &other.corners, &other.bend)?);
     }
     let (mut a, mut b) = ([[0.0; N]; N], [0.0; N]);
@@ -59,17 +58,7 @@ pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
         return None;
     }
     let share = (FURTHEST / largest.max(1e-9)).min(1.0);
-    Some((0..N).fold(*grid, |grid, k| changed(&grid, k, share * step[k])))
-}
-
-/// A grid with one unknown changed.
-fn changed(grid: &Grid, k: usize, by: f64) -> Grid {
-    let mut grid = *grid;
-    match k {
-        0..8 => grid.corners[k / 2][k % 2] += by,
-        _ => grid.bend[k - 8] += by,
-    }
-    grid
+    Some((0..N).fold(*grid, |grid, k| grid.changed(k, share * step[k])))
 }
 
 #[cfg(test)]

@@ -43,10 +43,23 @@ const FINE: f64 = 4.0;
 const PROMISING: f32 = 0.6;
 /// Sizes that are looked at closely.
 const BEST: usize = 5;
-/// Corners' coordinates and bend.
-const UNKNOWNS: usize = 12;
+/// Corners' coordinates, px, and the bend.
+pub const UNKNOWNS: usize = 12;
+/// The first of the bend.
+const OF_BEND: usize = 8;
 /// Both correlations together from which on a bend is looked for.
 const WORTH_BENDING: f64 = 1.1;
+
+impl Grid {
+    /// The grid with one unknown changed.
+    pub fn changed(mut self, unknown: usize, by: f64) -> Self {
+        match unknown {
+            0..OF_BEND => self.corners[unknown / 2][unknown % 2] += by,
+            _ => self.bend[unknown - OF_BEND] += by,
+        }
+        self
+    }
+}
 
 /// Grids that may lie on a finder, the likeliest first.
 pub fn fit(plane: &Plane, finder: &Finder) -> Vec<Grid> {
@@ -214,11 +227,12 @@ fn agreement(plane: &Plane, size: &Size, corners: &Corners, bend: &Bend) -> Opti
 
 /// Moves the corners until the fixed modules fit best, then bends the grid where that fits better.
 fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend) -> Option<Grid> {
-    let score = |c: &Corners, b: &Bend| agreement(plane, &size, c, b).map(|[fixed, timing]| fixed + timing);
-    let mut at = (corners, bend);
-    let mut best = score(&at.0, &at.1)?;
+    let agreement = |grid: &Grid| agreement(plane, &size, &grid.corners, &grid.bend);
+    let score = |grid: &Grid| agreement(grid).map(|[fixed, timing]| fixed + timing);
+    let mut at = Grid { size, corners, bend, fixed: 0.0, timing: 0.0 };
+    let mut best = score(&at)?;
     let module = (distance(corners[0], corners[3]) / size.cols as f64).min(distance(corners[0], corners[1]) / size.rows as f64);
-    for unknowns in [8, UNKNOWNS] {
+    for unknowns in [OF_BEND, UNKNOWNS] {
         if unknowns == UNKNOWNS && best < WORTH_BENDING {
             break;
         }
@@ -226,14 +240,11 @@ fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend) -> Option<Gri
         while share > 0.05 {
             let mut moved = false;
             for k in 0..unknowns {
-                for sign in [1.0, -1.0] {
-                    let mut trial = at;
-                    match k {
-                        0..8 => trial.0[k / 2][k % 2] += sign * share * module,
-                        // Half a step at the middle of the side.
-                        _ => trial.1[k - 8] += sign * share * 2.0,
-                    }
-                    if let Some(s) = score(&trial.0, &trial.1)
+                // Of the bend, half a step at the middle of the side.
+                let step = if k < OF_BEND { share * module } else { share * 2.0 };
+                for by in [step, -step] {
+                    let trial = at.changed(k, by);
+                    if let Some(s) = score(&trial)
                         && s > best + 1e-6
                     {
                         (best, at, moved) = (s, trial, true);
@@ -245,7 +256,6 @@ fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend) -> Option<Gri
             }
         }
     }
-    let (corners, bend) = at;
-    let [fixed, timing] = agreement(plane, &size, &corners, &bend)?;
-    Some(Grid { size, corners, bend, fixed, timing })
+    let [fixed, timing] = agreement(&at)?;
+    Some(Grid { fixed, timing, ..at })
 }

@@ -65,23 +65,26 @@ pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<
 
 fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
     let placement = grid.size.placement();
+    let mut first = None;
     for blur in BLURS {
         let seen = Seen::gather(plane, grid, blur)?;
-        if let Some(found) = decoded(&seen, &seen.modules()?, grid, &placement, rule) {
+        let modules = seen.modules()?;
+        if let Some(found) = decoded(&seen, &modules, grid, &placement, rule) {
             return Some(found);
         }
+        first.get_or_insert((seen, modules));
     }
     if grid.fixed + grid.timing < WORTH_ADJUSTING {
         return None;
     }
+    let (mut seen, mut modules) = first?;
     let mut grid = *grid;
     for _ in 0..ADJUSTMENTS {
-        let seen = Seen::gather(plane, &grid, BLURS[0])?;
-        let mut modules = seen.modules()?;
         modules.iter_mut().for_each(|m| *m = m.round());
         grid = adjust::adjusted(&grid, &seen, &modules)?;
-        let seen = Seen::gather(plane, &grid, BLURS[0])?;
-        if let Some(found) = decoded(&seen, &seen.modules()?, &grid, &placement, rule) {
+        seen = Seen::gather(plane, &grid, BLURS[0])?;
+        modules = seen.modules()?;
+        if let Some(found) = decoded(&seen, &modules, &grid, &placement, rule) {
             return Some(found);
         }
     }

@@ -4,7 +4,7 @@
 //! pass for noise and hide that the text explains all the others. Once a first text says where bars and spaces are, each band of rows can be asked
 //! whether it shows them.
 
-use super::model::{BINS, QUIET};
+use super::model::at_place;
 use super::pixels::{Pixels, Warp};
 
 /// How far beyond the middle bars are looked for, each way, in heights of the strip.
@@ -24,14 +24,12 @@ pub(super) fn rows_of_bars(pixels: &Pixels, warp: &Warp, template: &[f32]) -> Op
     let width = REACH / BANDS as f32;
     let mut sums = [[0.0f64; 6]; N];
     for (place, across, v) in pixels.places(warp) {
-        let bin = (place + QUIET as f32) * BINS as f32 - 0.5;
         let band = (across + REACH) / width;
-        if bin < 0.0 || bin as usize + 1 >= template.len() || band < 0.0 || band as usize >= N || place < 0.0 || place > pixels.length {
+        if band < 0.0 || band as usize >= N || place < 0.0 || place > pixels.length {
             continue;
         }
-        let (i, f) = (bin as usize, bin.fract());
-        let t = f64::from(template[i] * (1.0 - f) + template[i + 1] * f);
-        let v = f64::from(v);
+        let Some((t, _)) = at_place(template, place) else { continue };
+        let (v, t) = (f64::from(v), f64::from(t));
         for (s, x) in sums[band as usize].iter_mut().zip([1.0, v, t, v * v, t * t, v * t]) {
             *s += x;
         }
@@ -55,7 +53,7 @@ pub(super) fn rows_of_bars(pixels: &Pixels, warp: &Warp, template: &[f32]) -> Op
 mod tests {
     use super::*;
     use crate::vision::Plane;
-    use crate::vision::decode::grey_level::model::{EdgeResponse, code_modules};
+    use crate::vision::decode::grey_level::model::{BINS, EdgeResponse, QUIET, code_modules};
 
     #[test]
     fn bars_reach_as_far_as_rows_show_them() {

@@ -1,7 +1,7 @@
 //! Fitting the forward model to a strip: light, geometry, and what is left over.
 
 use super::lattice::{BEGINNINGS, CLASSES, ENDINGS, PositionCost};
-use super::model::{BINS, CHARACTER, EdgeResponse, QUIET, VALUES, modules};
+use super::model::{BINS, CHARACTER, EdgeResponse, QUIET, VALUES, at_place, modules};
 use super::pixels::{Pixels, Profile, Warp};
 use crate::vision::geometry::solve;
 
@@ -175,14 +175,7 @@ pub(super) fn refine(pixels: &Pixels, warp: &mut Warp, light: &mut Light, templa
     let mut b = [0.0f64; N];
     let (mut sum, mut count) = (0.0f64, 0.0f64);
     for (place, w, v) in pixels.places(warp) {
-        let x = (place + QUIET as f32) * BINS as f32 - 0.5;
-        if x < 0.0 || x as usize + 1 >= template.len() {
-            continue;
-        }
-        let i = x as usize;
-        let f = x - i as f32;
-        let t = template[i] * (1.0 - f) + template[i + 1] * f;
-        let slope = (template[i + 1] - template[i]) * BINS as f32;
+        let Some((t, slope)) = at_place(template, place) else { continue };
         let s = 2.0 * place / pixels.length - 1.0;
         let r = v - light.base_at(s) - light.gain_at(s) * t;
         let g = light.gain_at(s) * slope;
@@ -250,9 +243,7 @@ fn worst_character(pixels: &Pixels, warp: &Warp, light: &Light, template: &[f32]
         }
         // The stop has two modules more.
         let which = (place as usize / CHARACTER).min(characters.len() - 1);
-        let x = (place + QUIET as f32) * BINS as f32 - 0.5;
-        let (i, f) = (x as usize, x.fract());
-        let t = template[i] * (1.0 - f) + template[i + 1] * f;
+        let Some((t, _)) = at_place(template, place) else { continue };
         let s = 2.0 * place / pixels.length - 1.0;
         let (sum, count) = &mut characters[which];
         *sum += (v - light.base_at(s) - light.gain_at(s) * t).powi(2);

@@ -117,6 +117,19 @@ impl EdgeResponse {
     }
 }
 
+/// What a template (a value for each of [`BINS`] bins a module, quiet zone included) says at a place along the code, modules, and its change per module.
+/// `None` beyond it.
+#[inline]
+pub(super) fn at_place(template: &[f32], place: f32) -> Option<(f32, f32)> {
+    let x = (place + QUIET as f32) * BINS as f32 - 0.5;
+    if x < 0.0 {
+        return None;
+    }
+    let (i, f) = (x as usize, x.fract());
+    let (this, next) = (*template.get(i)?, *template.get(i + 1)?);
+    Some((this * (1.0 - f) + next * f, (next - this) * BINS as f32))
+}
+
 /// Modules of a code with `characters` characters between start and stop.
 pub(super) fn code_modules(characters: usize) -> usize {
     CHARACTER * (characters + 1) + STOP_MODULES

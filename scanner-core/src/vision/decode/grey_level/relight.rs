@@ -5,7 +5,7 @@
 //! that field, the strip is read again. The field's nodes lie about as far apart as characters do, so it cannot pass for bars.
 
 use super::fit::Light;
-use super::model::{BINS, QUIET};
+use super::model::at_place;
 use super::pixels::{Pixels, Warp};
 use crate::vision::geometry::solve;
 
@@ -42,12 +42,11 @@ pub(super) fn relit(pixels: &Pixels, warp: &Warp, light: &Light, template: &[f32
     let mut a = [[0.0f64; NODES]; NODES];
     let mut b = [0.0f64; NODES];
     for (place, across, v) in pixels.places(warp) {
-        let bin = (place + QUIET as f32) * BINS as f32 - 0.5;
-        if bin < 0.0 || bin as usize + 1 >= template.len() || place < -BEYOND || place > pixels.length + BEYOND {
+        if place < -BEYOND || place > pixels.length + BEYOND {
             continue;
         }
-        let (i, f) = (bin as usize, bin.fract());
-        let print = 1.0 - contrast * (template[i] * (1.0 - f) + template[i + 1] * f);
+        let Some((dark, _)) = at_place(template, place) else { continue };
+        let print = 1.0 - contrast * dark;
         let nodes = weights(place, across, pixels.length);
         for (p, wp) in nodes {
             for (q, wq) in nodes {
