@@ -99,6 +99,11 @@ pub fn spread_enters(gloss: f64) -> f64 {
     (0..RINGS).map(|i| 2.0 * ring(i) * enters(ring(i), gloss)).sum::<f64>() / RINGS as f64
 }
 
+/// Share of light that varnish mirrors at an angle of this cosine where it mirrors `gloss` at a right angle (Schlick 1994).
+pub fn fresnel(cosine: f64, gloss: f64) -> f64 {
+    gloss + (1.0 - gloss) * (1.0 - cosine.clamp(0.0, 1.0)).powi(5)
+}
+
 /// Radiance mirrored by varnish of reflectance `gloss` at normal incidence, under one lamp, unobstructed.
 ///
 /// Microfacet model (Torrance & Sparrow 1967, shadowing left out): F·D·E / (4 cos θ_eye) with Schlick's Fresnel term F and a Gaussian slope
@@ -111,10 +116,9 @@ pub fn varnish(lamp: &LampSpec, point: DVec3, normal: DVec3, to_eye: DVec3, glos
     }
     let half = (to_lamp + to_eye).normalize_or_zero();
     let delta = normal.dot(half).clamp(-1.0, 1.0).acos();
-    let fresnel = gloss + (1.0 - gloss) * (1.0 - half.dot(to_eye).clamp(0.0, 1.0)).powi(5);
     let variance = VARNISH_SIGMA * VARNISH_SIGMA;
     let lobe = (-delta * delta / (2.0 * variance)).exp() / (2.0 * PI * variance);
-    fresnel * lobe * PI * facing_radiance(lamp, point) / (4.0 * cos_eye.max(0.05))
+    fresnel(half.dot(to_eye), gloss) * lobe * PI * facing_radiance(lamp, point) / (4.0 * cos_eye.max(0.05))
 }
 
 /// Radiance of a surface at `point` (rig frame, m) with unit normal `normal`, seen from the unit direction `to_eye`.
@@ -135,7 +139,9 @@ pub fn radiance<'a>(
 ) -> Shaded {
     let leaves = enters(normal.dot(to_eye), gloss);
     let room = if ambient > 0.0 { spread_enters(gloss) * ambient } else { 0.0 };
-    let mut shaded = Shaded { diffuse: albedo * leaves * room, specular: 0.0 };
+    // The open room, mirrored.
+    let around = if gloss > 0.0 { fresnel(normal.dot(to_eye), gloss) * ambient } else { 0.0 };
+    let mut shaded = Shaded { diffuse: albedo * leaves * room, specular: around };
     for (lamp, share) in lamps {
         let cosine = normal.dot((lamp.position - point).normalize_or_zero());
         shaded.diffuse += albedo * leaves * enters(cosine, gloss) * share * diffuse_white(lamp, point, normal);

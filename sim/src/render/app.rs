@@ -431,7 +431,7 @@ fn expose(
         glass: stage.glass.clone(),
     };
     let light = lights.of(&scene, &stage, &shot);
-    let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints);
+    let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints, &light.leaving);
     let bend = if prepared.bent { bends.of(&shot.calibration.intrinsics) } else { None };
     exposed.0 = Some(ShotData {
         request: number,
@@ -467,10 +467,12 @@ impl Lights {
             }
         };
         self.stamp = self.stamp % 2047 + 1;
+        let (irradiance, leaving) = cast.irradiance(&stage.atlas, scene.ambient * shot.ambient_share, &shot.lamp_shares, self.stamp);
         let data = LightData {
             stamp: self.stamp,
             cast: self.casts,
-            irradiance: cast.irradiance(&stage.atlas, scene.ambient * shot.ambient_share, &shot.lamp_shares, self.stamp).into(),
+            irradiance: irradiance.into(),
+            leaving: leaving.into(),
             shares: self.shares.clone().unwrap_or_default(),
         };
         if self.recent.len() == KEPT_LIGHTS {

@@ -12,6 +12,7 @@ use super::light::LIFT;
 use super::scene::{Scene, Surface};
 use super::shadow::ShadowBox;
 use crate::artwork::{FacePrint, GreyImage, Printed};
+use crate::glass::{DIRT_KEEPS, Glass};
 use crate::shading::spread_enters;
 
 /// Least edge of a cell, m, and of one in samples of light.
@@ -67,13 +68,15 @@ impl Grid {
 pub struct Cells {
     grids: Vec<Grid>,
     albedo: Vec<f32>,
+    /// Share of evenly spread light below the varnish that the varnish mirrors besides.
+    mirrors: Vec<f32>,
 }
 
 impl Cells {
     /// Cuts every surface of the scene, whose prints it averages.
     pub fn new(scene: &Scene) -> Self {
         let pictures: Vec<GreyImage> = scene.prints.par_iter().map(|print| print.rasterise(PX_PER_M, Printed::All)).collect();
-        let mut cells = Self { grids: Vec::with_capacity(scene.surfaces.len()), albedo: Vec::new() };
+        let mut cells = Self { grids: Vec::with_capacity(scene.surfaces.len()), albedo: Vec::new(), mirrors: Vec::new() };
         for surface in &scene.surfaces {
             let edge = if surface.below_plate { TABLE_CELL } else { CELL.max(CELL_SAMPLES * surface.cell) };
             let size = surface.size().map(|extent| ((extent / edge).round() as usize).max(1));
@@ -83,6 +86,8 @@ impl Cells {
                 Some(print) => leaves * mean_reflectance(surface, &grid, i, &scene.prints[print], &pictures[print]),
                 None => leaves * surface.albedo as f32,
             }));
+            let mirrors = (1.0 - (1.0 - surface.gloss as f32) * leaves) / leaves;
+            cells.mirrors.resize(cells.albedo.len(), if surface.gloss > 0.0 { mirrors } else { 0.0 });
             cells.grids.push(grid);
         }
         cells
@@ -110,6 +115,15 @@ impl Cells {
             };
             columns.iter().map(between).collect::<Vec<f32>>()
         })
+    }
+
+    /// By cell: radiance that leaves it where lamps give `direct` and all else `arriving`.
+    pub fn leaving(&self, direct: &[f32], arriving: &[f32]) -> Vec<f32> {
+        let light = direct.iter().zip(arriving);
+        light
+            .zip(self.albedo.iter().zip(&self.mirrors))
+            .map(|((direct, arriving), (albedo, mirrors))| albedo * (direct + arriving) + mirrors * arriving)
+            .collect()
     }
 
     /// The mean over every cell of what `texel` gives by surface and place in its patch of `size` texels.
@@ -160,14 +174,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Casts the rays. `surfaces` and `boxes` are those of the scene in the rig's frame; `upward` is what of the room's light comes up through a glass plate.
-    pub fn cast(scene: &Scene, cells: &Cells, surfaces: &[Surface], boxes: &[ShadowBox], upward: f32) -> Self {
-        let station = Station::new(scene, surfaces, boxes, upward);
+    /// Casts the rays.
+    pub fn cast(cells: &Cells, station: &Station) -> Self {
         let directions = directions();
-        let views: Vec<View> = surfaces
+        let views: Vec<View> = station
+            .surfaces
             .par_iter()
             .flat_map_iter(|surface| {
-                let (grid, station, directions) = (&cells.grids[surface.index], &station, &directions);
+                let (grid, directions) = (&cells.grids[surface.index], &directions);
                 (0..grid.len()).map(move |i| station.view(cells, surface, grid.middle(i), directions))
             })
             .collect();
@@ -186,8 +200,7 @@ impl Exchange {
         let straight: Vec<f32> = self.room.iter().map(|share| share * ambient).collect();
         let mut arriving = straight.clone();
         for _ in 0..BOUNCES {
-            let leaving: Vec<f32> =
-                direct.iter().zip(&arriving).zip(&cells.albedo).map(|((direct, arriving), albedo)| albedo * (direct + arriving)).collect();
+            let leaving = cells.leaving(direct, &arriving);
             for (cell, value) in arriving.iter_mut().enumerate() {
                 let seen = &self.seen[self.starts[cell] as usize..self.starts[cell + 1] as usize];
                 *value = straight[cell] + seen.iter().map(|(other, share)| share * leaving[*other as usize]).sum::<f32>();
@@ -239,7 +252,7 @@ struct View {
 }
 
 /// What rays end on.
-struct Station<'a> {
+pub(super) struct Station<'a> {
     boxes: &'a [ShadowBox],
     /// By body: the surfaces it has.
     skins: Vec<Vec<&'a Surface>>,
@@ -251,11 +264,16 @@ struct Station<'a> {
     rim_height: f32,
     plate_radius: f32,
     scene: &'a Scene,
+    surfaces: &'a [Surface],
+    /// What of the room's light comes up through a glass plate.
     upward: f32,
 }
 
 impl<'a> Station<'a> {
-    fn new(scene: &'a Scene, surfaces: &'a [Surface], boxes: &'a [ShadowBox], upward: f32) -> Self {
+    /// `surfaces` and `boxes` are those of the scene in the rig's frame.
+    pub fn new(scene: &'a Scene, surfaces: &'a [Surface], boxes: &'a [ShadowBox]) -> Self {
+        let dirt = |glass: &Glass| DIRT_KEEPS * glass.dirt.as_ref().map_or(0.0, |dirt| dirt.mean());
+        let upward = scene.glass.as_ref().map_or(1.0, |glass| glass.pane.diffuse_through() * (1.0 - dirt(glass)));
         // A film lights and is lit as what lies below it.
         let bare = || surfaces.iter().filter(|s| s.transmission >= 1.0);
         let skins = boxes
@@ -284,7 +302,8 @@ impl<'a> Station<'a> {
             rim_height,
             plate_radius: scene.plate_radius as f32,
             scene,
-            upward,
+            surfaces,
+            upward: upward as f32,
         }
     }
 
@@ -300,13 +319,7 @@ impl<'a> Station<'a> {
             let room = if self.scene.is_floor(surface) { self.upward } else { 1.0 };
             return View { room, seen: Vec::new(), covered: false };
         }
-        let near: Vec<usize> = (0..self.boxes.len())
-            .filter(|i| {
-                let body = &self.boxes[*i];
-                let own = surface.owner == Some(body.package) && surface.part == body.part;
-                !own && (body.centre - point).dot(up) > -body.radius
-            })
-            .collect();
+        let near = self.before(surface, point, up);
         let (mut room, mut whole, mut seen) = (0.0, 0.0, Vec::new());
         for direction in directions {
             let weight = normal.dot(*direction);
@@ -326,7 +339,18 @@ impl<'a> Station<'a> {
         View { room: room * scale, seen, covered }
     }
 
-    fn hit(&self, cells: &Cells, from: Vec3, direction: Vec3, near: &[usize]) -> Hit {
+    /// The bodies that a point of a surface may see.
+    pub fn before(&self, surface: &Surface, point: Vec3, up: Vec3) -> Vec<usize> {
+        let seen = |i: &usize| {
+            let body = &self.boxes[*i];
+            let own = surface.owner == Some(body.package) && surface.part == body.part;
+            !own && (body.centre - point).dot(up) > -body.radius
+        };
+        (0..self.boxes.len()).filter(seen).collect()
+    }
+
+    /// What a ray of unit length meets, where only the bodies `near` may stand in its way.
+    pub fn hit(&self, cells: &Cells, from: Vec3, direction: Vec3, near: &[usize]) -> Hit {
         let step = direction * REACH;
         let mut nearest: Option<(f32, usize)> = None;
         for i in near {
@@ -404,10 +428,13 @@ impl<'a> Station<'a> {
     }
 }
 
-enum Hit {
+/// What a ray ends on.
+pub(super) enum Hit {
     /// The room, and what of its light comes from there.
     Room(f32),
+    /// A cell.
     Cell(usize),
+    /// What nobody lights.
     Dark,
 }
 
@@ -448,7 +475,7 @@ mod tests {
         });
         let cells = Cells::new(&scene);
         let boxes: Vec<ShadowBox> = scene.occluders.iter().map(|o| ShadowBox::new(o, 0.0)).collect();
-        let exchange = Exchange::cast(&scene, &cells, &scene.surfaces, &boxes, 1.0);
+        let exchange = Exchange::cast(&cells, &Station::new(&scene, &scene.surfaces, &boxes));
         (scene, cells, exchange)
     }
 
@@ -467,7 +494,8 @@ mod tests {
             let wanted = 1.0 - (1.0 - (0.05 / distance).atan().cos()) / 2.0;
             assert!((f64::from(exchange.room[cell]) - wanted).abs() < 0.015, "{} instead of {wanted} at {y}", exchange.room[cell]);
         }
-        let open = Exchange::cast(&floor_under(Vec::new(), Vec::new()), &cells, &floor_under(Vec::new(), Vec::new()).surfaces, &[], 1.0);
+        let floor = floor_under(Vec::new(), Vec::new());
+        let open = Exchange::cast(&cells, &Station::new(&floor, &floor.surfaces, &[]));
         assert!(open.room.iter().all(|share| (share - 1.0).abs() < 1e-6) && open.seen.is_empty());
     }
 
@@ -506,6 +534,7 @@ mod tests {
         let cells = Cells {
             grids: vec![Grid { first: 1, size: [2, 1], enters: 1.0 }, Grid { first: 3, size: [1, 1], enters: 1.0 }],
             albedo: vec![0.0; 4],
+            mirrors: vec![0.0; 4],
         };
         let values = [9.0, 1.0, 3.0, 5.0];
         assert_eq!(cells.interpolated(0, [5, 2], &values).collect::<Vec<_>>(), [1.0, 1.0, 2.0, 3.0, 3.0, 1.0, 1.0, 2.0, 3.0, 3.0]);

@@ -9,11 +9,12 @@ use half::slice::HalfFloatSliceExt;
 use hardware_hal::glam::{DVec3, Vec2, Vec3};
 use rayon::prelude::*;
 
-use super::indirect::{Cells, Exchange};
+use super::indirect::{Cells, Exchange, Station};
+use super::mirror::{LampMirror, lamp_mirrors};
 use super::scene::{Scene, Surface};
 use super::shadow::ShadowBox;
 use crate::error::SimError;
-use crate::glass::{DIRT_KEEPS, Glass};
+use crate::glass::Glass;
 use crate::shading::{LAMP_RADIUS, beam_share, diffuse_white, enters};
 use crate::spec::LampSpec;
 
@@ -108,13 +109,16 @@ impl Visibility {
         let lamps: Vec<LampDisc> = scene.lamps.iter().map(LampDisc::new).collect();
         let boxes: Vec<ShadowBox> = scene.occluders.iter().map(|o| ShadowBox::new(o, angle_rad)).collect();
         let surfaces: Vec<Surface> = scene.surfaces.iter().map(|s| s.in_rig(angle_rad)).collect();
+        let mirrors: Vec<Vec<LampMirror>> = scene.lamps.iter().map(|lamp| lamp_mirrors(&surfaces, lamp)).collect();
         let tiles: Vec<Tile> = surfaces.iter().flat_map(|s| Tile::split(s, atlas.patches[s.index])).collect();
         let results: Vec<Vec<[f32; 2]>> = tiles
             .par_iter()
             .map(|tile| {
                 let mut texels = Vec::with_capacity(tile.texels() * lamps.len());
-                for lamp in &lamps {
+                for (lamp, mirrors) in lamps.iter().zip(&mirrors) {
+                    let first = texels.len();
                     tile.light(lamp, &boxes, scene, &mut texels);
+                    tile.mirrored(mirrors, &boxes, scene, &mut texels[first..]);
                 }
                 texels
             })
@@ -130,16 +134,13 @@ impl Visibility {
             }
         }
         let films = surfaces.iter().filter(|s| s.transmission < 1.0).map(|s| (atlas.patches[s.index], s.transmission as f32)).collect();
-        let upward = scene
-            .glass
-            .as_ref()
-            .map_or(1.0, |glass| glass.pane.diffuse_through() * (1.0 - DIRT_KEEPS * glass.dirt.as_ref().map_or(0.0, |dirt| dirt.mean())));
-        let exchange = Exchange::cast(scene, &atlas.cells, &surfaces, &boxes, upward as f32);
+        let exchange = Exchange::cast(&atlas.cells, &Station::new(scene, &surfaces, &boxes));
         Self { angle_rad, facing, exchange, shares, films }
     }
 
-    /// Radiance of a white surface under ambient light, the lamps in these shares and what other surfaces scatter, by texel, with `stamp` in texel (0, 0).
-    pub fn irradiance(&self, atlas: &Atlas, ambient: f64, lamp_shares: &[f64], stamp: u16) -> Vec<f16> {
+    /// Radiance of a white surface under ambient light, the lamps in these shares and what other surfaces scatter, by texel, with `stamp` in texel (0, 0);
+    /// and the radiance that leaves every cell.
+    pub fn irradiance(&self, atlas: &Atlas, ambient: f64, lamp_shares: &[f64], stamp: u16) -> (Vec<f16>, Vec<f32>) {
         let lit: Vec<(&[f32], f32)> =
             self.facing.iter().zip(lamp_shares).filter(|(_, s)| **s > 0.0).map(|(f, s)| (f.as_slice(), *s as f32)).collect();
         let count = atlas.texels();
@@ -153,6 +154,7 @@ impl Visibility {
         let index = |patch: &Patch, x: usize, y: usize| (patch.at[1] as usize + y) * ATLAS_WIDTH as usize + patch.at[0] as usize + x;
         let direct = atlas.cells.averaged(&sizes, |surface, x, y| sums[index(&atlas.patches[surface], x, y)]);
         let arriving = self.exchange.arriving(&atlas.cells, &direct, ambient as f32);
+        let leaving = atlas.cells.leaving(&direct, &arriving);
         for (surface, (patch, size)) in atlas.patches.iter().zip(&sizes).enumerate() {
             let mut more = atlas.cells.interpolated(surface, *size, &arriving);
             for y in 0..size[1] {
@@ -169,7 +171,7 @@ impl Visibility {
         sums[0] = f32::from(stamp);
         let mut halves = vec![f16::ZERO; count];
         halves.convert_from_f32_slice(&sums);
-        halves
+        (halves, leaving)
     }
 }
 
@@ -233,9 +235,7 @@ impl<'a> Tile<'a> {
     fn light(&self, lamp: &LampDisc, boxes: &[ShadowBox], scene: &Scene, texels: &mut Vec<[f32; 2]>) {
         let normal = self.surface.normal();
         let floor = scene.is_floor(self.surface);
-        let corner = |x, y| self.surface.point(self.uv(x, y)).as_vec3();
-        let (low, high) = (corner(0, 0), corner(self.size[0] - 1, self.size[1] - 1));
-        let (middle, radius) = ((low + high) / 2.0, low.distance(high) / 2.0);
+        let (middle, radius) = self.ball();
         // What shines up through glass seems to stand up to its thickness higher.
         let reach = LAMP_RADIUS as f32 + scene.glass.as_ref().map_or(0.0, |glass| glass.pane.glass.thickness as f32);
         let near: Vec<&ShadowBox> = boxes
@@ -271,6 +271,35 @@ impl<'a> Tile<'a> {
                 texels.push([light as f32 * share, share * (passes * beam_share(lamp.spec, sunk)) as f32]);
             }
         }
+    }
+
+    /// Adds what of a lamp's light varnish mirrors onto its texels.
+    fn mirrored(&self, mirrors: &[LampMirror], boxes: &[ShadowBox], scene: &Scene, texels: &mut [[f32; 2]]) {
+        // What is seen or lit through glass has no mirrored light of lamps.
+        if self.surface.below_plate
+            || mirrors.first().is_none_or(|mirror| scene.glass.as_ref().is_some_and(|glass| glass.pane.is_below(mirror.lamp().position)))
+        {
+            return;
+        }
+        let (middle, radius) = self.ball();
+        let near: Vec<&LampMirror> =
+            mirrors.iter().filter(|mirror| !mirror.is_of(self.surface) && mirror.reaches(middle.as_dvec3(), f64::from(radius))).collect();
+        if near.is_empty() {
+            return;
+        }
+        let up = self.surface.normal();
+        for (i, texel) in texels.iter_mut().enumerate() {
+            let uv = self.surface.on_facet(self.uv(i % self.size[0], i / self.size[0]));
+            let (point, normal) = (self.surface.point(uv) + up * LIFT, self.surface.normal_at(uv));
+            texel[0] += near.iter().map(|mirror| mirror.light(point, normal, self.surface.gloss, boxes)).sum::<f64>() as f32;
+        }
+    }
+
+    /// Middle and radius of the ball around it, m.
+    fn ball(&self) -> (Vec3, f32) {
+        let corner = |x, y| self.surface.point(self.uv(x, y)).as_vec3();
+        let (low, high) = (corner(0, 0), corner(self.size[0] - 1, self.size[1] - 1));
+        ((low + high) / 2.0, low.distance(high) / 2.0)
     }
 }
 
@@ -360,7 +389,7 @@ pub(super) mod tests {
     fn without_boxes_light_is_the_reference_shading() {
         let scene = floor_under(vec![lamp(DVec3::new(0.3, 0.0, 1.0))], Vec::new());
         let atlas = Atlas::new(&scene).unwrap();
-        let light = Visibility::cast(&scene, &atlas, 0.0).irradiance(&atlas, 0.1, &[0.5], 7);
+        let light = Visibility::cast(&scene, &atlas, 0.0).irradiance(&atlas, 0.1, &[0.5], 7).0;
         let patch = atlas.patches[0];
         assert_eq!(light[0].to_f32(), 7.0);
         assert_eq!(patch.size, [201, 201]);

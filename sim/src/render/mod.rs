@@ -6,6 +6,7 @@
 //! - [`scene`]: the station as flat surfaces
 //! - [`light`]: soft shadows by ray casting, once per turntable angle
 //! - [`indirect`]: the room's light between packages, and what surfaces scatter at each other
+//! - [`mirror`]: what varnish mirrors besides the lamps' own images
 //! - [`shadow`]: bodies as rays meet them
 //! - [`shot`]: exact geometry of one exposure
 //! - [`bend`]: lens distortion
@@ -21,6 +22,7 @@ mod glass;
 mod indirect;
 mod light;
 pub mod mask;
+mod mirror;
 mod pass;
 mod print;
 pub mod scene;

@@ -64,6 +64,8 @@ pub struct LightData {
     pub cast: u64,
     /// Radiance of a white surface by texel.
     pub irradiance: Arc<[f16]>,
+    /// Radiance that leaves every cell of the atlas.
+    pub leaving: Arc<[f32]>,
     /// Four lamps per layer.
     pub shares: Arc<[Vec<[u8; 4]>]>,
 }
@@ -172,7 +174,7 @@ pub struct CapturePass {
 }
 
 fn buffer_entry(binding: u32, ty: BufferBindingType, dynamic: bool, stages: ShaderStages) -> BindGroupLayoutEntry {
-    let min = if dynamic { BufferSize::new(240) } else { None };
+    let min = if dynamic { BufferSize::new(256) } else { None };
     let ty = BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: min };
     BindGroupLayoutEntry { binding, visibility: stages, ty, count: None }
 }
