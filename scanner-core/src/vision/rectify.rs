@@ -252,25 +252,29 @@ impl Strip {
         // Finer bins tell small errors apart, if there are pixels enough to fill them.
         let per_px = if (band / stride) as f64 > 24.0 * (self.to - self.from) { 4.0 } else { 2.0 };
         let bins = ((self.to - self.from) * per_px).ceil().max(1.0) as usize + 1;
-        let mut sums = vec![[0f32; 3]; bins];
+        let mut sums = vec![[0f32; 2]; bins];
         let (lean, spread, from, per_px) = (lean as f32, spread as f32, self.from as f32, per_px as f32);
+        let (mut squares, mut inside) = (0f64, 0f64);
         for p in self.pixels[..band].iter().step_by(stride) {
             let at = (p.a + (lean + spread * p.a) * p.b - from) * per_px;
             if at >= 0.0
-                && let Some([n, sum, squares]) = sums.get_mut(at as usize)
+                && let Some([n, sum]) = sums.get_mut(at as usize)
             {
                 *n += 1.0;
                 *sum += p.value;
-                *squares += p.value * p.value;
+                squares += f64::from(p.value * p.value);
+                inside += 1.0;
             }
         }
-        let (mut within, mut freedom) = (0f64, 0f64);
-        for [n, sum, squares] in sums {
-            if n > 1.5 {
-                within += f64::from(squares - sum * sum / n);
-                freedom += f64::from(n) - 1.0;
+        // Σ (v − mean)² of a bin is Σ v² − (Σ v)² ÷ n; one pixel by itself leaves nothing.
+        let (mut explained, mut filled) = (0f64, 0f64);
+        for [n, sum] in sums {
+            if n > 0.0 {
+                explained += f64::from(sum * sum / n);
+                filled += 1.0;
             }
         }
+        let (within, freedom) = (squares - explained, inside - filled);
         // A third of all pixels must have company, or the figure means nothing.
         if freedom * 3.0 < (band / stride) as f64 { f64::MIN } else { -within / freedom }
     }
