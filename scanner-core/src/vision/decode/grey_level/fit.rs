@@ -128,8 +128,8 @@ pub(super) fn refine(pixels: &Pixels, warp: &mut Warp, light: &mut Light, templa
     let NormalEquations { mut a, b, squares, count, .. } = equations.finish();
     // A weak prior keeps what the pixels don't determine where it was.
     let strength = 0.002 * a[4][4];
-    for i in 6..N {
-        a[i][i] += strength;
+    for (i, row) in a.iter_mut().enumerate().skip(6) {
+        row[i] += strength;
     }
     if let Some(x) = solve(a, b) {
         let bounded = |v: f64, limit: f32| (v as f32).clamp(-limit, limit);

@@ -199,11 +199,10 @@ impl<'c> Search<'c> {
         for s in (0..VALUES).filter(|s| self.with[k][*s] <= bound) {
             let (begin, end) = (self.classes.begin[s], self.classes.end[s]);
             for e in 0..CLASSES {
-                let row = self.costs[k].row(e, s);
-                for b in 0..CLASSES {
-                    let whole = self.forward[k][e][begin] + row[b] + self.backward[k + 1][end][b];
+                for (b, cost) in self.costs[k].row(e, s).into_iter().enumerate() {
+                    let whole = self.forward[k][e][begin] + cost + self.backward[k + 1][end][b];
                     if whole <= bound && whole < f32::INFINITY {
-                        ways.push(Way { s, turn: self.turn(k, s), from: e * CLASSES + begin, to: end * CLASSES + b, cost: row[b] });
+                        ways.push(Way { s, turn: self.turn(k, s), from: e * CLASSES + begin, to: end * CLASSES + b, cost });
                     }
                 }
             }
