@@ -218,7 +218,7 @@ mod tests {
         let wanted: Vec<bool> = (0..all.cells.len()).map(|i| (i % all.cols + i / all.cols) % 7 < 2).collect();
         let some = CellGrid::measure_where(&plane, |_, _| 0.9, Some(&wanted));
         for ((cell, wanted), all) in some.cells.iter().zip(&wanted).zip(&all.cells) {
-            assert_eq!(cell, if *wanted { all } else { &Cell::default() }, "{wanted}");
+            assert_eq!(*cell, if *wanted { *all } else { Cell::default() }, "{wanted}");
         }
     }
 
