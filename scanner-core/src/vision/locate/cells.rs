@@ -88,7 +88,7 @@ impl CellGrid {
         let wanted_of = |r: usize| wanted.map(|wanted| &wanted[r * cols..(r + 1) * cols]);
         // A cell's neighbours are measured, too.
         let stretches = |r: usize| -> Vec<Range<usize>> {
-            let Some(wanted) = wanted.filter(|_| !is_sample(r)) else { return vec![0..cols] };
+            let Some(wanted) = wanted.filter(|_| !is_sample(r)) else { return runs(cols, |_| true) };
             let near = |c: usize| {
                 (r.saturating_sub(1)..(r + 2).min(rows)).any(|y| (c.saturating_sub(1)..(c + 2).min(cols)).any(|x| wanted[y * cols + x]))
             };
