@@ -120,7 +120,7 @@ fn main() {
         }
     }
     if options.speed > 0 {
-        page.speed(&speed::run(options.speed));
+        speed::run(options.speed).iter().for_each(|table| page.speed(table));
     }
     let report = options.out.join("report.html");
     std::fs::write(&report, page.html()).unwrap();

@@ -1,18 +1,19 @@
 //! How long a station's frame takes this reader, and zxing-cpp in the same run.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use reports::stats::median;
 use reports::{Align, TextTable};
-use scanner_core::vision::{LocateOptions, Locator, ScanOptions, Scanner, detect};
+use scanner_core::vision::{LocateOptions, Locator, ScanOptions, Scanner, StageTiming, detect};
 
 use crate::support::{Dice, station};
 
 /// Threads that this reader has.
 const THREADS: usize = 2;
 
-/// A frame of 12 MP with twenty cartons, read so many times by each in turn; medians, and the ratio.
-pub fn run(rounds: u32) -> TextTable {
+/// A frame of 12 MP with twenty cartons, read so many times by each in turn: medians, and the ratio; then where this reader's time goes.
+pub fn run(rounds: u32) -> [TextTable; 2] {
     let scene = station(1, 4096, 3000, (5, 4), (1.0, 1.8), 0.0);
     let picture = scene.photograph(&mut Dice::new(1, "noise"), 0.6, 0.015);
     let texts: Vec<&str> = scene.truths.iter().map(|t| t.text.as_str()).collect();
@@ -20,12 +21,18 @@ pub fn run(rounds: u32) -> TextTable {
     let options = ScanOptions { locate: LocateOptions { detector: Locator::Ssd, ..LocateOptions::default() }, ..ScanOptions::default() };
     let scanner = Scanner::new(options);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().unwrap();
+    let stages: RefCell<Vec<Vec<StageTiming>>> = RefCell::default();
     let mut readers: Vec<Timed> = Vec::new();
     let net = match detect::shared() {
         Ok(_) => "this reader (trained detector, 2 threads)".to_owned(),
         Err(error) => format!("this reader (gradients, since {error}; 2 threads)"),
     };
-    readers.push((net, Box::new(|| pool.install(|| scanner.scan_image(&frame)).readings.into_iter().map(|r| r.text).collect())));
+    let own = || {
+        let found = pool.install(|| scanner.scan_image(&frame));
+        stages.borrow_mut().push(found.timings);
+        found.readings.into_iter().map(|r| r.text).collect()
+    };
+    readers.push((net, Box::new(own)));
     #[cfg(feature = "peers")]
     readers.push(("zxing-cpp (all formats, its defaults)".to_owned(), Box::new(|| crate::peers::zxing(&picture))));
     let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); readers.len()];
@@ -58,7 +65,14 @@ pub fn run(rounds: u32) -> TextTable {
             format!("{ratio:.2}"),
         ]);
     }
-    table
+    drop(readers);
+    let mut by_stage = TextTable::new(&[("stage of this reader", Align::Left), ("seconds (median)", Align::Right)]);
+    let stages = stages.into_inner();
+    for (i, timing) in stages.first().into_iter().flatten().enumerate() {
+        let seconds: Vec<f64> = stages.iter().filter_map(|timings| timings.get(i)).map(|t| t.seconds).collect();
+        by_stage.row([timing.stage.to_owned(), format!("{:.3}", median(&seconds).unwrap_or(f64::NAN))]);
+    }
+    [table, by_stage]
 }
 
 /// A name, and what reads the frame.

@@ -75,88 +75,141 @@ fn kernel(sharpening: &Sharpening, along: [f64; 2]) -> Vec<f32> {
 pub fn restore(profile: &Profile, sharpening: &Sharpening, along: [f64; 2]) -> Vec<f32> {
     let n = profile.mean.len();
     let half = kernel(sharpening, along);
-    let reach = half.len() - 1;
-    let band = (2 * reach).max(2);
-    let width = band + 1;
-    // Symmetric matrix, lower band: row j holds entries (j, j−band ..= j).
-    let mut matrix = vec![0f32; n * width];
-    let mut right = vec![0f32; n];
     let filled = profile.weight.iter().filter(|w| **w > 1e-3).count().max(1);
     let typical = profile.weight.iter().sum::<f32>() / filled as f32;
     if n < 3 || typical <= 0.0 {
         return vec![0.0; n];
     }
-    let h = |d: usize| half[d];
-    for i in 0..n {
-        let w = (profile.weight[i] / typical).min(4.0);
-        if w < 1e-3 {
-            continue;
+    let weight = |w: f32| {
+        let w = (w / typical).min(4.0);
+        if w < 1e-3 { 0.0 } else { w }
+    };
+    let reach = half.len() - 1;
+    let mut matrix = Banded::zero(n, (2 * reach).max(2));
+    // Bins beyond the ends weigh nothing.
+    let mut weights = vec![0f32; n + 2 * reach];
+    let mut values = weights.clone();
+    for ((w, v), (weight_of, mean)) in weights[reach..].iter_mut().zip(&mut values[reach..]).zip(profile.weight.iter().zip(&profile.mean)) {
+        *w = weight(*weight_of);
+        *v = *w * mean;
+    }
+    // Bin j takes part in what bins j−reach to j+reach show.
+    let h = |offset: isize| half.get(offset.unsigned_abs()).copied().unwrap_or(0.0);
+    let span = 2 * reach as isize;
+    let mut diagonal = vec![0f32; n];
+    for d in 0..=2 * reach {
+        diagonal.fill(0.0);
+        // Bins j and j+d both show at j+t.
+        for t in d as isize - reach as isize..=reach as isize {
+            add_scaled(&mut diagonal[..n.saturating_sub(d)], &weights[(t + reach as isize) as usize..], h(t) * h(t - d as isize));
         }
-        let (lo, hi) = (i.saturating_sub(reach), (i + reach).min(n - 1));
-        for j in lo..=hi {
-            let wj = w * h(i.abs_diff(j));
-            right[j] += wj * profile.mean[i];
-            let row = &mut matrix[j * width..(j + 1) * width];
-            for k in lo..=j {
-                row[band - (j - k)] += wj * h(i.abs_diff(k));
-            }
-        }
+        matrix.add_diagonal(d, &diagonal[..n.saturating_sub(d)]);
+    }
+    let mut right = vec![0f32; n];
+    for t in 0..=span {
+        add_scaled(&mut right, &values[t as usize..], h(t - reach as isize));
     }
     let lambda = sharpening.smoothness;
     for j in 1..n - 1 {
         for (p, cp) in [(j - 1, 1.0f32), (j, -2.0), (j + 1, 1.0)] {
             for (q, cq) in [(j - 1, 1.0f32), (j, -2.0), (j + 1, 1.0)] {
                 if q <= p {
-                    matrix[p * width + band - (p - q)] += lambda * cp * cq;
+                    matrix.column(q)[p - q] += lambda * cp * cq;
                 }
             }
         }
     }
     for j in 0..n {
-        matrix[j * width + band] += 1e-4;
+        matrix.column(j)[0] += 1e-4;
     }
-    // Cholesky in place: matrix becomes L.
-    for j in 0..n {
-        let from = j.saturating_sub(band);
-        for k in from..=j {
-            let common = from.max(k.saturating_sub(band));
-            let (a, b) = (j * width + band - j + common, k * width + band - k + common);
-            let len = k - common;
-            let dot = dot(&matrix[a..a + len], &matrix[b..b + len]);
-            let value = matrix[j * width + band - (j - k)] - dot;
-            matrix[j * width + band - (j - k)] = if j == k { value.max(1e-7).sqrt() } else { value / matrix[k * width + band] };
-        }
-    }
-    let mut x = right;
-    for j in 0..n {
-        let from = j.saturating_sub(band);
-        let mut value = x[j];
-        for k in from..j {
-            value -= matrix[j * width + band - (j - k)] * x[k];
-        }
-        x[j] = value / matrix[j * width + band];
-    }
-    for j in (0..n).rev() {
-        let mut value = x[j];
-        for k in j + 1..(j + band + 1).min(n) {
-            value -= matrix[k * width + band - (k - j)] * x[k];
-        }
-        x[j] = value / matrix[j * width + band];
-    }
-    x
+    matrix.solve(right)
 }
 
-/// Sum of products, in eight lanes that the compiler can keep in vector registers.
+/// y += factor·x, over as many numbers as y has.
+fn add_scaled(y: &mut [f32], x: &[f32], factor: f32) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += factor * x;
+    }
+}
+
+/// Sum of products of as many numbers, in lanes that the compiler can keep in vector registers.
 fn dot(x: &[f32], y: &[f32]) -> f32 {
-    let mut lanes = [0f32; 8];
-    let (cx, cy) = (x.chunks_exact(8), y.chunks_exact(8));
-    let rest: f32 = cx.remainder().iter().zip(cy.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in cx.zip(cy) {
-        for i in 0..8 {
-            lanes[i] += a[i] * b[i];
+    let ((x, more_x), (y, more_y)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    let mut lanes = [0f32; LANES];
+    for (x, y) in x.iter().zip(y) {
+        for i in 0..LANES {
+            lanes[i] += x[i] * y[i];
         }
     }
-    lanes.iter().sum::<f32>() + rest
+    lanes.iter().sum::<f32>() + more_x.iter().zip(more_y).map(|(x, y)| x * y).sum::<f32>()
+}
+
+/// Numbers that are worked on side by side.
+const LANES: usize = 8;
+
+/// A symmetric positive definite matrix that is zero beyond `band` places off its diagonal: its lower half, column by column from the diagonal down.
+/// Columns are filled up with zeros to whole lanes.
+struct Banded {
+    n: usize,
+    band: usize,
+    stride: usize,
+    data: Vec<f32>,
+}
+
+impl Banded {
+    fn zero(n: usize, band: usize) -> Self {
+        let stride = (band + 1).next_multiple_of(LANES);
+        Self { n, band, stride, data: vec![0.0; n * stride] }
+    }
+
+    fn column(&mut self, j: usize) -> &mut [f32] {
+        &mut self.data[j * self.stride..(j + 1) * self.stride]
+    }
+
+    /// Adds to the entries `d` places below the diagonal.
+    fn add_diagonal(&mut self, d: usize, values: &[f32]) {
+        for (column, v) in self.data.chunks_exact_mut(self.stride).zip(values) {
+            column[d] += v;
+        }
+    }
+
+    /// The x for which the matrix times x is `right`, by Cholesky's factorisation.
+    fn solve(mut self, right: Vec<f32>) -> Vec<f32> {
+        let (n, band, stride) = (self.n, self.band, self.stride);
+        let mut x = right;
+        // A column of the factor, and zeros behind it.
+        let mut factor = vec![0f32; stride + LANES];
+        for j in 0..n {
+            let column = &mut self.data[j * stride..(j + 1) * stride];
+            let root = column[0].max(1e-7).sqrt();
+            let inverse = 1.0 / root;
+            column.iter_mut().for_each(|v| *v *= inverse);
+            column[0] = root;
+            factor[..stride].copy_from_slice(column);
+            x[j] *= inverse;
+            let (this, reach) = (x[j], band.min(n - 1 - j));
+            for (x, l) in x[j + 1..].iter_mut().zip(&factor[1..=reach]) {
+                *x -= this * l;
+            }
+            // What it takes from the columns to its right.
+            for (d, later) in self.data[(j + 1) * stride..].chunks_exact_mut(stride).take(reach).enumerate() {
+                let scale = factor[d + 1];
+                let rest = (band - d).next_multiple_of(LANES);
+                for (l, f) in later[..rest].as_chunks_mut::<LANES>().0.iter_mut().zip(factor[d + 1..].as_chunks::<LANES>().0) {
+                    for i in 0..LANES {
+                        l[i] -= scale * f[i];
+                    }
+                }
+            }
+        }
+        for j in (0..n).rev() {
+            let column = &self.data[j * stride..(j + 1) * stride];
+            let reach = band.min(n - 1 - j);
+            let below = dot(&column[1..=reach], &x[j + 1..=j + reach]);
+            x[j] = (x[j] - below) / column[0];
+        }
+        x
+    }
 }
 
 /// A binarised row: bit i stands for u = start + i / per_px; set bits are dark.

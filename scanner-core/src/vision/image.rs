@@ -31,8 +31,8 @@ impl Plane {
         let (width, height) = (meta.width as usize, meta.height as usize);
         let scale = 1.0 / f32::from(meta.format.full_scale());
         let samples: Vec<f32> = match frame.samples() {
-            Samples::U8(v) => v.iter().map(|&s| f32::from(s) * scale).collect(),
-            Samples::U16(v) => v.iter().map(|&s| f32::from(s) * scale).collect(),
+            Samples::U8(v) => converted(v, |s| f32::from(s) * scale),
+            Samples::U16(v) => converted(v, |s| f32::from(s) * scale),
         };
         match meta.format.layout {
             PixelLayout::Mono => Self::new(width, height, samples),
@@ -47,8 +47,8 @@ impl Plane {
     pub fn from_image(picture: &DynamicImage) -> Self {
         let (width, height) = (picture.width() as usize, picture.height() as usize);
         let data = match picture {
-            DynamicImage::ImageLuma8(p) => p.as_raw().iter().map(|&s| f32::from(s) / 255.0).collect(),
-            DynamicImage::ImageLuma16(p) => p.as_raw().iter().map(|&s| f32::from(s) / 65535.0).collect(),
+            DynamicImage::ImageLuma8(p) => converted(p.as_raw(), |s| f32::from(s) / 255.0),
+            DynamicImage::ImageLuma16(p) => converted(p.as_raw(), |s| f32::from(s) / 65535.0),
             DynamicImage::ImageRgb8(p) => {
                 p.as_raw().chunks_exact(3).map(|p| luma(f32::from(p[0]), f32::from(p[1]), f32::from(p[2])) / 255.0).collect()
             }
@@ -98,6 +98,26 @@ impl Plane {
         let (top, bottom) = (self.row(y0), self.row(y1));
         let a = top[x0] + (top[x1] - top[x0]) * fx;
         let b = bottom[x0] + (bottom[x1] - bottom[x0]) * fx;
+        a + (b - a) * fy
+    }
+
+    /// Whether a point lies a pixel or more inside the picture.
+    pub fn surrounds(&self, [x, y]: [f64; 2]) -> bool {
+        x >= 1.0 && y >= 1.0 && x < self.width as f64 - 2.0 && y < self.height as f64 - 2.0
+    }
+
+    /// Bilinear sample of a place that the picture [surrounds](Self::surrounds).
+    #[inline]
+    pub fn sample_inside(&self, x: f64, y: f64) -> f32 {
+        // Such coordinates are positive and small.
+        let (x0, y0) = (x as i32, y as i32);
+        let (fx, fy) = ((x - f64::from(x0)) as f32, (y - f64::from(y0)) as f32);
+        let at = y0 as usize * self.width + x0 as usize;
+        let (Some([p, q]), Some([r, s])) = (self.data[at..].first_chunk::<2>(), self.data[at + self.width..].first_chunk::<2>()) else {
+            return 0.0;
+        };
+        let a = p + (q - p) * fx;
+        let b = r + (s - r) * fx;
         a + (b - a) * fy
     }
 
@@ -170,6 +190,18 @@ impl Plane {
         });
         Self { width: w, height: h, data }
     }
+}
+
+/// Every sample as a number, on all cores.
+fn converted<T: Copy + Sync>(samples: &[T], number: impl Fn(T) -> f32 + Sync) -> Vec<f32> {
+    const PART: usize = 1 << 16;
+    let mut numbers = vec![0.0; samples.len()];
+    numbers.par_chunks_mut(PART).zip(samples.par_chunks(PART)).for_each(|(numbers, samples)| {
+        for (n, s) in numbers.iter_mut().zip(samples) {
+            *n = number(*s);
+        }
+    });
+    numbers
 }
 
 fn luma(r: f32, g: f32, b: f32) -> f32 {

@@ -18,6 +18,7 @@ mod read_finder;
 mod read_grey;
 mod read_linear;
 mod read_matrix;
+mod read_places;
 mod reading;
 pub mod rectify;
 mod scanner;

@@ -4,13 +4,28 @@ use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, Found, MatrixRule, read_finder};
 use super::geometry::{area, on_full_picture};
+use super::read_places::contains;
 use super::{Evidence, Plane, Reading};
 use crate::codes::{self, Symbology};
 
-/// Reads the symbols of finders; each is (level of the pyramid, place on it).
+/// Finders that are read side by side, before it is asked which of the others lie on what was read.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Reads the symbols of finders; each is (level of the pyramid, place on it). Edges in parts make several finders of one symbol: once one of them was
+/// read, the others are not looked at.
 pub fn read_finders(pyramid: &[Plane], finders: &[(usize, Finder)], rule: &MatrixRule) -> Vec<Reading> {
-    let read = |(level, finder): &(usize, Finder)| read_finder(&pyramid[*level], finder, rule).map(|found| reading(&found, *level));
-    finders.par_iter().filter_map(read).collect()
+    let mut readings: Vec<Reading> = Vec::new();
+    for some in finders.chunks(SIDE_BY_SIDE) {
+        let open = |(level, finder): &&(usize, Finder)| {
+            let middle = [0, 1].map(|k| (finder.right[k] + finder.up[k]) / 2.0);
+            let middle = on_full_picture(middle, *level);
+            !readings.iter().any(|r| contains(&r.corners, middle, 1.0))
+        };
+        let read = |(level, finder): &(usize, Finder)| read_finder(&pyramid[*level], finder, rule).map(|found| reading(&found, *level));
+        let open: Vec<&(usize, Finder)> = some.iter().filter(open).collect();
+        readings.extend(open.into_par_iter().filter_map(read).collect::<Vec<_>>());
+    }
+    readings
 }
 
 fn reading(found: &Found, level: usize) -> Reading {

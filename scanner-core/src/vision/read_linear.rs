@@ -28,6 +28,16 @@ pub enum Outcome {
     Nothing,
 }
 
+impl Outcome {
+    /// What was read.
+    pub fn reading(&self) -> Option<&Reading> {
+        match self {
+            Self::Read(reading) => Some(reading),
+            Self::Unread(_) | Self::Nothing => None,
+        }
+    }
+}
+
 /// When a text from a strip is accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LinearRule {
@@ -152,7 +162,9 @@ fn read(
         if index == 0 && alike < TEXT {
             return Outcome::Nothing;
         }
-        let looks = [look(&profiles[0]), upper, lower, look(&profiles[3]), look(&profiles[4])];
+        let full =
+            if *sharpening == Sharpening::MILD { binarise(&rough, profiles[0].1.start, ends, window, 0.5) } else { look(&profiles[0]) };
+        let looks = [full, upper, lower, look(&profiles[3]), look(&profiles[4])];
         bars = looks.iter().map(|r| r.bars).fold(bars, usize::max);
         for ((subset, _), row) in profiles.iter().zip(&looks) {
             ballot.add(Look { subset: *subset, sharpening: index as u8 }, decode_row(row));

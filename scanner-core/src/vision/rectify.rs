@@ -12,8 +12,9 @@ pub const BINS_PER_PX: usize = 4;
 pub const BANDS: u8 = 4;
 /// Beyond this many pixels a strip is thinned out; it has more than it needs.
 const ENOUGH_PIXELS: f64 = 40_000.0;
-/// Pixels that say well enough whether a direction is the bars'.
-const ENOUGH_FOR_DIRECTION: usize = 8_000;
+/// Pixels that say well enough whether a direction is the bars': while it is looked for, and to the end.
+const ENOUGH_FOR_SEARCH: usize = 6_000;
+const ENOUGH_FOR_DIRECTION: usize = 16_000;
 /// Share of the variance that straight bars must explain, for the search of their direction to go on.
 const HOPELESS: f64 = 0.35;
 
@@ -185,11 +186,12 @@ impl Strip {
             // A step moves the bars' ends by 0.35 px.
             let step = 0.7 / (height * share);
             let (lean, spread) = (self.place.lean, self.place.spread);
-            let mut best = (self.sharpness(lean, spread, share), lean, spread);
+            let sample = self.sample(share, ENOUGH_FOR_SEARCH);
+            let mut best = (sample.sharpness(lean, spread), lean, spread);
             for i in -reach[0]..=reach[0] {
                 for j in -reach[1]..=reach[1] {
                     let (l, s) = (lean + f64::from(i) * step, spread + f64::from(j) * step / half);
-                    let sharpness = self.sharpness(l, s, share);
+                    let sharpness = sample.sharpness(l, s);
                     if sharpness > best.0 {
                         best = (sharpness, l, s);
                     }
@@ -207,14 +209,15 @@ impl Strip {
             reach = [2, 2];
         }
         let mut step = 0.35 / height;
-        let mut best = self.sharpness(self.place.lean, self.place.spread, 1.0);
+        let sample = self.sample(1.0, ENOUGH_FOR_DIRECTION);
+        let mut best = sample.sharpness(self.place.lean, self.place.spread);
         for _ in 0..3 {
             // A few steps of each size; then the next smaller.
             for _ in 0..4 {
                 let (lean, spread) = (self.place.lean, self.place.spread);
                 for (dl, ds) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)] {
                     let (l, s) = (lean + dl * step, spread + ds * step / half);
-                    let sharpness = self.sharpness(l, s, 1.0);
+                    let sharpness = sample.sharpness(l, s);
                     if sharpness > best {
                         best = sharpness;
                         (self.place.lean, self.place.spread) = (l, s);
@@ -243,36 +246,71 @@ impl Strip {
         self.pixels.partition_point(|p| p.off.abs() <= reach)
     }
 
-    /// How alike pixels are that fall together: minus the variance within bins of a part of a pixel, per degree of freedom. Contrast between bins would
-    /// be fooled where a direction runs along the pixel grid and leaves bins with few pixels; this is not. Of the strip's height only the middle
-    /// `share` counts.
-    fn sharpness(&self, lean: f64, spread: f64, share: f64) -> f64 {
+    /// At most `most` pixels of the middle `share` of the strip's height, evenly taken.
+    fn sample(&self, share: f64, most: usize) -> Sample {
         let band = self.band(share);
-        let stride = (band / ENOUGH_FOR_DIRECTION).max(1);
+        let stride = band.div_ceil(most).max(1);
+        let taken = || self.pixels[..band].iter().step_by(stride);
+        let (a, b, value): (Vec<f32>, Vec<f32>, Vec<f32>) =
+            (taken().map(|p| p.a).collect(), taken().map(|p| p.b).collect(), taken().map(|p| p.value).collect());
         // Finer bins tell small errors apart, if there are pixels enough to fill them.
-        let per_px = if (band / stride) as f64 > 24.0 * (self.to - self.from) { 4.0 } else { 2.0 };
+        let per_px = if value.len() as f64 > 24.0 * (self.to - self.from) { 4.0 } else { 2.0 };
         let bins = ((self.to - self.from) * per_px).ceil().max(1.0) as usize + 1;
-        let mut sums = vec![[0f32; 3]; bins];
-        let (lean, spread, from, per_px) = (lean as f32, spread as f32, self.from as f32, per_px as f32);
-        for p in self.pixels[..band].iter().step_by(stride) {
-            let at = (p.a + (lean + spread * p.a) * p.b - from) * per_px;
-            if at >= 0.0
-                && let Some([n, sum, squares]) = sums.get_mut(at as usize)
-            {
+        let squares = value.iter().map(|v| f64::from(v * v)).sum();
+        Sample { a, b, value, squares, from: self.from as f32, per_px: per_px as f32, bins }
+    }
+}
+
+/// Some pixels of a strip, to look for the bars' direction.
+struct Sample {
+    a: Vec<f32>,
+    b: Vec<f32>,
+    value: Vec<f32>,
+    /// Sum of the squared values.
+    squares: f64,
+    from: f32,
+    per_px: f32,
+    bins: usize,
+}
+
+impl Sample {
+    /// How alike pixels are that fall together: minus the variance within bins of a part of a pixel, per degree of freedom. Contrast between bins would
+    /// be fooled where a direction runs along the pixel grid and leaves bins with few pixels; this is not.
+    fn sharpness(&self, lean: f64, spread: f64) -> f64 {
+        const BLOCK: usize = 64;
+        let (lean, spread, outside) = (lean as f32, spread as f32, self.bins as f32);
+        // The last bin takes what falls beyond the others.
+        let mut sums = vec![[0f32; 2]; self.bins + 1];
+        let mut at = [0f32; BLOCK];
+        let mut squares = self.squares;
+        for ((a, b), values) in self.a.chunks(BLOCK).zip(self.b.chunks(BLOCK)).zip(self.value.chunks(BLOCK)) {
+            // First where they fall, several at a time, then what they add.
+            for ((at, a), b) in at.iter_mut().zip(a).zip(b) {
+                let bin = (a + (lean + spread * a) * b - self.from) * self.per_px;
+                *at = if bin >= 0.0 && bin < outside { bin } else { outside };
+            }
+            for (at, value) in at.iter().zip(values) {
+                let [n, sum] = &mut sums[*at as usize];
                 *n += 1.0;
-                *sum += p.value;
-                *squares += p.value * p.value;
+                *sum += value;
+                if *at == outside {
+                    squares -= f64::from(value * value);
+                }
             }
         }
-        let (mut within, mut freedom) = (0f64, 0f64);
-        for [n, sum, squares] in sums {
-            if n > 1.5 {
-                within += f64::from(squares - sum * sum / n);
-                freedom += f64::from(n) - 1.0;
+        sums.pop();
+        // Σ (v − mean)² of a bin is Σ v² − (Σ v)² ÷ n; one pixel by itself leaves nothing.
+        let (mut explained, mut inside, mut filled) = (0f64, 0f64, 0f64);
+        for [n, sum] in sums {
+            if n > 0.0 {
+                explained += f64::from(sum * sum / n);
+                inside += f64::from(n);
+                filled += 1.0;
             }
         }
+        let (within, freedom) = (squares - explained, inside - filled);
         // A third of all pixels must have company, or the figure means nothing.
-        if freedom * 3.0 < (band / stride) as f64 { f64::MIN } else { -within / freedom }
+        if freedom * 3.0 < self.value.len() as f64 { f64::MIN } else { -within / freedom }
     }
 }
 

@@ -7,18 +7,16 @@ use image::DynamicImage;
 use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, MatrixRule};
-use super::geometry::{area, distance, on_full_picture};
-use super::locate::{self, LinearCandidate, LocateOptions};
+use super::geometry::on_full_picture;
+use super::locate::{LocateOptions, Search};
 use super::read_finder::read_finders;
 use super::read_grey::{GreyReading, read_rough};
-use super::read_linear::{LinearRule, Outcome, read_linear_keeping};
+use super::read_linear::LinearRule;
 use super::read_matrix::read_matrix;
+use super::read_places::{Places, contains, covers, insert, is_open, keep};
 use super::trace::{StageSink, candidate_overlay, reading_overlay};
-use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming, UndecidedStrip, Unread, UnreadReason};
+use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming};
 use crate::codes::Symbology;
-
-/// Most strips that a frame keeps for a decision over several views, in the order of the candidates.
-const MOST_UNDECIDED: usize = 200;
 
 /// How to scan.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,33 +98,18 @@ impl Scanner {
         let light = Illumination::estimate(&plane);
         watch.lap("enhance");
         let pyramid = plane.pyramid(self.options.locate.levels, 32);
-        let candidates = locate::locate(&pyramid, &light, &self.options.locate);
+        let search = Search::new(&pyramid, &light, &self.options.locate);
+        let strips = search.strips();
         watch.lap("locate");
         if let Some(sink) = sink {
             sink.picture("enhanced", 0, &DynamicImage::ImageLuma8(light.flattened(&pyramid[0]).to_gray(1.0)));
-            sink.picture("candidates", 0, &candidate_overlay(&pyramid[0], 1.0, &candidates));
             watch.last = Instant::now();
         }
 
-        let corners: Vec<Corners> = candidates.linear.iter().map(LinearCandidate::corners).collect();
-        let tried: Vec<Corners> = candidates.strips.iter().map(|strip| strip.corners(strip.ends[0], strip.ends[1])).collect();
         let frame_deadline = started + self.options.frame_limit;
-        let read = |(item, candidate): (usize, &LinearCandidate)| -> (Outcome, Vec<UndecidedStrip>) {
-            let now = Instant::now();
-            if now > frame_deadline {
-                let corners = candidate.corners();
-                return (Outcome::Unread(Unread { corners, reason: UnreadReason::OutOfTime }), Vec::new());
-            }
-            let deadline = (now + self.options.candidate_limit).min(frame_deadline);
-            // Start and stop have been looked for where the net says that bars are. Its strip as the locator cuts it is another start.
-            let searched = |strip: &Corners| covers(strip, &corners[item]) && alike(strip, &corners[item]);
-            let searched = !candidate.by_net && tried.iter().any(searched);
-            read_linear_keeping(&pyramid, candidate, &self.options.linear, deadline, sink.map(|s| (s, item)), searched)
-        };
         let mut result = FrameReading::default();
         let mut unread = Vec::new();
-        let rough: Vec<GreyReading> =
-            candidates.strips.par_iter().map(|place| read_rough(&pyramid, place, &self.options.linear.grey_level)).collect();
+        let rough: Vec<GreyReading> = strips.par_iter().map(|place| read_rough(&pyramid, place, &self.options.linear.grey_level)).collect();
         for reading in rough {
             match reading {
                 GreyReading::Read(reading) => insert(&mut result.readings, reading),
@@ -134,40 +117,22 @@ impl Scanner {
             }
         }
         watch.lap("rough");
-        // What the trained detector found; then what gradients show where that was not read.
-        for by_net in [true, false] {
-            // Largest first; what lies inside a larger candidate of the same direction (a part of it, or itself on another level) waits until it is
-            // known whether that one was read.
-            let mut first: Vec<(usize, &LinearCandidate)> = Vec::new();
-            let mut second: Vec<(usize, &LinearCandidate)> = Vec::new();
-            for (i, candidate) in candidates.linear.iter().enumerate().filter(|(_, candidate)| candidate.by_net == by_net) {
-                let Some(around) = first.iter_mut().find(|(j, _)| covers(&corners[*j], &corners[i])) else {
-                    first.push((i, candidate));
-                    continue;
-                };
-                // The same code on two levels: the finer one knows more.
-                let twin = area(&corners[i]) > 0.5 * area(&corners[around.0]) && candidate.level < around.1.level;
-                second.push(if twin { std::mem::replace(around, (i, candidate)) } else { (i, candidate) });
-            }
-            for (round, wave) in [first, second].into_iter().enumerate() {
-                let open: Vec<(usize, &LinearCandidate)> =
-                    wave.into_iter().filter(|(i, _)| !result.readings.iter().any(|r| covers(&r.corners, &corners[*i]))).collect();
-                let outcomes: Vec<_> = open.into_par_iter().map(read).collect();
-                for (outcome, undecided) in outcomes {
-                    keep(&mut result.undecided, undecided);
-                    match outcome {
-                        Outcome::Read(reading) => insert(&mut result.readings, reading),
-                        // The second round only holds parts and repetitions.
-                        Outcome::Unread(u) if round == 0 && (by_net || !known(&unread, &u)) => unread.push(u),
-                        Outcome::Unread(_) | Outcome::Nothing => {}
-                    }
-                }
-            }
-            if by_net {
-                watch.lap("net's strips");
-            }
-        }
+        let tried: Vec<Corners> = strips.iter().map(|strip| strip.corners(strip.ends[0], strip.ends[1])).collect();
+        let places =
+            Places { pyramid: &pyramid, rule: &self.options.linear, tried, limit: self.options.candidate_limit, frame_deadline, sink };
+        // What the trained detector found and what was not read yet; then what gradients show where that was not read either.
+        let linear = search.by_net(|place| is_open(&result.readings, place));
+        let items = linear.len();
+        places.read(&linear, 0, &mut result, &mut unread);
+        watch.lap("net's strips");
+        let mut candidates = search.by_gradients(|place| is_open(&result.readings, place));
+        places.read(&candidates.linear, items, &mut result, &mut unread);
         watch.lap("linear");
+        if let Some(sink) = sink {
+            candidates.linear.splice(..0, linear);
+            sink.picture("candidates", 0, &candidate_overlay(&pyramid[0], 1.0, &candidates));
+            watch.last = Instant::now();
+        }
 
         if self.options.matrix.contains(&Symbology::DataMatrix) {
             // Bars have corners, too.
@@ -223,65 +188,4 @@ impl Stopwatch {
         self.timings.push(StageTiming { stage, seconds: (now - self.last).as_secs_f64() });
         self.last = now;
     }
-}
-
-/// Whether the place of `new` is among those that were not read.
-fn known(unread: &[Unread], new: &Unread) -> bool {
-    unread.iter().any(|u| covers(&u.corners, &new.corners) || covers(&new.corners, &u.corners))
-}
-
-/// Adds undecided strips as long as there is room.
-fn keep(undecided: &mut Vec<UndecidedStrip>, strips: Vec<UndecidedStrip>) {
-    let room = MOST_UNDECIDED.saturating_sub(undecided.len());
-    undecided.extend(strips.into_iter().take(room));
-}
-
-/// Adds a reading unless the same text was read in the same place; then the better supported one stays.
-fn insert(readings: &mut Vec<Reading>, reading: Reading) {
-    let same = readings.iter_mut().find(|r| {
-        r.text == reading.text
-            && r.symbology == reading.symbology
-            && (covers(&r.corners, &reading.corners) || covers(&reading.corners, &r.corners))
-    });
-    match same {
-        Some(known) if known.evidence.margin >= reading.evidence.margin => {}
-        Some(known) => *known = reading,
-        None => readings.push(reading),
-    }
-}
-
-fn middle(c: &Corners) -> [f64; 2] {
-    [c.iter().map(|p| p[0]).sum::<f64>() / 4.0, c.iter().map(|p| p[1]).sum::<f64>() / 4.0]
-}
-
-/// Whether the middle of `inner` lies in `outer` (a tenth larger), and both point the same way within 20°.
-fn covers(outer: &Corners, inner: &Corners) -> bool {
-    let direction = |c: &Corners| {
-        let d = [c[1][0] - c[0][0] + c[2][0] - c[3][0], c[1][1] - c[0][1] + c[2][1] - c[3][1]];
-        let n = d[0].hypot(d[1]).max(1e-9);
-        [d[0] / n, d[1] / n]
-    };
-    let (p, q) = (direction(outer), direction(inner));
-    if (p[0] * q[0] + p[1] * q[1]).abs() < 0.94 {
-        return false;
-    }
-    contains(outer, middle(inner), 1.1)
-}
-
-/// Whether two strips are about as long.
-fn alike(p: &Corners, q: &Corners) -> bool {
-    let (p, q) = (distance(p[0], p[1]), distance(q[0], q[1]));
-    p.min(q) > 0.88 * p.max(q)
-}
-
-/// Whether a point lies in an outline grown by a factor.
-fn contains(outer: &Corners, m: [f64; 2], factor: f64) -> bool {
-    let o = middle(outer);
-    let grown = outer.map(|c| [o[0] + (c[0] - o[0]) * factor, o[1] + (c[1] - o[1]) * factor]);
-    let side = |i: usize| {
-        let (a, b) = (grown[i], grown[(i + 1) % 4]);
-        (b[0] - a[0]) * (m[1] - a[1]) - (b[1] - a[1]) * (m[0] - a[0])
-    };
-    let signs = [side(0), side(1), side(2), side(3)];
-    signs.iter().all(|s| *s >= 0.0) || signs.iter().all(|s| *s <= 0.0)
 }

@@ -1,5 +1,7 @@
 //! Gradient statistics of 8×8 px cells.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::vision::Plane;
@@ -73,61 +75,96 @@ pub struct CellGrid {
 impl CellGrid {
     /// Measures a plane; `white` gives the white level near a pixel of it. Gradients by Scharr's kernel, per pixel.
     pub fn measure(plane: &Plane, white: impl Fn(f64, f64) -> f32 + Sync) -> Self {
+        Self::measure_where(plane, white, None)
+    }
+
+    /// The same where `wanted` says so, cell by cell (row by row); what is left out stays without energy. The noise then comes from a row in sixteen.
+    pub fn measure_where(plane: &Plane, white: impl Fn(f64, f64) -> f32 + Sync, wanted: Option<&[bool]>) -> Self {
         let (cols, rows) = (plane.width() / CELL, plane.height() / CELL);
-        let mut raw = vec![Cell::default(); cols * rows];
-        if cols > 0 {
-            raw.par_chunks_mut(cols).enumerate().for_each(|(r, out)| measure_row(plane, r, out, &white));
+        if cols == 0 || rows == 0 {
+            return Self { cols, rows, cells: Vec::new(), noise: 0.0 };
         }
-        let mut energies: Vec<f32> = raw.iter().map(Cell::energy).collect();
-        let noise = if energies.is_empty() {
-            0.0
-        } else {
-            let index = energies.len() / 10;
-            *energies.select_nth_unstable_by(index, f32::total_cmp).1
+        let is_sample = |r: usize| r % NOISE_ROWS == (rows / 2).min(NOISE_ROWS / 2);
+        let wanted_of = |r: usize| wanted.map(|wanted| &wanted[r * cols..(r + 1) * cols]);
+        // A cell's neighbours are measured, too.
+        let stretches = |r: usize| -> Vec<Range<usize>> {
+            let Some(wanted) = wanted.filter(|_| !is_sample(r)) else { return runs(cols, |_| true) };
+            let near = |c: usize| {
+                (r.saturating_sub(1)..(r + 2).min(rows)).any(|y| (c.saturating_sub(1)..(c + 2).min(cols)).any(|x| wanted[y * cols + x]))
+            };
+            runs(cols, near)
         };
+        let mut raw = vec![Cell::default(); cols * rows];
+        raw.par_chunks_mut(cols).enumerate().for_each(|(r, out)| {
+            for stretch in stretches(r) {
+                measure_row(plane, r, stretch.start, &mut out[stretch], &white);
+            }
+        });
+        let samples = raw.chunks(cols).enumerate().filter(|(r, _)| wanted.is_none() || is_sample(*r));
+        let mut energies: Vec<f32> = samples.flat_map(|(_, row)| row).map(Cell::energy).collect();
+        let index = energies.len() / 10;
+        let noise = *energies.select_nth_unstable_by(index, f32::total_cmp).1;
         let mut cells = vec![Cell::default(); cols * rows];
-        if cols > 0 {
-            cells.par_chunks_mut(cols).enumerate().for_each(|(r, out)| {
-                for (c, cell) in out.iter_mut().enumerate() {
-                    let mut total = 0.0;
-                    for y in r.saturating_sub(1)..(r + 2).min(rows) {
-                        for x in c.saturating_sub(1)..(c + 2).min(cols) {
-                            let weight = if y == r { 2.0 } else { 1.0 } * if x == c { 2.0 } else { 1.0 };
-                            cell.add(&raw[y * cols + x], weight);
-                            total += weight;
-                        }
+        cells.par_chunks_mut(cols).enumerate().for_each(|(r, out)| {
+            let wanted = wanted_of(r);
+            for (c, cell) in out.iter_mut().enumerate().filter(|(c, _)| wanted.is_none_or(|wanted| wanted[*c])) {
+                let mut total = 0.0;
+                for y in r.saturating_sub(1)..(r + 2).min(rows) {
+                    for x in c.saturating_sub(1)..(c + 2).min(cols) {
+                        let weight = if y == r { 2.0 } else { 1.0 } * if x == c { 2.0 } else { 1.0 };
+                        cell.add(&raw[y * cols + x], weight);
+                        total += weight;
                     }
-                    let sum = std::mem::take(cell);
-                    cell.add(&sum, 1.0 / total);
                 }
-            });
-        }
+                let sum = std::mem::take(cell);
+                cell.add(&sum, 1.0 / total);
+            }
+        });
         Self { cols, rows, cells, noise }
     }
 }
 
-fn measure_row(plane: &Plane, r: usize, out: &mut [Cell], white: &(impl Fn(f64, f64) -> f32 + Sync)) {
+/// Of how many rows of cells one says how much noise there is, where not all are measured.
+const NOISE_ROWS: usize = 16;
+
+/// Stretches of `0..n` for which `holds`.
+fn runs(n: usize, holds: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for i in (0..n).filter(|i| holds(*i)) {
+        match runs.last_mut() {
+            Some(run) if run.end == i => run.end += 1,
+            _ => runs.push(i..i + 1),
+        }
+    }
+    runs
+}
+
+/// The cells of row `r` from column `first` on.
+fn measure_row(plane: &Plane, r: usize, first: usize, out: &mut [Cell], white: &(impl Fn(f64, f64) -> f32 + Sync)) {
     let (w, h) = (plane.width(), plane.height());
-    let n = out.len() * CELL;
+    let (n, left) = (out.len() * CELL, first * CELL);
     // Eight lanes per quantity and cell, so that the compiler can keep them in vector registers.
     let mut lanes = vec![[[0f32; CELL]; 6]; out.len()];
-    let (mut smooth, mut diff) = (vec![0f32; w], vec![0f32; w]);
+    // Column x uses x−1 and x+1; the picture's outermost columns stay zero.
+    let from = left.saturating_sub(1);
+    let columns = from..(left + n + 1).min(w);
+    let (begin, end) = (usize::from(left == 0), n.min(w - 1 - left));
+    let before = begin + left - from - 1;
+    let (mut smooth, mut diff) = (vec![0f32; columns.len()], vec![0f32; columns.len()]);
     let (mut gx, mut gy) = (vec![0f32; n], vec![0f32; n]);
     for y in r * CELL..(r + 1) * CELL {
-        let (up, mid, down) = (plane.row(y.saturating_sub(1)), plane.row(y), plane.row((y + 1).min(h - 1)));
+        let [up, mid, down] = [y.saturating_sub(1), y, (y + 1).min(h - 1)].map(|y| &plane.row(y)[columns.clone()]);
         for (((s, d), (u, m)), l) in smooth.iter_mut().zip(&mut diff).zip(up.iter().zip(mid)).zip(down) {
             *s = 3.0 * (u + l) + 10.0 * m;
             *d = l - u;
         }
-        // Column x uses x−1 and x+1; the outermost columns stay zero.
-        let last = n.min(w - 1);
-        if last < 2 {
+        if begin >= end {
             continue;
         }
-        for ((g, a), b) in gx[1..last].iter_mut().zip(&smooth[..last - 1]).zip(&smooth[2..=last]) {
+        for ((g, a), b) in gx[begin..end].iter_mut().zip(&smooth[before..]).zip(&smooth[before + 2..]) {
             *g = (b - a) / 32.0;
         }
-        for (((g, a), m), b) in gy[1..last].iter_mut().zip(&diff[..last - 1]).zip(&diff[1..last]).zip(&diff[2..=last]) {
+        for (((g, a), m), b) in gy[begin..end].iter_mut().zip(&diff[before..]).zip(&diff[before + 1..]).zip(&diff[before + 2..]) {
             *g = (3.0 * (a + b) + 10.0 * m) / 32.0;
         }
         for ((lane, x), y) in lanes.iter_mut().zip(gx.chunks_exact(CELL)).zip(gy.chunks_exact(CELL)) {
@@ -143,7 +180,7 @@ fn measure_row(plane: &Plane, r: usize, out: &mut [Cell], white: &(impl Fn(f64, 
     }
     for (c, (cell, lane)) in out.iter_mut().zip(&lanes).enumerate() {
         let centre = |i: usize| (i * CELL) as f64 + (CELL as f64 - 1.0) / 2.0;
-        let scale = 1.0 / white(centre(c), centre(r)).max(1e-3);
+        let scale = 1.0 / white(centre(first + c), centre(r)).max(1e-3);
         let mean = |k: usize| lane[k].iter().sum::<f32>() / (CELL * CELL) as f32;
         *cell = Cell {
             xx: mean(0) * scale * scale,
@@ -171,6 +208,18 @@ mod tests {
         let cell = grid.cells[grid.cols + 1];
         assert!(cell.polarity() < 0.1, "{}", cell.polarity());
         assert!(cell.double_angle()[0] > 0.999 && cell.coherence() > 0.99);
+    }
+
+    #[test]
+    fn what_is_wanted_is_measured_as_everything_is() {
+        let value = |x: usize, y: usize| ((x * x / 7 + y * 13) % 29) as f32 / 29.0;
+        let plane = Plane::new(203, 101, (0..203 * 101).map(|i| value(i % 203, i / 203)).collect());
+        let all = CellGrid::measure(&plane, |_, _| 0.9);
+        let wanted: Vec<bool> = (0..all.cells.len()).map(|i| (i % all.cols + i / all.cols) % 7 < 2).collect();
+        let some = CellGrid::measure_where(&plane, |_, _| 0.9, Some(&wanted));
+        for ((cell, wanted), all) in some.cells.iter().zip(&wanted).zip(&all.cells) {
+            assert_eq!(*cell, if *wanted { *all } else { Cell::default() }, "{wanted}");
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What the trained detector found, as work for the stages after the locator.
 
-use super::{CELL, CellGrid, Group, LinearBox, LinearCandidate, MatrixCandidate};
-use crate::vision::Plane;
+use super::{CELL, Group, LinearBox, LinearCandidate, MatrixCandidate};
 use crate::vision::detect::{self, Class, DetectOptions, Detection, Features};
 use crate::vision::geometry::{distance, on_full_picture};
+use crate::vision::{Corners, Plane};
 
 /// Modules of a code that is neither short nor long: what its length is divided by to guess the size of its modules.
 const MODULES: f64 = 110.0;
@@ -17,6 +17,9 @@ pub const FIRST: f32 = 1e5;
 /// How far around the middle of a matrix code finders are looked for: in halves of its longer edge, and px more.
 const AROUND_MATRIX: f64 = 1.5;
 const NEAR_MATRIX: f64 = 12.0;
+/// The same for groups of bars around a linear code: in its half edges, and px of the level more.
+const AROUND_LINEAR: f64 = 1.25;
+const NEAR_LINEAR: f64 = 24.0;
 /// Length of a strip of gradients ÷ length of the code that it may be.
 const ALIKE: std::ops::Range<f64> = 0.4..2.0;
 
@@ -46,10 +49,10 @@ impl Detected {
         self.places.iter().filter(move |place| place.class == class)
     }
 
-    /// Linear codes as groups of gradients: on the full picture, and where their modules are large on the level where they are about 2 px, too.
-    pub fn groups(&self, levels: usize) -> Vec<(usize, Group)> {
+    /// Linear codes that are `open` as groups of gradients: on the full picture, and where their modules are large on the level where they are about 2 px, too.
+    pub fn groups(&self, levels: usize, open: impl Fn(&Corners) -> bool) -> Vec<(usize, Group)> {
         let mut groups = Vec::new();
-        for place in self.of(Class::Linear) {
+        for place in self.of(Class::Linear).filter(|place| open(&place.corners())) {
             let group = self.group(place);
             let coarser = ((place.length() / MODULES / RIGHT_MODULE).log2().round().max(0.0) as usize).min(levels.saturating_sub(1));
             groups.push((0, group));
@@ -68,6 +71,17 @@ impl Detected {
             LinearBox { centre, along, lean: 0.0, spread: 0.0, ends: [-reach, reach], top: [top, slope], bottom: [bottom, slope] }
         };
         self.of(Class::Linear).map(strip).collect()
+    }
+
+    /// Of a level's cells (`cols` in a row), those in or near a linear code that is `open`.
+    pub fn near_linear(&self, level: usize, [cols, rows]: [usize; 2], open: impl Fn(&Corners) -> bool) -> Vec<bool> {
+        let mut near = vec![false; cols * rows];
+        let scale = 2f64.powi(level as i32);
+        for place in self.of(Class::Linear).filter(|place| open(&place.corners())) {
+            let reach = [0, 1].map(|k| (AROUND_LINEAR * (place.along[k].abs() + place.across[k].abs())) / scale + NEAR_LINEAR);
+            mark(&mut near, [cols, rows], place.centre.map(|c| c / scale), reach);
+        }
+        near
     }
 
     /// The group on the full picture. The bars' direction comes from the gradients inside the place: the net only says it roughly. Differences of
@@ -121,23 +135,15 @@ impl Detected {
         self.of(Class::Matrix).map(of).collect()
     }
 
-    /// Of a level's `cells`, those in or near what may be a matrix code.
-    pub fn near_matrix(&self, level: usize, grid: &CellGrid, mut cells: Vec<bool>) -> Vec<bool> {
+    /// Of a level's cells (`cols` in a row), those in or near what may be a matrix code.
+    pub fn near_matrix(&self, level: usize, [cols, rows]: [usize; 2]) -> Vec<bool> {
         let scale = 2f64.powi(level as i32);
-        let mut near = vec![false; cells.len()];
+        let mut near = vec![false; cols * rows];
         for place in self.faint.iter().filter(|place| place.class == Class::Matrix) {
             let half = place.along[0].hypot(place.along[1]).max(place.across[0].hypot(place.across[1]));
-            let reach = (AROUND_MATRIX * half / scale + NEAR_MATRIX) / CELL as f64;
-            let range = |k: usize, most: usize| {
-                let at = place.centre[k] / scale / CELL as f64;
-                ((at - reach).max(0.0) as usize).min(most)..((at + reach).max(0.0) as usize + 1).min(most)
-            };
-            for row in range(1, grid.rows) {
-                near[row * grid.cols..][range(0, grid.cols)].fill(true);
-            }
+            mark(&mut near, [cols, rows], place.centre.map(|c| c / scale), [AROUND_MATRIX * half / scale + NEAR_MATRIX; 2]);
         }
-        cells.iter_mut().zip(near).for_each(|(cell, near)| *cell &= near);
-        cells
+        near
     }
 
     /// Whether a strip may be one of the linear codes: its middle lies in it, and it is about as long.
@@ -158,6 +164,17 @@ impl Detected {
             (group.a[0]..=group.a[1]).contains(&a) && (group.b[0]..=group.b[1]).contains(&(b - group.slope * a))
         };
         self.of(Class::Linear).any(|place| place.local(middle).iter().all(|v| v.abs() < 1.0) || around(place.centre))
+    }
+}
+
+/// Marks the cells that lie in an upright box of a level, `reach` px each way from its middle.
+fn mark(cells: &mut [bool], [cols, rows]: [usize; 2], middle: [f64; 2], reach: [f64; 2]) {
+    let range = |k: usize, most: usize| {
+        let at = |v: f64| (v / CELL as f64).max(0.0) as usize;
+        at(middle[k] - reach[k]).min(most)..(at(middle[k] + reach[k]) + 1).min(most)
+    };
+    for row in range(1, rows) {
+        cells[row * cols..][range(0, cols)].fill(true);
     }
 }
 
@@ -196,7 +213,7 @@ mod tests {
             across: [-30.0 * s, 30.0 * c],
         };
         let detected = Detected { places: vec![place], faint: Vec::new(), features: detect::features(&plane, 16) };
-        let groups = detected.groups(4);
+        let groups = detected.groups(4, |_| true);
         assert_eq!(groups.len(), 1);
         let (level, group) = groups[0];
         assert_eq!(level, 0);
@@ -218,9 +235,9 @@ mod tests {
         let plane = Plane::new(400, 200, vec![0.5; 400 * 200]);
         let detected = Detected { places: vec![linear, matrix], faint: Vec::new(), features: detect::features(&plane, 16) };
         // 660 px of about 110 modules: 6 px a module, so 1.5 px on the level of half the size twice.
-        let levels: Vec<usize> = detected.groups(4).iter().map(|g| g.0).collect();
+        let levels: Vec<usize> = detected.groups(4, |_| true).iter().map(|g| g.0).collect();
         assert_eq!(levels, [0, 2]);
-        assert_eq!(detected.groups(4)[1].1.centre, [49.5, 24.5]);
+        assert_eq!(detected.groups(4, |_| true)[1].1.centre, [49.5, 24.5]);
         assert_eq!(detected.matrix(4)[0].1, MatrixCandidate { min: [80.0, 40.0], max: [120.0, 80.0], level: 0 });
     }
 }

@@ -213,82 +213,147 @@ const SAME_PLACE: f64 = 1.0;
 
 /// Finds candidates on a pyramid (level 0 first) whose level 0 has the illumination `light`.
 pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) -> Candidates {
-    let detected = match options.detector {
-        Locator::Gradients => None,
-        Locator::Ssd | Locator::Both => pyramid.first().and_then(|plane| detected::detect(plane, &options.detect)),
-    };
-    let mut groups: Vec<(usize, Group, bool)> = Vec::new();
-    let mut matrix: Vec<(f32, MatrixCandidate)> = Vec::new();
-    let mut found: Vec<(usize, Finder)> = Vec::new();
-    let white = |level: usize| {
-        let scale = 2f64.powi(level as i32);
-        move |x: f64, y: f64| light.white(x * scale, y * scale)
-    };
-    let everywhere = options.detector != Locator::Ssd || detected.is_none();
-    for (level, plane) in pyramid.iter().enumerate().take(options.levels) {
-        let grid = CellGrid::measure(plane, white(level));
-        let wanted = |group: &Group| everywhere || detected.as_ref().is_some_and(|detected| detected.has_bars_at(level, group));
-        groups.extend(linear_groups(&grid).into_iter().filter(wanted).map(|g| (level, g, false)));
-        let mut busy = busy_cells(&grid);
-        if let Some(detected) = detected.as_ref().filter(|_| !everywhere) {
-            busy = detected.near_matrix(level, &grid, busy);
-        }
-        found.extend(finders(plane, &grid, &busy, white(level)).into_iter().map(|f| (level, f)));
-        if !everywhere {
-            continue;
-        }
-        for (score, mut m) in matrix_groups(&grid) {
-            m.level = level;
-            m.min = on_full_picture(m.min, level);
-            m.max = on_full_picture(m.max, level);
-            matrix.push((score, m));
-        }
-    }
-    if let Some(detected) = &detected {
-        groups.extend(detected.groups(options.levels.min(pyramid.len())).into_iter().map(|(level, g)| (level, g, true)));
-        matrix.extend(detected.matrix(options.levels.min(pyramid.len())));
-    }
-    // Many cells of clean bars first; ties by position, so that the order never depends on anything but the picture.
-    groups.sort_by(|(la, a, _), (lb, b, _)| b.score.total_cmp(&a.score).then(la.cmp(lb)).then(a.order().cmp(&b.order())));
-    groups.truncate(options.max_linear);
-    let mut linear: Vec<LinearCandidate> = groups
-        .par_iter()
-        .flat_map_iter(|(level, group, by_net)| {
-            let white = white(*level)(group.centre[0], group.centre[1]);
-            refine(&pyramid[*level], group, white).into_iter().map(|place| LinearCandidate { level: *level, place, by_net: *by_net })
-        })
-        .collect();
-    if let Some(detected) = detected.as_ref().filter(|_| !everywhere) {
-        linear.retain(|candidate| candidate.by_net || detected.has_strip_at(candidate));
-    }
-    let area = |c: &LinearCandidate| c.place.length() * c.place.height() * 4f64.powi(c.level as i32);
-    linear.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.place.centre[0].total_cmp(&b.place.centre[0])));
-    // What the groupings agree on is looked at once.
-    let mut distinct: Vec<(LinearCandidate, Corners)> = Vec::new();
-    for candidate in linear {
-        let corners = candidate.corners();
-        let near = SAME_PLACE * 2f64.powi(candidate.level as i32);
-        let same = |(other, known): &(LinearCandidate, Corners)| {
-            other.level == candidate.level
-                && other.by_net == candidate.by_net
-                && corners.iter().flatten().zip(known.iter().flatten()).all(|(a, b): (&f64, &f64)| (a - b).abs() < near)
+    let search = Search::new(pyramid, light, options);
+    let mut linear = search.by_net(|_| true);
+    let others = search.by_gradients(|_| true);
+    linear.extend(others.linear);
+    linear.sort_by(largest_first);
+    Candidates { strips: search.strips(), linear, ..others }
+}
+
+/// The same step by step, so that nothing is looked for where something was read in the meantime.
+pub(super) struct Search<'p> {
+    pyramid: &'p [Plane],
+    light: &'p Illumination,
+    options: &'p LocateOptions,
+    detected: Option<Detected>,
+}
+
+impl<'p> Search<'p> {
+    /// Runs the trained detector, if it is asked for.
+    pub(super) fn new(pyramid: &'p [Plane], light: &'p Illumination, options: &'p LocateOptions) -> Self {
+        let detected = match options.detector {
+            Locator::Gradients => None,
+            Locator::Ssd | Locator::Both => pyramid.first().and_then(|plane| detected::detect(plane, &options.detect)),
         };
-        if !distinct.iter().any(same) {
-            distinct.push((candidate, corners));
-        }
+        Self { pyramid, light, options, detected }
     }
-    let linear = distinct.into_iter().map(|d| d.0).collect();
+
+    /// The detector, if gradients are looked at nowhere but where it sees something.
+    fn alone(&self) -> Option<&Detected> {
+        self.detected.as_ref().filter(|_| self.options.detector == Locator::Ssd)
+    }
+
+    fn levels(&self) -> usize {
+        self.options.levels.min(self.pyramid.len())
+    }
+
+    /// White level near a pixel of a level.
+    fn white(&self, level: usize) -> impl Fn(f64, f64) -> f32 + Sync + 'p {
+        let (scale, light) = (2f64.powi(level as i32), self.light);
+        move |x, y| light.white(x * scale, y * scale)
+    }
+
+    /// See [`Candidates::strips`].
+    pub(super) fn strips(&self) -> Vec<LinearBox> {
+        self.detected.as_ref().map(Detected::strips).unwrap_or_default()
+    }
+
+    /// Strips in the places of the trained detector that are `open`, largest first.
+    pub(super) fn by_net(&self, open: impl Fn(&Corners) -> bool) -> Vec<LinearCandidate> {
+        let mut groups = self.detected.as_ref().map(|detected| detected.groups(self.levels(), open)).unwrap_or_default();
+        groups.truncate(self.options.max_linear);
+        self.refined(groups, true)
+    }
+
+    /// What gradients show, but for strips in places of the trained detector that are not `open`, where it is asked; largest strips first.
+    pub(super) fn by_gradients(&self, open: impl Fn(&Corners) -> bool) -> Candidates {
+        let mut groups: Vec<(usize, Group)> = Vec::new();
+        let mut matrix: Vec<(f32, MatrixCandidate)> = Vec::new();
+        let mut finders: Vec<(usize, Finder)> = Vec::new();
+        for (level, plane) in self.pyramid.iter().enumerate().take(self.options.levels) {
+            let white = self.white(level);
+            let Some(detected) = self.alone() else {
+                let grid = CellGrid::measure(plane, &white);
+                groups.extend(linear_groups(&grid).into_iter().map(|g| (level, g)));
+                finders.extend(finder::finders(plane, &grid, &busy_cells(&grid), &white).into_iter().map(|f| (level, f)));
+                for (score, m) in matrix_groups(&grid) {
+                    let (min, max) = (on_full_picture(m.min, level), on_full_picture(m.max, level));
+                    matrix.push((score, MatrixCandidate { min, max, level }));
+                }
+                continue;
+            };
+            let size = [plane.width() / CELL, plane.height() / CELL];
+            let (bars, modules) = (detected.near_linear(level, size, &open), detected.near_matrix(level, size));
+            let wanted: Vec<bool> = bars.iter().zip(&modules).map(|(bars, modules)| bars | modules).collect();
+            if !wanted.contains(&true) {
+                continue;
+            }
+            let grid = CellGrid::measure_where(plane, &white, Some(&wanted));
+            groups.extend(linear_groups(&grid).into_iter().filter(|g| detected.has_bars_at(level, g)).map(|g| (level, g)));
+            if modules.contains(&true) {
+                let busy: Vec<bool> = busy_cells(&grid).iter().zip(&modules).map(|(busy, near)| busy & near).collect();
+                finders.extend(finder::finders(plane, &grid, &busy, &white).into_iter().map(|f| (level, f)));
+            }
+        }
+        // Many cells of clean bars first; ties by position, so that the order never depends on anything but the picture.
+        groups.sort_by(|(la, a), (lb, b)| b.score.total_cmp(&a.score).then(la.cmp(lb)).then(a.order().cmp(&b.order())));
+        let of_net = self.detected.as_ref().map_or(0, |detected| detected.groups(self.levels(), |_| true).len());
+        groups.truncate(self.options.max_linear.saturating_sub(of_net));
+        let mut linear = self.refined(groups, false);
+        if let Some(detected) = self.alone() {
+            linear.retain(|candidate| detected.has_strip_at(candidate));
+        }
+        if let Some(detected) = &self.detected {
+            matrix.extend(detected.matrix(self.levels()));
+        }
+        Candidates { strips: Vec::new(), linear, matrix: best_places(matrix, self.options.max_matrix), finders }
+    }
+
+    /// The strips in some groups, largest first; those that several groups agree on once.
+    fn refined(&self, groups: Vec<(usize, Group)>, by_net: bool) -> Vec<LinearCandidate> {
+        let mut linear: Vec<LinearCandidate> = groups
+            .par_iter()
+            .flat_map_iter(|(level, group)| {
+                let white = self.white(*level)(group.centre[0], group.centre[1]);
+                refine(&self.pyramid[*level], group, white).into_iter().map(|place| LinearCandidate { level: *level, place, by_net })
+            })
+            .collect();
+        linear.sort_by(largest_first);
+        let mut distinct: Vec<(LinearCandidate, Corners)> = Vec::new();
+        for candidate in linear {
+            let corners = candidate.corners();
+            let near = SAME_PLACE * 2f64.powi(candidate.level as i32);
+            let same = |(other, known): &(LinearCandidate, Corners)| {
+                other.level == candidate.level
+                    && corners.iter().flatten().zip(known.iter().flatten()).all(|(a, b): (&f64, &f64)| (a - b).abs() < near)
+            };
+            if !distinct.iter().any(same) {
+                distinct.push((candidate, corners));
+            }
+        }
+        distinct.into_iter().map(|d| d.0).collect()
+    }
+}
+
+/// By area on the full picture; ties by position.
+fn largest_first(a: &LinearCandidate, b: &LinearCandidate) -> std::cmp::Ordering {
+    let area = |c: &LinearCandidate| c.place.length() * c.place.height() * 4f64.powi(c.level as i32);
+    area(b).total_cmp(&area(a)).then(a.place.centre[0].total_cmp(&b.place.centre[0]))
+}
+
+/// The best places for matrix codes. The same place on several levels counts once; but the net and the gradients draw their boxes differently, and a
+/// reader may like either.
+fn best_places(mut matrix: Vec<(f32, MatrixCandidate)>, most: usize) -> Vec<MatrixCandidate> {
     matrix.sort_by(|(sa, a), (sb, b)| sb.total_cmp(sa).then(a.min[0].total_cmp(&b.min[0])).then(a.min[1].total_cmp(&b.min[1])));
-    // The same place on several levels counts once; but the net and the gradients draw their boxes differently, and a reader may like either.
     let mut places: Vec<(bool, MatrixCandidate)> = Vec::new();
     for (score, m) in matrix {
         let by_net = score >= detected::FIRST;
-        if places.len() < options.max_matrix && !places.iter().any(|(net, p)| *net == by_net && p.overlap(&m) > 0.6) {
+        if places.len() < most && !places.iter().any(|(net, p)| *net == by_net && p.overlap(&m) > 0.6) {
             places.push((by_net, m));
         }
     }
-    let strips = detected.as_ref().map(Detected::strips).unwrap_or_default();
-    Candidates { strips, linear, matrix: places.into_iter().map(|p| p.1).collect(), finders: found }
+    places.into_iter().map(|p| p.1).collect()
 }
 
 #[cfg(test)]

@@ -43,10 +43,16 @@ impl Patch {
         let rows = (((b[1] - b[0]) / pitch) as usize + 1).min(MAX_ROWS);
         let mut data = Vec::with_capacity(cols * rows);
         for r in 0..rows {
-            for c in 0..cols {
+            let place = |c: usize| {
                 let ca = a[0] + c as f64;
                 let cb = b[0] + r as f64 * pitch + slope * ca;
-                data.push(plane.sample(centre[0] + ca * along[0] - cb * along[1], centre[1] + ca * along[1] + cb * along[0]));
+                [centre[0] + ca * along[0] - cb * along[1], centre[1] + ca * along[1] + cb * along[0]]
+            };
+            // Both ends of a row inside the picture: so is all between them.
+            if plane.surrounds(place(0)) && plane.surrounds(place(cols - 1)) {
+                data.extend((0..cols).map(place).map(|[x, y]| plane.sample_inside(x, y)));
+            } else {
+                data.extend((0..cols).map(place).map(|[x, y]| plane.sample(x, y)));
             }
         }
         Self { cols, rows, origin: [a[0], b[0]], pitch, slope, data }

@@ -1,7 +1,9 @@
 //! From a finder to the grid of modules: which size, and where its four corners are.
 
+use std::sync::OnceLock;
+
 use super::size::{SIZES, Size};
-use super::surface::{Bend, Surface};
+use super::surface::{Bend, ToPicture};
 use crate::vision::geometry::{distance, meeting, solve};
 use crate::vision::{Corners, Plane};
 
@@ -132,7 +134,8 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
     let mut profile: Vec<f32> = Vec::with_capacity(count);
     let mut best: Option<Side> = None;
     // Round packages bow a side and squeeze its modules towards one end.
-    let unevenness: &[f64] = if bow[0].hypot(bow[1]) > 1.0 { &UNEVEN } else { &[0.0] };
+    let bowed = bow[0].hypot(bow[1]) > 1.0;
+    let ways: Vec<&Way> = ways(n).iter().filter(|way| bowed || way.uneven == 0.0).collect();
     let mut search = |near: f64, far: f64| {
         let at = |t: f64| {
             let inward = 1.0 - (0.5 - near - (far - near) * t) / m as f64;
@@ -142,16 +145,13 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
         profile.extend((0..count).map(|j| {
             let t = (j as f64 / FINE - 2.0) / n as f64;
             let ([x, y], off) = (at(t), 4.0 * t * (1.0 - t));
-            plane.sample(x + off * bow[0], y + off * bow[1])
+            let [x, y] = [x + off * bow[0], y + off * bow[1]];
+            if plane.surrounds([x, y]) { plane.sample_inside(x, y) } else { plane.sample(x, y) }
         }));
-        for &uneven in unevenness {
-            for start in [-0.5, 0.0, 0.5] {
-                for end in OFF {
-                    let score = alternation(&profile, n, start, (n as f64 + end - start) / n as f64, uneven);
-                    if best.is_none_or(|b| score > b.score) {
-                        best = Some(Side { score, from: at(start / n as f64), to: at((n as f64 + end) / n as f64), uneven });
-                    }
-                }
+        for way in &ways {
+            let score = alternation(&profile, &way.places);
+            if best.is_none_or(|b| score > b.score) {
+                best = Some(Side { score, from: at(way.start / n as f64), to: at((n as f64 + way.end) / n as f64), uneven: way.uneven });
             }
         }
         best.map_or(f32::MIN, |b| b.score)
@@ -168,37 +168,71 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
     best.filter(|side| side.score >= least_side(n))
 }
 
-/// Correlation of a profile with dark, light, dark …: n modules from `start` on, each `pitch` long on average, growing towards one end where they are
-/// `uneven`.
-fn alternation(profile: &[f32], n: usize, start: f64, pitch: f64, uneven: f64) -> f32 {
-    let (mut s, mut ss, mut st) = (0f32, 0f32, 0f32);
-    for k in 0..n {
-        let part = (k as f64 + 0.5) / n as f64;
-        let at = ((start + n as f64 * pitch * (part + uneven * part * (1.0 - part)) + 2.0) * FINE).clamp(0.0, (profile.len() - 1) as f64);
-        let v = profile[at.round() as usize];
-        s += v;
-        ss += v * v;
-        st += if k % 2 == 0 { -v } else { v };
-    }
-    let n = n as f32;
-    let variance = ss - s * s / n;
-    if variance <= 1e-9 { 0.0 } else { st / (variance * n).sqrt() }
+/// A way to lay n modules on a line that is a little longer at both ends.
+struct Way {
+    /// Where the first begins and the last ends, modules from where they should.
+    start: f64,
+    end: f64,
+    /// See [`Side::uneven`].
+    uneven: f64,
+    /// Which of the line's samples lies in the middle of each module.
+    places: Vec<u8>,
 }
 
-/// Correlations (fixed, timing) of a grid with the picture.
-fn agreement(plane: &Plane, size: &Size, corners: &Corners, bend: &Bend) -> Option<[f64; 2]> {
-    let surface = Surface::new(size, corners, bend)?;
-    // Over all fixed modules, and over the alternating ones: n, Σv, Σv², Σt and Σvt.
-    let mut sums = [[0f64; 5]; 2];
+/// All ways for n modules, the even ones included; n must be a size's.
+fn ways(n: usize) -> &'static [Way] {
+    /// More than the longest side has modules: samples of the line are counted by bytes.
+    const MOST: usize = 56;
+    static WAYS: [OnceLock<Vec<Way>>; MOST] = [const { OnceLock::new() }; MOST];
+    let each = || {
+        let ways = UNEVEN.into_iter().flat_map(|uneven| [-0.5, 0.0, 0.5].into_iter().map(move |start| (uneven, start)));
+        let ways = ways.flat_map(|(uneven, start)| OFF.into_iter().map(move |end| (uneven, start, end)));
+        let last = (n + 4) as f64 * FINE - 1.0;
+        let place = |k: usize, uneven: f64, start: f64, end: f64| {
+            let part = (k as f64 + 0.5) / n as f64;
+            let at = (start + (n as f64 + end - start) * (part + uneven * part * (1.0 - part)) + 2.0) * FINE;
+            at.clamp(0.0, last).round() as u8
+        };
+        ways.map(|(uneven, start, end)| Way { start, end, uneven, places: (0..n).map(|k| place(k, uneven, start, end)).collect() })
+            .collect()
+    };
+    WAYS[n].get_or_init(each)
+}
+
+/// Correlation of some samples of a profile with dark, light, dark …
+fn alternation(profile: &[f32], places: &[u8]) -> f32 {
+    let (mut dark, mut light, mut squares) = (0f32, 0f32, [0f32; 2]);
+    for pair in places.chunks(2) {
+        let v = profile[usize::from(pair[0])];
+        dark += v;
+        squares[0] += v * v;
+        if let Some(place) = pair.get(1) {
+            let v = profile[usize::from(*place)];
+            light += v;
+            squares[1] += v * v;
+        }
+    }
+    let (n, s) = (places.len() as f32, dark + light);
+    let variance = squares[0] + squares[1] - s * s / n;
+    if variance <= 1e-9 { 0.0 } else { (light - dark) / (variance * n).sqrt() }
+}
+
+/// A fixed module of a symbol or of the quiet zone around it.
+struct Fixed {
+    /// Its middle.
+    u: f64,
+    v: f64,
+    dark: bool,
+    /// Whether it belongs to an alternating side.
+    timing: bool,
+}
+
+/// The outermost modules of a size, and one module of quiet zone.
+fn rim(size: &Size) -> Vec<Fixed> {
+    let mut rim = Vec::new();
     let mut add = |col: isize, row: isize, timing: bool| {
-        let Some(dark) = size.fixed(col, row) else { return };
-        let [x, y] = surface.to_picture(col as f64 + 0.5, row as f64 + 0.5);
-        let v = f64::from(plane.sample(x, y));
-        let t = if dark { -1.0 } else { 1.0 };
-        for s in sums.iter_mut().take(1 + usize::from(timing)) {
-            for (s, x) in s.iter_mut().zip([1.0, v, v * v, t, v * t]) {
-                *s += x;
-            }
+        if let Some(dark) = size.fixed(col, row) {
+            rim.push(Fixed { u: col as f64 + 0.5, v: row as f64 + 0.5, dark, timing });
         }
     };
     let (cols, rows) = (size.cols as isize, size.rows as isize);
@@ -218,6 +252,24 @@ fn agreement(plane: &Plane, size: &Size, corners: &Corners, bend: &Bend) -> Opti
             add(cols - 1, row, true);
         }
     }
+    rim
+}
+
+/// Correlations (fixed, timing) of a grid, whose [`rim`] is known, with the picture.
+fn agreement(plane: &Plane, grid: &Grid, rim: &[Fixed]) -> Option<[f64; 2]> {
+    let to_picture = ToPicture::new(&grid.size, &grid.corners, &grid.bend)?;
+    // Over all fixed modules, and over the alternating ones: n, Σv, Σv², Σt and Σvt.
+    let mut sums = [[0f64; 5]; 2];
+    for module in rim {
+        let [x, y] = to_picture.at(module.u, module.v);
+        let v = f64::from(if plane.surrounds([x, y]) { plane.sample_inside(x, y) } else { plane.sample(x, y) });
+        let t = if module.dark { -1.0 } else { 1.0 };
+        for s in sums.iter_mut().take(1 + usize::from(module.timing)) {
+            for (s, x) in s.iter_mut().zip([1.0, v, v * v, t, v * t]) {
+                *s += x;
+            }
+        }
+    }
     Some([0, 1].map(|i| {
         let [n, v, vv, t, vt] = sums[i];
         let (variance, spread) = (vv - v * v / n, n - t * t / n);
@@ -227,7 +279,8 @@ fn agreement(plane: &Plane, size: &Size, corners: &Corners, bend: &Bend) -> Opti
 
 /// Moves the corners until the fixed modules fit best, then bends the grid where that fits better.
 fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend) -> Option<Grid> {
-    let agreement = |grid: &Grid| agreement(plane, &size, &grid.corners, &grid.bend);
+    let rim = rim(&size);
+    let agreement = |grid: &Grid| agreement(plane, grid, &rim);
     let score = |grid: &Grid| agreement(grid).map(|[fixed, timing]| fixed + timing);
     let mut at = Grid { size, corners, bend, fixed: 0.0, timing: 0.0 };
     let mut best = score(&at)?;

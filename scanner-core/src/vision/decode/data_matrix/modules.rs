@@ -87,9 +87,14 @@ impl Seen {
                     continue;
                 }
                 weights.clear();
+                // Within a pixel's reach the map is straight.
+                let [right, down] = [[0.5, 0.0], [0.0, 0.5]].map(|[dx, dy]| {
+                    let [p, q] = [1.0, -1.0].map(|way| surface.to_modules(x as f64 + way * dx, y as f64 + way * dy));
+                    [p[0] - q[0], p[1] - q[1]]
+                });
                 for (dy, wy) in &points {
                     for (dx, wx) in &points {
-                        let [u, v] = surface.to_modules(x as f64 + dx, y as f64 + dy);
+                        let [u, v] = [0, 1].map(|k| [u, v][k] + dx * right[k] + dy * down[k]);
                         let (c, r) = ((u + 1.0).clamp(0.0, w + 1.0) as usize, (v + 1.0).clamp(0.0, h + 1.0) as usize);
                         let index = (r * cols + c) as u32;
                         let weight = (wx * wy / (total * total)) as f32;

@@ -2,28 +2,27 @@
 
 use super::size::Size;
 use crate::vision::Corners;
-use crate::vision::geometry::{homography, map};
+use crate::vision::geometry::{homography, inverse, map};
 
 /// How far the middle of a symbol's sides is from where a plane would have it: along the columns by the first two, along the rows by the last two, four
 /// modules for each unit; the first and third at the middle of its width, the others at the middle of its height. A parabola is what a cylinder of more
 /// than a symbol's width looks like, within a twentieth of a module.
 pub type Bend = [f64; 4];
 
-/// The map between modules (column, row from the top left; whole numbers are edges) and pixels.
+/// The map from modules (column, row from the top left; whole numbers are edges) to pixels.
 #[derive(Debug, Clone)]
-pub struct Surface {
-    to: [f64; 9],
-    back: [f64; 9],
+pub struct ToPicture {
+    map: [f64; 9],
     bend: Bend,
     sides: [f64; 2],
 }
 
-impl Surface {
+impl ToPicture {
     /// Of a symbol with its outer corners (from the finder's corner clockwise, px) there; `None` if they enclose nothing.
     pub fn new(size: &Size, corners: &Corners, bend: &Bend) -> Option<Self> {
         let (w, h) = (size.cols as f64, size.rows as f64);
         let modules = [[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]];
-        Some(Self { to: homography(&modules, corners)?, back: homography(corners, &modules)?, bend: *bend, sides: [w, h] })
+        Some(Self { map: homography(&modules, corners)?, bend: *bend, sides: [w, h] })
     }
 
     fn shift(&self, u: f64, v: f64) -> [f64; 2] {
@@ -33,19 +32,39 @@ impl Surface {
     }
 
     /// The pixel of a place among the modules.
-    pub fn to_picture(&self, u: f64, v: f64) -> [f64; 2] {
+    pub fn at(&self, u: f64, v: f64) -> [f64; 2] {
         let [du, dv] = self.shift(u, v);
-        map(&self.to, u + du, v + dv)
+        map(&self.map, u + du, v + dv)
+    }
+}
+
+/// The map between modules and pixels, both ways.
+#[derive(Debug, Clone)]
+pub struct Surface {
+    to: ToPicture,
+    back: [f64; 9],
+}
+
+impl Surface {
+    /// See [`ToPicture::new`].
+    pub fn new(size: &Size, corners: &Corners, bend: &Bend) -> Option<Self> {
+        let to = ToPicture::new(size, corners, bend)?;
+        Some(Self { back: inverse(&to.map)?, to })
+    }
+
+    /// The pixel of a place among the modules.
+    pub fn to_picture(&self, u: f64, v: f64) -> [f64; 2] {
+        self.to.at(u, v)
     }
 
     /// The place among the modules of a pixel.
     pub fn to_modules(&self, x: f64, y: f64) -> [f64; 2] {
         let [u, v] = map(&self.back, x, y);
         let mut at = [u, v];
-        if self.bend != [0.0; 4] {
+        if self.to.bend != [0.0; 4] {
             // The shift changes by a fraction of itself from module to module.
             for _ in 0..3 {
-                let [du, dv] = self.shift(at[0], at[1]);
+                let [du, dv] = self.to.shift(at[0], at[1]);
                 at = [u - du, v - dv];
             }
         }

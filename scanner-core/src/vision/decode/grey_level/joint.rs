@@ -11,10 +11,11 @@
 //! The text is compared with what each view would say alone: a view that holds much against it says that the strips are not of one code, or that one
 //! was misunderstood, and then nothing is read.
 
-use super::fit::{Light, Residual, Templates, refine, residual};
-use super::lattice::{Best, Classes, PositionCost, best};
+use super::fit::{Light, Residual, refine, residual};
+use super::lattice::{Classes, PositionCost, Search};
 use super::model::{EdgeResponse, VALUES, code_modules};
 use super::pixels::{Profile, Warp};
+use super::templates::Templates;
 use super::{FittedStrip, SIGMAS, place, variance};
 use crate::vision::Corners;
 use crate::vision::decode::linear::LinearText;
@@ -130,7 +131,7 @@ pub fn decide_together(strips: &[&FittedStrip]) -> Result<JointText, JointRefusa
     let mut views: Vec<View> = strips.iter().map(|s| View::new(s)).collect();
     let mut last = Vec::new();
     for _ in 0..ROUNDS {
-        let found = best::<1>(&added(&mut views, characters), START_C, &classes).values;
+        let found = Search::new(&added(&mut views, characters), START_C, &classes).free().values;
         for view in &mut views {
             view.fit(&found)?;
         }
@@ -140,8 +141,8 @@ pub fn decide_together(strips: &[&FittedStrip]) -> Result<JointText, JointRefusa
         last = found;
     }
     let costs = added(&mut views, characters);
-    let free: Best = best::<1>(&costs, START_C, &classes);
-    let valid: Best = best::<103>(&costs, START_C, &classes);
+    let search = Search::new(&costs, START_C, &classes);
+    let (free, valid) = (search.free(), search.valid());
     let contributions = views.iter_mut().map(|v| v.contribution(&valid.values)).collect::<Result<_, _>>()?;
     let mut symbol = vec![START_C as u8];
     symbol.extend(valid.values.iter().map(|v| *v as u8));

@@ -13,8 +13,10 @@ mod fit;
 mod joint;
 mod lattice;
 mod model;
+mod normal;
 mod pixels;
 mod relight;
+mod templates;
 
 use std::cell::OnceCell;
 
@@ -22,12 +24,13 @@ use super::linear::LinearText;
 use super::symbol::LinearSymbol;
 use crate::vision::{Corners, Plane};
 use extent::rows_of_bars;
-use fit::{Light, Residual, Templates, refine, residual};
+use fit::{Light, Residual, refine, residual};
 pub use joint::{Contribution, JointRefusal, JointRule, JointText, contribution, decide_together};
-use lattice::{Best, Classes, best};
+use lattice::{Classes, Search, least_cost};
 use model::{BINS, CHARACTER, EdgeResponse, QUIET, STOP_MODULES, code_modules, modules, stop_modules};
 use pixels::{HALF_HEIGHT, Pixels, Warp};
 use relight::relit;
+use templates::Templates;
 
 /// Lens blurs that are tried, px.
 const SIGMAS: [f32; 6] = [0.4, 0.6, 0.8, 1.0, 1.3, 1.7];
@@ -162,6 +165,11 @@ impl GreyLevelText {
         sharp && throughout && (passes([rule.margin, rule.check_cost, rule.misfit, rule.explained]) || passes(rule.outstanding))
     }
 
+    /// Whether it stands out by so much that no other start is worth a look.
+    fn is_certain(&self) -> bool {
+        self.margin > CERTAIN_MARGIN && self.explained > EXTENT_EXPLAINED
+    }
+
     /// The text that the symbol says; `None` where its code sets make none.
     pub fn text(&self) -> Option<LinearText> {
         LinearText::ideal(&self.symbol)
@@ -177,18 +185,30 @@ pub fn read_code128(plane: &Plane, corners: &Corners, characters: usize) -> Opti
 }
 
 /// The same, with all that is needed to decide later, together with other views ([`decide_together`]): for each direction in which the strip could
-/// be read, the better explained first.
+/// be read, the better explained first. Where one direction leaves no doubt, the other is not looked at.
 pub fn look_at_code128(plane: &Plane, corners: &Corners, characters: usize) -> Vec<FittedStrip> {
     let [a, b, c, d] = *corners;
-    let ways = [[a, b, c, d], [c, d, a, b]];
-    let mut found: Vec<FittedStrip> = ways.iter().filter_map(|corners| look_along(plane, corners, characters, REACH)).collect();
+    let Some((pixels, shear)) = Strip::gather(plane, corners, characters, REACH) else { return Vec::new() };
+    // The pixels are the same from either end, and so is the bars' lean.
+    let turned = pixels.turned();
+    let ways = [(pixels, *corners), (turned, [c, d, a, b])].into_iter();
+    let mut ways: Vec<(Strip, Corners)> =
+        ways.filter_map(|(pixels, corners)| Some((Strip::new(pixels, shear, characters, REACH)?, corners))).collect();
+    ways.sort_by(|(p, _), (q, _)| q.score.total_cmp(&p.score));
+    let mut found: Vec<FittedStrip> = Vec::new();
+    for (strip, corners) in ways {
+        if !found.iter().any(|found| found.text.is_certain()) {
+            found.extend(strip.read(plane, &corners));
+        }
+    }
     found.sort_by(|p, q| q.text.explained.total_cmp(&p.text.explained));
     found
 }
 
 /// The same in one direction only, from the start's corners to the stop's, which may be off by `reach` modules.
 pub fn look_along(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<FittedStrip> {
-    Strip::new(plane, corners, characters, reach)?.read(plane, corners)
+    let (pixels, shear) = Strip::gather(plane, corners, characters, reach)?;
+    Strip::new(pixels, shear, characters, reach)?.read(plane, corners)
 }
 
 /// A strip with the model that fits it best: its pixels by their place along the code, geometry, light and blur.
@@ -214,12 +234,24 @@ impl std::fmt::Debug for FittedStrip {
     }
 }
 
-/// What the ends of a code look like, blurred.
+/// What an end of a code looks like, blurred, and its squares.
+struct EndPattern {
+    values: Vec<f32>,
+    squares: Vec<f32>,
+}
+
+impl EndPattern {
+    fn new(values: Vec<f32>) -> Self {
+        Self { squares: values.iter().map(|v| v * v).collect(), values }
+    }
+}
+
+/// What the ends of a code look like.
 struct EndPatterns {
     /// Start characters, each behind its quiet zone.
-    starts: [(usize, Vec<f32>); 3],
+    starts: [(usize, EndPattern); 3],
     /// The stop from its second module on, with its quiet zone.
-    stop: Vec<f32>,
+    stop: EndPattern,
 }
 
 impl EndPatterns {
@@ -229,15 +261,15 @@ impl EndPatterns {
     fn new(edge: &EdgeResponse) -> Self {
         let starts = [103, 104, 105].map(|value| {
             let mut t = vec![0.0; (Self::LIGHT + CHARACTER) * BINS];
-            edge.add_bars(&modules(value), Self::LIGHT as f32, &mut t);
+            edge.add_bars(&modules(value), Self::LIGHT as isize, &mut t);
             // The last module is blurred with what follows, and that is not known yet.
             t.truncate((Self::LIGHT + CHARACTER - 1) * BINS);
-            (value, t)
+            (value, EndPattern::new(t))
         });
         let mut stop = vec![0.0; (STOP_MODULES + Self::LIGHT) * BINS];
-        edge.add_bars(&stop_modules(), 0.0, &mut stop);
+        edge.add_bars(&stop_modules(), 0, &mut stop);
         // What comes before the stop is not known yet either.
-        Self { starts, stop: stop.split_off(BINS) }
+        Self { starts, stop: EndPattern::new(stop.split_off(BINS)) }
     }
 }
 
@@ -261,21 +293,28 @@ struct Strip {
     shear: f32,
     /// Starting points: start character and geometry.
     starts: Vec<(usize, Warp)>,
+    /// How well the first of them fits.
+    score: f32,
 }
 
 impl Strip {
-    fn new(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<Self> {
+    /// The pixels inside `corners`, and how far the bars lean.
+    fn gather(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<(Pixels, f32)> {
         let pixels = Pixels::gather(plane, corners, code_modules(characters), [-HALF_HEIGHT, HALF_HEIGHT])?;
         let limit = SHEAR_PER_REACH * reach as f32;
         let steps = 2 * (limit / SHEAR_STEP).round() as usize + 1;
         let shear = maximise(|shear| pixels.profile(&Warp { shear, ..Warp::default() }).sharpness(), limit, steps);
+        Some((pixels, shear))
+    }
+
+    /// `None` where nothing looks like a start and a stop.
+    fn new(pixels: Pixels, shear: f32, characters: usize, reach: usize) -> Option<Self> {
         let edges = SIGMAS.iter().map(|s| EdgeResponse::new(pixels.step, *s)).collect();
         let templates = std::array::from_fn(|_| OnceCell::new());
-        let mut strip = Self { pixels, characters, classes: Classes::new(), edges, templates, shear, starts: Vec::new() };
-        strip.starts = strip.find_ends(reach);
-        if strip.starts.is_empty() {
-            return None;
-        }
+        let mut strip = Self { pixels, characters, classes: Classes::new(), edges, templates, shear, starts: Vec::new(), score: 0.0 };
+        let found = strip.find_ends(reach);
+        strip.score = found.first()?.0;
+        strip.starts = found.into_iter().map(|(_, value, warp)| (value, warp)).collect();
         Some(strip)
     }
 
@@ -285,7 +324,7 @@ impl Strip {
     }
 
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
-    fn find_ends(&self, reach: usize) -> Vec<(usize, Warp)> {
+    fn find_ends(&self, reach: usize) -> Vec<(f32, usize, Warp)> {
         let patterns = EndPatterns::new(&self.edges[FIRST_SIGMA]);
         let straight = self.pixels.profile(&Warp { shear: self.shear, ..Warp::default() });
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
@@ -295,7 +334,8 @@ impl Strip {
             self.ends_under(&bent, &straight.bent(bend, self.pixels.length), &patterns, reach, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
-        pairs.into_iter().take(STARTS).map(|(_, value, warp)| (value, warp)).collect()
+        pairs.truncate(STARTS);
+        pairs
     }
 
     /// Pairs of places that look like a start and a stop under `bent`, each with how well they and the characters' beginnings fit.
@@ -307,9 +347,11 @@ impl Strip {
         reach: usize,
         pairs: &mut Vec<(f32, usize, Warp)>,
     ) {
-        let scores = |template: &[f32], begin: usize| -> Vec<(f32, f32)> {
+        let profile = profile.summed();
+        let scores = |pattern: &EndPattern, begin: usize| -> Vec<(f32, f32)> {
             let reach = (reach * BINS) as isize;
-            let score: Vec<f32> = (-reach..=reach).map(|s| -profile.correlation(template, begin as isize + s)).collect();
+            let at = |shift: isize| -profile.correlation(&pattern.values, &pattern.squares, begin as isize + shift);
+            let score: Vec<f32> = (-reach..=reach).map(at).collect();
             peaks(&score).into_iter().map(|i| ((i as isize - reach) as f32 / BINS as f32, score[i])).collect()
         };
         let mut starts = Vec::new();
@@ -324,7 +366,7 @@ impl Strip {
             for (last, other) in stops.iter().take(3) {
                 if score + other > ENDS {
                     let warp = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, ..*bent };
-                    let begins = beginnings(profile, &warp, self.pixels.length, self.characters);
+                    let begins = beginnings(&profile, &warp, self.pixels.length, self.characters);
                     pairs.push((score + other + BEGINNINGS * begins, *value, warp));
                 }
             }
@@ -339,7 +381,8 @@ impl Strip {
             .filter_map(|(start, warp)| {
                 let profile = self.pixels.profile(warp);
                 let light = self.light_of_ends(&profile, &self.edges[FIRST_SIGMA], *start)?;
-                let left = self.free(&profile, self.templates(FIRST_SIGMA), &light, *start).cost;
+                let costs = self.templates(FIRST_SIGMA).costs(&profile, &light, self.pixels.length, self.characters);
+                let left = least_cost(&costs, *start, &self.classes);
                 (left < (1.0 - FIRST_EXPLAINED) * profile.variation()).then_some((left, *start, *warp))
             })
             .collect();
@@ -355,7 +398,7 @@ impl Strip {
                 (Some(one), Some(other)) => Some(if other.text.explained > one.text.explained { other } else { one }),
                 (one, other) => one.or(other),
             };
-            if found.as_ref().is_some_and(|found| found.text.margin > CERTAIN_MARGIN && found.text.explained > EXTENT_EXPLAINED) {
+            if found.as_ref().is_some_and(|found| found.text.is_certain()) {
                 break;
             }
         }
@@ -370,8 +413,7 @@ impl Strip {
         // Where a text stands out and yet much is left over, it may be the light; a better text shows it better.
         for _ in 0..RELIGHTINGS {
             let promising = found.text.margin > RELIT_MARGIN || found.text.explained > RELIT_EXPLAINED;
-            let well = found.text.misfit < RELIT_MISFIT
-                || (found.text.misfit < WELL_MISFIT && found.text.margin > CERTAIN_MARGIN && found.text.explained > EXTENT_EXPLAINED);
+            let well = found.text.misfit < RELIT_MISFIT || (found.text.misfit < WELL_MISFIT && found.text.is_certain());
             if !promising || well {
                 break;
             }
@@ -394,7 +436,7 @@ impl Strip {
             return true;
         }
         let profile = self.pixels.profile(warp);
-        let begun = || beginnings(&profile, &Warp::default(), self.pixels.length, self.characters);
+        let begun = || beginnings(&profile.summed(), &Warp::default(), self.pixels.length, self.characters);
         left < (1.0 - LOOKS_EXPLAINED) * profile.variation() || begun() > LOOKS_BEGUN
     }
 
@@ -414,11 +456,6 @@ impl Strip {
         Light::fit(profile, &template, length, |i| known(place(i))).filter(|l| l.contrast() > 0.0)
     }
 
-    /// Best sequence, check character or not.
-    fn free(&self, profile: &pixels::Profile, templates: &Templates, light: &Light, start: usize) -> Best {
-        best::<1>(&templates.costs(profile, light, self.pixels.length, self.characters), start, &self.classes)
-    }
-
     /// Characters, blur, light and geometry in turns until the characters stay.
     fn refined(&self, pixels: &Pixels, start: usize, mut warp: Warp) -> Option<Refined> {
         let length = pixels.length;
@@ -428,7 +465,8 @@ impl Strip {
         let mut light = self.light_of_ends(&profile, &self.edges[which], start)?;
         let mut last = Vec::new();
         for _ in 0..5 {
-            let found = self.free(&profile, self.templates(which), &light, start).values;
+            let costs = self.templates(which).costs(&profile, &light, length, self.characters);
+            let found = Search::new(&costs, start, &self.classes).free().values;
             let mut least = f32::INFINITY;
             for (i, edge) in self.edges.iter().enumerate() {
                 let template = edge.whole_code(start, Some(&found), self.characters);
@@ -453,8 +491,8 @@ impl Strip {
             return None;
         }
         let costs = self.templates(which).costs(&profile, &light, length, self.characters);
-        let free = best::<1>(&costs, start, &self.classes);
-        let valid = best::<103>(&costs, start, &self.classes);
+        let search = Search::new(&costs, start, &self.classes);
+        let (free, valid) = (search.free(), search.valid());
         let template = self.edges[which].whole_code(start, Some(&valid.values), self.characters);
         let left = residual(pixels, &warp, &light, &profile, &template);
         let mut symbol = vec![start as u8];
@@ -477,19 +515,14 @@ impl Strip {
 }
 
 /// How consistently characters begin with a bar (1 is perfectly): each of them begins where a space ends, eleven modules after the last.
-fn beginnings(profile: &pixels::Profile, warp: &Warp, length: f32, characters: usize) -> f32 {
-    let mean = |from: f32, to: f32| {
-        let bin = |u: f32| (((u + QUIET as f32) * BINS as f32).max(0.0) as usize).min(profile.sum.len());
-        let (sum, count) = (bin(from)..bin(to)).fold((0.0, 0.0), |(s, c), i| (s + profile.sum[i], c + profile.count[i]));
-        if count > 0.0 { Some(sum / count) } else { None }
-    };
+fn beginnings(profile: &pixels::Summed<'_>, warp: &Warp, length: f32, characters: usize) -> f32 {
     let (mut steps, mut squares, mut n) = (0.0f32, 0.0f32, 0.0f32);
     for k in 1..=characters + 1 {
         let place = (CHARACTER * k) as f32;
         // In the profile, which knows the bend but not yet where the ends are.
         let a = 2.0 * place / length - 1.0;
         let u = place - warp.offset - warp.scale * a;
-        if let (Some(before), Some(after)) = (mean(u - 1.1, u - 0.1), mean(u + 0.1, u + 1.1)) {
+        if let (Some(before), Some(after)) = (profile.mean(u - 1.1, u - 0.1), profile.mean(u + 0.1, u + 1.1)) {
             steps += before - after;
             squares += (before - after).powi(2);
             n += 1.0;

@@ -36,12 +36,18 @@ fn spread(widths: &[u8]) -> Vec<bool> {
 /// The point spread along the code is the convolution of the lens's Gaussian, the square pixel projected on the code's direction (two boxes,
 /// whatever the angle) and the bin.
 pub(super) struct EdgeResponse {
-    table: Vec<f32>,
-    /// Modules around an edge in which it really shows.
-    reach: f32,
+    /// In the middles of bins, [`Self::EDGE`] of them before an edge and as many behind it.
+    by_bin: Vec<f32>,
+    /// Bins around an edge in which it really shows.
+    reach: usize,
 }
 
 impl EdgeResponse {
+    /// Widest bar, modules.
+    const WIDEST: usize = 4;
+    /// Bins before and behind an edge that are tabulated: as far as it shows, from either edge of the widest bar.
+    const EDGE: usize = (REACH as usize + Self::WIDEST) * BINS;
+
     /// `step`: change of the place along the code per pixel to the right and down, modules; `sigma_px`: the lens's blur.
     pub(super) fn new(step: [f32; 2], sigma_px: f32) -> Self {
         let n = (2.0 * REACH) as usize * FINE + 1;
@@ -60,32 +66,14 @@ impl EdgeResponse {
             table.push(total as f32);
         }
         let before = table.iter().take_while(|v| **v < 1e-6).count();
-        Self { reach: (REACH - (before as f32 - 1.0) / FINE as f32).clamp(0.0, REACH), table }
-    }
-
-    /// Modules around an edge in which it shows.
-    pub(super) fn reach(&self) -> f32 {
-        self.reach
-    }
-
-    /// Response at `d` modules behind the edge.
-    fn at(&self, d: f32) -> f32 {
-        // Entry i is the integral up to half a sample before sample i.
-        let x = (d + REACH) * FINE as f32 + 0.5;
-        if x <= 0.0 {
-            return 0.0;
-        }
-        let i = x as usize;
-        if i + 1 >= self.table.len() {
-            return 1.0;
-        }
-        let f = x - i as f32;
-        self.table[i] * (1.0 - f) + self.table[i + 1] * f
+        let reach = (REACH - (before as f32 - 1.0) / FINE as f32).clamp(0.0, REACH);
+        let middle = |i: usize| (i as f32 + 0.5 - Self::EDGE as f32) / BINS as f32;
+        Self { by_bin: (0..2 * Self::EDGE).map(|i| response(&table, middle(i))).collect(), reach: (reach * BINS as f32).ceil() as usize }
     }
 
     /// Adds the blurred bars of `modules`, the first of which begins at `first` modules, to the bins of `out` (bin b is centred on
     /// (b + ½) / [`BINS`] modules). 1 is a wide bar's full depth.
-    pub(super) fn add_bars(&self, modules: &[bool], first: f32, out: &mut [f32]) {
+    pub(super) fn add_bars(&self, modules: &[bool], first: isize, out: &mut [f32]) {
         let mut i = 0;
         while i < modules.len() {
             if !modules[i] {
@@ -93,14 +81,22 @@ impl EdgeResponse {
                 continue;
             }
             let width = modules[i..].iter().take_while(|m| **m).count();
-            let (from, to) = (first + i as f32, first + (i + width) as f32);
-            let lo = ((from - self.reach) * BINS as f32).floor().max(0.0) as usize;
-            let hi = (((to + self.reach) * BINS as f32).ceil().max(0.0) as usize).min(out.len());
-            for (b, value) in out.iter_mut().enumerate().take(hi).skip(lo) {
-                let u = (b as f32 + 0.5) / BINS as f32;
-                *value += self.at(u - from) - self.at(u - to);
-            }
+            self.add_bar((first + i as isize) * BINS as isize, width, out);
             i += width;
+        }
+    }
+
+    /// The same for a bar of `width` modules that begins with the bin `from`.
+    fn add_bar(&self, from: isize, width: usize, out: &mut [f32]) {
+        let to = from + (width * BINS) as isize;
+        let reach = self.reach as isize;
+        let lo = (from - reach).clamp(0, out.len() as isize);
+        let hi = (to + reach).clamp(lo, out.len() as isize);
+        // Where the table has what an edge does to bin `lo`.
+        let at = |edge: isize| (lo - edge + Self::EDGE as isize) as usize;
+        let (darker, lighter) = (&self.by_bin[at(from)..], &self.by_bin[at(to)..]);
+        for ((value, darker), lighter) in out[lo as usize..hi as usize].iter_mut().zip(darker).zip(lighter) {
+            *value += darker - lighter;
         }
     }
 
@@ -108,13 +104,28 @@ impl EdgeResponse {
     /// profile: bin 0 begins [`QUIET`] modules before the start.
     pub(super) fn whole_code(&self, start: usize, values: Option<&[usize]>, characters: usize) -> Vec<f32> {
         let mut t = vec![0.0; (code_modules(characters) + 2 * QUIET) * BINS];
-        self.add_bars(&modules(start), QUIET as f32, &mut t);
+        self.add_bars(&modules(start), QUIET as isize, &mut t);
         for (i, v) in values.unwrap_or_default().iter().enumerate() {
-            self.add_bars(&modules(*v), (QUIET + CHARACTER * (i + 1)) as f32, &mut t);
+            self.add_bars(&modules(*v), (QUIET + CHARACTER * (i + 1)) as isize, &mut t);
         }
-        self.add_bars(&stop_modules(), (QUIET + CHARACTER * (characters + 1)) as f32, &mut t);
+        self.add_bars(&stop_modules(), (QUIET + CHARACTER * (characters + 1)) as isize, &mut t);
         t
     }
+}
+
+/// The tabulated response at `d` modules behind the edge.
+fn response(table: &[f32], d: f32) -> f32 {
+    // Entry i is the integral up to half a sample before sample i.
+    let x = (d + REACH) * FINE as f32 + 0.5;
+    if x <= 0.0 {
+        return 0.0;
+    }
+    let i = x as usize;
+    if i + 1 >= table.len() {
+        return 1.0;
+    }
+    let f = x - i as f32;
+    table[i] * (1.0 - f) + table[i + 1] * f
 }
 
 /// What a template (a value for each of [`BINS`] bins a module, quiet zone included) says at a place along the code, modules, and its change per module.
@@ -165,19 +176,27 @@ fn box_filter(input: &[f32], width: f32) -> Vec<f32> {
 mod tests {
     use super::*;
 
+    /// The response that far behind an edge: the left edge of a wide bar, in the bin around that place.
+    fn behind(edge: &EdgeResponse, d: f32) -> f32 {
+        let mut bins = [0.0; 20 * BINS];
+        edge.add_bars(&[true; EdgeResponse::WIDEST], 10, &mut bins);
+        bins[((10.0 + d) * BINS as f32) as usize]
+    }
+
     #[test]
     fn a_sharp_edge_is_blurred_by_the_bin_alone() {
         let edge = EdgeResponse::new([0.0, 0.0], 0.0);
-        assert!(edge.at(-0.2) < 1e-4 && edge.at(0.2) > 0.9999);
-        assert!((edge.at(0.0) - 0.5).abs() < 1e-3);
+        assert!(behind(&edge, -0.19) < 1e-4 && behind(&edge, 0.19) > 0.9999);
+        // Half of what two bins beside the edge have together.
+        assert!((behind(&edge, -0.1) + behind(&edge, 0.1) - 1.0).abs() < 2e-3);
     }
 
     #[test]
     fn a_pixel_of_two_modules_spreads_an_edge_over_two_modules() {
         let edge = EdgeResponse::new([2.0, 0.0], 0.0);
-        // The integral of a box from −1 to 1 (the bin adds 1/16 at the ends).
-        for (d, expected) in [(-1.2, 0.0), (-0.5, 0.25), (0.0, 0.5), (0.5, 0.75), (1.2, 1.0)] {
-            assert!((edge.at(d) - expected).abs() < 2e-3, "{d}: {}", edge.at(d));
+        // The integral of a box from −1 to 1, in the middles of bins (the bin adds 1/16 at the ends).
+        for (d, expected) in [(-1.1875, 0.0), (-0.5625, 0.21875), (-0.0625, 0.46875), (0.4375, 0.71875), (1.1875, 1.0)] {
+            assert!((behind(&edge, d) - expected).abs() < 2e-3, "{d}: {}", behind(&edge, d));
         }
     }
 

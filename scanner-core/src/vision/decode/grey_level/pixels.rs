@@ -57,9 +57,13 @@ impl Pixels {
             rows,
             picture_from_code,
         };
+        // A picture's row crosses what takes part in one stretch.
+        let rim = [(-room, rows[0]), (l + room, rows[0]), (l + room, rows[1]), (-room, rows[1])];
+        let rim = rim.map(|(u, w)| map(&pixels.picture_from_code, u, f64::from(w)));
+        let columns = range(0, plane.width());
         for y in range(1, plane.height()) {
             let row = plane.row(y);
-            for x in range(0, plane.width()) {
+            for x in stretch(&rim, y as f64, &columns) {
                 let [u, w] = map(&code_from_picture, x as f64, y as f64);
                 let w = w as f32;
                 if w > rows[0] && w < rows[1] && u > -room && u < l + room {
@@ -95,18 +99,43 @@ impl Pixels {
 
     /// Grey values added up in bins; bin 0 begins [`QUIET`] modules before the start.
     pub(super) fn profile(&self, warp: &Warp) -> Profile {
+        const BLOCK: usize = 64;
         let n = (self.length as usize + 2 * QUIET) * BINS;
         let mut profile = Profile { sum: vec![0.0; n], count: vec![0.0; n] };
-        for (u, _, v) in self.places(warp) {
-            let b = (u + QUIET as f32) * BINS as f32;
-            if b >= 0.0
-                && let (Some(sum), Some(count)) = (profile.sum.get_mut(b as usize), profile.count.get_mut(b as usize))
-            {
-                *sum += v;
-                *count += 1.0;
+        let mut bins = [0f32; BLOCK];
+        for ((u, w), v) in self.u.chunks(BLOCK).zip(self.w.chunks(BLOCK)).zip(self.v.chunks(BLOCK)) {
+            // First where they fall, several at a time, then what they add.
+            for ((bin, u), w) in bins.iter_mut().zip(u).zip(w) {
+                *bin = (warp.apply(*u, *w, self.length) + QUIET as f32) * BINS as f32;
+            }
+            for (b, v) in bins.iter().zip(v) {
+                if *b >= 0.0
+                    && let (Some(sum), Some(count)) = (profile.sum.get_mut(*b as usize), profile.count.get_mut(*b as usize))
+                {
+                    *sum += v;
+                    *count += 1.0;
+                }
             }
         }
         profile
+    }
+
+    /// The same strip from its other end: what was its start is its stop.
+    pub(super) fn turned(&self) -> Self {
+        let [h0, h1, h2, h3, h4, h5, h6, h7, h8] = self.picture_from_code;
+        // u becomes length − u, w becomes −w; and the last number is 1.
+        let l = f64::from(self.length);
+        let last = h8 + h6 * l;
+        let picture_from_code = [-h0, -h1, h2 + h0 * l, -h3, -h4, h5 + h3 * l, -h6, -h7, last].map(|v| v / last);
+        Self {
+            u: self.u.iter().map(|u| self.length - u).collect(),
+            w: self.w.iter().map(|w| -w).collect(),
+            v: self.v.clone(),
+            length: self.length,
+            step: self.step.map(|v| -v),
+            rows: [-self.rows[1], -self.rows[0]],
+            picture_from_code,
+        }
     }
 
     /// The code's corners in the picture after refinement. Its upper and lower edge are those of the strip, unless the rows that take part say more.
@@ -206,24 +235,87 @@ impl Profile {
         code.filter(|i| self.count[*i] > 0.0).map(|i| (self.sum[i] / self.count[i] - mean).powi(2) * self.count[i]).sum()
     }
 
-    /// Weighted correlation with `template`, laid on from bin `begin`.
-    pub(super) fn correlation(&self, template: &[f32], begin: isize) -> f32 {
-        let mut s = [0.0f64; 6];
-        for (i, t) in template.iter().enumerate() {
-            let b = begin + i as isize;
-            if b < 0 || b as usize >= self.sum.len() || self.count[b as usize] == 0.0 {
-                continue;
+    /// With sums that correlations need.
+    pub(super) fn summed(&self) -> Summed<'_> {
+        let mut running = Vec::with_capacity(self.sum.len() + 1);
+        let mut total = [0.0f64; 3];
+        running.push(total);
+        for (sum, count) in self.sum.iter().zip(&self.count) {
+            let (sum, count) = (f64::from(*sum), f64::from(*count));
+            if count > 0.0 {
+                total = [total[0] + count, total[1] + sum, total[2] + sum * sum / count];
             }
-            let (w, sum, t) = (f64::from(self.count[b as usize]), f64::from(self.sum[b as usize]), f64::from(*t));
-            for (s, x) in s.iter_mut().zip([w, sum, w * t, sum * sum / w, w * t * t, sum * t]) {
-                *s += x;
-            }
+            running.push(total);
         }
-        let [w, y, t, yy, tt, yt] = s;
-        if w == 0.0 {
+        Summed { profile: self, running }
+    }
+}
+
+/// A profile with running sums over its bins of the count, the grey values, and their squares.
+pub(super) struct Summed<'p> {
+    profile: &'p Profile,
+    running: Vec<[f64; 3]>,
+}
+
+impl Summed<'_> {
+    /// Sums from one bin up to another: count, grey values, and their squares.
+    fn between(&self, from: usize, to: usize) -> [f64; 3] {
+        let (from, to) = (self.running[from], self.running[to]);
+        std::array::from_fn(|i| to[i] - from[i])
+    }
+
+    /// The mean from one place along the code to another, modules; `None` where no pixel fell.
+    pub(super) fn mean(&self, from: f32, to: f32) -> Option<f32> {
+        let bin = |u: f32| (((u + QUIET as f32) * BINS as f32).max(0.0) as usize).min(self.profile.sum.len());
+        let (from, to) = (bin(from), bin(to));
+        let [count, sum, _] = self.between(from, to.max(from));
+        (count > 0.0).then(|| (sum / count) as f32)
+    }
+
+    /// Weighted correlation with `template` (and its squares), laid on from bin `begin`.
+    pub(super) fn correlation(&self, template: &[f32], squares: &[f32], begin: isize) -> f32 {
+        let n = self.profile.sum.len();
+        let from = begin.clamp(0, n as isize) as usize;
+        let to = (begin + template.len() as isize).clamp(from as isize, n as isize) as usize;
+        let own = (from as isize - begin) as usize..(to as isize - begin) as usize;
+        let [w, y, yy] = self.between(from, to);
+        if w <= 0.0 {
             return 0.0;
         }
+        let (count, sum, template) = (&self.profile.count[from..to], &self.profile.sum[from..to], &template[own.clone()]);
+        let (t, tt, yt) = (dot(count, template), dot(count, &squares[own]), dot(sum, template));
         let (vy, vt) = (yy - y * y / w, tt - t * t / w);
         if vy <= 1e-12 || vt <= 1e-12 { 0.0 } else { ((yt - y * t / w) / (vy * vt).sqrt()) as f32 }
     }
+}
+
+/// Sum of products of as many numbers, in lanes that the compiler can keep in vector registers.
+fn dot(x: &[f32], y: &[f32]) -> f64 {
+    let ((x, more_x), (y, more_y)) = (x.as_chunks::<8>(), y.as_chunks::<8>());
+    let mut lanes = [0f32; 8];
+    for (x, y) in x.iter().zip(y) {
+        for i in 0..8 {
+            lanes[i] += x[i] * y[i];
+        }
+    }
+    let rest: f32 = more_x.iter().zip(more_y).map(|(x, y)| x * y).sum();
+    f64::from(lanes.iter().sum::<f32>() + rest)
+}
+
+/// The pixels of a row `y` that may lie in a quadrilateral, those beside it included, out of `columns`.
+fn stretch(quad: &Corners, y: f64, columns: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let (mut lo, mut hi) = (f64::INFINITY, f64::NEG_INFINITY);
+    for (p, q) in (0..4).map(|i| (quad[i], quad[(i + 1) % 4])) {
+        // A row of pixels is as high as a pixel: rounding moves no edge that far.
+        let (from, to) = (p[1].min(q[1]) - 1.0, p[1].max(q[1]) + 1.0);
+        if (from..=to).contains(&y) {
+            let slope = if (q[1] - p[1]).abs() > 1e-9 { (q[0] - p[0]) / (q[1] - p[1]) } else { f64::INFINITY };
+            for at in [y - 1.0, y + 1.0] {
+                let x = (p[0] + (at - p[1]) * slope).max(p[0].min(q[0])).min(p[0].max(q[0]));
+                (lo, hi) = (lo.min(x), hi.max(x));
+            }
+        }
+    }
+    let first = ((lo - 1.0).max(0.0) as usize).max(columns.start);
+    first..((hi + 2.0).max(0.0) as usize).clamp(first, columns.end.max(first))
 }

@@ -1,0 +1,156 @@
+//! Many candidates for linear codes: in which order they are read, and what is not looked at again.
+
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use super::geometry::{area, distance};
+use super::locate::LinearCandidate;
+use super::read_linear::{LinearRule, Outcome, read_linear_keeping};
+use super::trace::StageSink;
+use super::{Corners, FrameReading, Plane, Reading, UndecidedStrip, Unread, UnreadReason};
+
+/// Most strips that a frame keeps for a decision over several views, in the order of the candidates.
+const MOST_UNDECIDED: usize = 200;
+
+/// How a frame's candidates are read.
+pub(super) struct Places<'p> {
+    pub(super) pyramid: &'p [Plane],
+    pub(super) rule: &'p LinearRule,
+    /// Strips of the trained detector in which start and stop have been looked for.
+    pub(super) tried: Vec<Corners>,
+    /// Longest time for a candidate.
+    pub(super) limit: Duration,
+    /// When the frame has to be finished.
+    pub(super) frame_deadline: Instant,
+    pub(super) sink: Option<&'p dyn StageSink>,
+}
+
+/// Candidates with their places in the list, to be read one after the other.
+type Turns<'c> = Vec<(usize, &'c LinearCandidate)>;
+
+impl Places<'_> {
+    /// Reads candidates (largest first, all of one locator) where nothing was read yet; pictures of stages are counted from `items` on.
+    pub(super) fn read(&self, candidates: &[LinearCandidate], items: usize, result: &mut FrameReading, unread: &mut Vec<Unread>) {
+        let corners: Vec<Corners> = candidates.iter().map(LinearCandidate::corners).collect();
+        for (round, wave) in waves(candidates, &corners).into_iter().enumerate() {
+            let known_before = &result.readings;
+            let read = |place: Turns<'_>| {
+                let mut outcomes: Vec<(Outcome, Vec<UndecidedStrip>)> = Vec::new();
+                for (i, candidate) in place {
+                    let here = outcomes.iter().filter_map(|(outcome, _)| outcome.reading());
+                    if !known_before.iter().chain(here).any(|r| covers(&r.corners, &corners[i])) {
+                        outcomes.push(self.read_one(candidate, &corners[i], items + i));
+                    }
+                }
+                outcomes
+            };
+            let outcomes: Vec<Vec<_>> = wave.into_par_iter().map(read).collect();
+            for (outcome, undecided) in outcomes.into_iter().flatten() {
+                keep(&mut result.undecided, undecided);
+                match outcome {
+                    Outcome::Read(reading) => insert(&mut result.readings, reading),
+                    // The second round only holds parts and repetitions.
+                    Outcome::Unread(u) if round == 0 && (candidates[0].by_net || !known(unread, &u)) => unread.push(u),
+                    Outcome::Unread(_) | Outcome::Nothing => {}
+                }
+            }
+        }
+    }
+
+    fn read_one(&self, candidate: &LinearCandidate, corners: &Corners, item: usize) -> (Outcome, Vec<UndecidedStrip>) {
+        let now = Instant::now();
+        if now > self.frame_deadline {
+            return (Outcome::Unread(Unread { corners: *corners, reason: UnreadReason::OutOfTime }), Vec::new());
+        }
+        let deadline = (now + self.limit).min(self.frame_deadline);
+        // Start and stop have been looked for where the net says that bars are. Its strip as the locator cuts it is another start.
+        let searched = |strip: &Corners| covers(strip, corners) && alike(strip, corners);
+        let searched = !candidate.by_net && self.tried.iter().any(searched);
+        read_linear_keeping(self.pyramid, candidate, self.rule, deadline, self.sink.map(|s| (s, item)), searched)
+    }
+}
+
+/// Largest first; what lies inside a larger candidate of the same direction (a part of it, or itself on another level) waits until it is known whether
+/// that one was read, and then takes its turn after the others in there.
+fn waves<'c>(candidates: &'c [LinearCandidate], corners: &[Corners]) -> [Vec<Turns<'c>>; 2] {
+    let (mut first, mut second): (Turns<'c>, Vec<Turns<'c>>) = (Vec::new(), Vec::new());
+    for (i, candidate) in candidates.iter().enumerate() {
+        let Some(place) = first.iter().position(|(j, _)| covers(&corners[*j], &corners[i])) else {
+            first.push((i, candidate));
+            second.push(Vec::new());
+            continue;
+        };
+        // The same code on two levels: the finer one knows more.
+        let around = &mut first[place];
+        let twin = area(&corners[i]) > 0.5 * area(&corners[around.0]) && candidate.level < around.1.level;
+        second[place].push(if twin { std::mem::replace(around, (i, candidate)) } else { (i, candidate) });
+    }
+    [first.into_iter().map(|candidate| vec![candidate]).collect(), second]
+}
+
+/// Whether nothing was read in a place.
+pub(super) fn is_open(readings: &[Reading], place: &Corners) -> bool {
+    !readings.iter().any(|r| covers(&r.corners, place))
+}
+
+/// Whether the place of `new` is among those that were not read.
+fn known(unread: &[Unread], new: &Unread) -> bool {
+    unread.iter().any(|u| covers(&u.corners, &new.corners) || covers(&new.corners, &u.corners))
+}
+
+/// Adds undecided strips as long as there is room.
+pub(super) fn keep(undecided: &mut Vec<UndecidedStrip>, strips: Vec<UndecidedStrip>) {
+    let room = MOST_UNDECIDED.saturating_sub(undecided.len());
+    undecided.extend(strips.into_iter().take(room));
+}
+
+/// Adds a reading unless the same text was read in the same place; then the better supported one stays.
+pub(super) fn insert(readings: &mut Vec<Reading>, reading: Reading) {
+    let same = readings.iter_mut().find(|r| {
+        r.text == reading.text
+            && r.symbology == reading.symbology
+            && (covers(&r.corners, &reading.corners) || covers(&reading.corners, &r.corners))
+    });
+    match same {
+        Some(known) if known.evidence.margin >= reading.evidence.margin => {}
+        Some(known) => *known = reading,
+        None => readings.push(reading),
+    }
+}
+
+fn middle(c: &Corners) -> [f64; 2] {
+    [c.iter().map(|p| p[0]).sum::<f64>() / 4.0, c.iter().map(|p| p[1]).sum::<f64>() / 4.0]
+}
+
+/// Whether the middle of `inner` lies in `outer` (a tenth larger), and both point the same way within 20°.
+pub(super) fn covers(outer: &Corners, inner: &Corners) -> bool {
+    let direction = |c: &Corners| {
+        let d = [c[1][0] - c[0][0] + c[2][0] - c[3][0], c[1][1] - c[0][1] + c[2][1] - c[3][1]];
+        let n = d[0].hypot(d[1]).max(1e-9);
+        [d[0] / n, d[1] / n]
+    };
+    let (p, q) = (direction(outer), direction(inner));
+    if (p[0] * q[0] + p[1] * q[1]).abs() < 0.94 {
+        return false;
+    }
+    contains(outer, middle(inner), 1.1)
+}
+
+/// Whether two strips are about as long.
+fn alike(p: &Corners, q: &Corners) -> bool {
+    let (p, q) = (distance(p[0], p[1]), distance(q[0], q[1]));
+    p.min(q) > 0.88 * p.max(q)
+}
+
+/// Whether a point lies in an outline grown by a factor.
+pub(super) fn contains(outer: &Corners, m: [f64; 2], factor: f64) -> bool {
+    let o = middle(outer);
+    let grown = outer.map(|c| [o[0] + (c[0] - o[0]) * factor, o[1] + (c[1] - o[1]) * factor]);
+    let side = |i: usize| {
+        let (a, b) = (grown[i], grown[(i + 1) % 4]);
+        (b[0] - a[0]) * (m[1] - a[1]) - (b[1] - a[1]) * (m[0] - a[0])
+    };
+    let signs = [side(0), side(1), side(2), side(3)];
+    signs.iter().all(|s| *s >= 0.0) || signs.iter().all(|s| *s <= 0.0)
+}
