@@ -142,7 +142,7 @@ TRAIN_MINUTES ?= 240
 TRAIN_DATA = $(OUT)/detector
 SETS = scenarios/sets/sets.toml
 
-train: build ## heavy (hours): render the training sets, train the detector of codes, measure it on the validation sets
+train: build ## heavy (hours): render the training sets, train the detector of codes and the net that tells packages apart, measure both on the validation sets
 	@test -x $(TRAIN_ENV)/bin/python || python3 -m venv $(TRAIN_ENV)
 	@$(TRAIN_ENV)/bin/python -c 'import torch, onnx, onnxruntime, cv2' 2>/dev/null || $(TRAIN_ENV)/bin/pip install --quiet -r scanner-core/training/requirements.txt
 	$(TRACETWIN) dataset $(SETS) --set training-far --count 480 --out $(TRAIN_DATA)/training-far
@@ -152,6 +152,10 @@ train: build ## heavy (hours): render the training sets, train the detector of c
 	$(TRAIN_ENV)/bin/python scanner-core/training/train.py $(TRAIN_DATA)/training-far $(TRAIN_DATA)/training-close \
 	  --out $(TRAIN_DATA)/model --minutes $(TRAIN_MINUTES) --side 448 --steps 12700 --seed 1
 	$(TRAIN_ENV)/bin/python scanner-core/training/evaluate.py $(TRAIN_DATA)/model/detector.onnx $(TRAIN_DATA)/validation-far $(TRAIN_DATA)/validation-close
+	$(TRACETWIN) dataset $(SETS) --set training-far --per-load 4 --count 204 --out $(TRAIN_DATA)/packages-far
+	$(TRACETWIN) dataset $(SETS) --set training-close --per-load 4 --count 72 --out $(TRAIN_DATA)/packages-close
+	$(TRAIN_ENV)/bin/python scanner-core/training/train_packages.py $(TRAIN_DATA)/packages-far $(TRAIN_DATA)/packages-close --out $(TRAIN_DATA)/packages --steps 1600 --batch 6 --ways 1 --seed 1
+	$(TRAIN_ENV)/bin/python scanner-core/training/evaluate_packages.py $(TRAIN_DATA)/packages/packages.onnx $(TRAIN_DATA)/validation-far $(TRAIN_DATA)/validation-close
 
 bless: build ## accept what the reader reads and what the data sets are now (give the reason in the commit)
 	$(TRACETWIN) regress --baseline tests/baselines/recognition.toml --bless

@@ -72,6 +72,24 @@ fn a_strip_that_was_not_read_keeps_it_going() {
 }
 
 #[test]
+fn packages_that_the_order_does_not_explain_keep_it_going() {
+    let run_with = |packages: &str| {
+        let mut f = Fixture::new();
+        let a = f.stock("A", 2, "2028-01-31");
+        let show = |script: Script, code: &str| script.shows("top", 0.0, code);
+        let script = show(show(show(Script::new(&["top"]), &a[0]), &a[1]), packages);
+        let report = run(&mut f, script, &order("o1", [packs("A", 2)]), options());
+        (report.stops[0].kept_going.clone(), report.packages.map(|count| (count.seen, count.without_code.len())))
+    };
+    assert_eq!(run_with("#cc"), (None, Some((2, 0))));
+    // One of them may hide another; what is hidden was read all the same.
+    assert_eq!(run_with("#c"), (None, Some((1, 0))));
+    assert_eq!(run_with("#ccb"), (Some(KeepGoing::PackagesTooMany { packages: 2, seen: 3 }), Some((3, 1))));
+    assert_eq!(run_with("#cb"), (Some(KeepGoing::PackagesWithoutCode { packages: 1 }), Some((2, 1))));
+    assert_eq!(run_with("?").1, None);
+}
+
+#[test]
 fn a_code_outside_the_order_keeps_it_going() {
     // Another drug; a code that the pool does not know; a package too many of the right drug.
     for stranger in ["other", "unknown", "surplus"] {

@@ -145,7 +145,10 @@ fn in_a_process_without_the_library() {
 #[test]
 fn nothing_was_trained_on_what_it_is_tested_with() {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let list = std::fs::read_to_string(crate_folder.join("training/pictures.sha256")).unwrap();
+    let lists =
+        ["pictures.sha256", "packages.sha256"].map(|list| std::fs::read_to_string(crate_folder.join("training").join(list)).unwrap());
+    assert!(lists.iter().all(|list| !list.is_empty()));
+    let list = lists.concat();
     let trained: Vec<(&str, &str)> = list.lines().map(|line| line.split_once("  ").unwrap()).collect();
     assert!(!trained.is_empty() && trained.iter().all(|(hash, _)| hash.len() == 64));
     let sets: toml::Table = std::fs::read_to_string(crate_folder.join("../scenarios/sets/sets.toml")).unwrap().parse().unwrap();

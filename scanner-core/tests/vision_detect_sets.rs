@@ -44,7 +44,12 @@ fn readers() -> Vec<(&'static str, ScanOptions)> {
             "the station's, Code 128 by binarised rows only",
             ScanOptions { linear: LinearRule { grey_level: never, ..station.linear }, ..station.clone() },
         ),
-        ("the station's, Data Matrix by rxing only", ScanOptions { data_matrix: unbelieved, ..station }),
+        ("the station's, Data Matrix by rxing only", ScanOptions { data_matrix: unbelieved, ..station.clone() }),
+        (
+            "the station's, packages not told apart",
+            ScanOptions { locate: LocateOptions { packages: false, ..station.locate }, ..station.clone() },
+        ),
+        ("the station's, one white level for the whole frame", ScanOptions { enhance: false, ..station }),
     ]
 }
 

@@ -12,7 +12,7 @@ use super::report::{CycleEnd, CycleReport, CycleTimes, FrameRecord, LineReport, 
 use super::{CycleObserver, CycleState, Recogniser, Settlement, StationError, StationOptions, device};
 use crate::codes::{Role, unit_key};
 use crate::pool::{Act, CodeOutcome, Order, Pool, PoolError};
-use crate::vision::{CodeView, Conflict, FrameReading, FusedCode, FusionRule, OpenStrip, fuse, fuse_views, open_strips};
+use crate::vision::{CodeView, Conflict, FrameReading, FusedCode, FusionRule, OpenStrip, count_packages, fuse, fuse_views, open_strips};
 
 impl CycleState {
     /// What follows when this is done, with so many lights, and `following` the stop after this one. Where the capture has ended, be it by a failed
@@ -50,6 +50,7 @@ pub(super) fn run<R: Recogniser>(
         stops: Vec::new(),
         codes: Vec::new(),
         withheld: Vec::new(),
+        packages: None,
         frames: Vec::new(),
         lost: Vec::new(),
         lines: Vec::new(),
@@ -172,7 +173,9 @@ impl Cycle<'_> {
             CycleState::Recognising => self.recognise(),
             CycleState::Fusing => {
                 let started = Instant::now();
-                self.report.codes = united(&self.views(), self.options.fusion.as_ref()).0;
+                let views = self.views();
+                self.report.codes = united(&views, self.options.fusion.as_ref()).0;
+                self.report.packages = count_packages(&views, &self.report.codes);
                 self.note_new_codes();
                 self.report.withheld = in_dispute(&self.report.codes);
                 self.report.wall.fuse_s = started.elapsed().as_secs_f64();
@@ -246,7 +249,8 @@ impl Cycle<'_> {
             open = unread;
             let mut kept_going = None;
             if early == EarlyStop::WhenAccountedFor {
-                kept_going = keep_going(self.pool, self.order, &codes, &in_dispute(&codes), &open)?;
+                let seen = count_packages(&views, &codes);
+                kept_going = keep_going(self.pool, self.order, &codes, &in_dispute(&codes), &open, seen.as_ref())?;
                 if kept_going.is_none() {
                     self.report.end = CycleEnd::AccountedFor { stops_left: self.left.len() };
                 }

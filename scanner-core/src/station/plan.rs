@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codes::{Role, unit_key};
 use crate::pool::{Order, OrderUnit, Pool, PoolError, UnitState};
-use crate::vision::{FrameReading, FusedCode, OpenStrip, outlook};
+use crate::vision::{FrameReading, FusedCode, OpenStrip, PackageCount, outlook};
 
 /// When a cycle may end before all stops were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -21,9 +21,11 @@ pub enum EarlyStop {
     Never,
     /// After a stop, once all of this holds: the order asks for whole packs only and nothing of it was served before; the distinct traceability codes
     /// that were read are as many as those packs; each of them is an available unit of one of the order's products and no product has more than its
-    /// lines ask for; no code is in dispute; and nothing that looks like a code was left unread, unless geometry says that it is one of those read.
+    /// lines ask for; no code is in dispute; nothing that looks like a code was left unread, unless geometry says that it is one of those read; and no
+    /// frame shows more packages than the order asks for, or the frame that shows most of them one without a code.
     ///
-    /// What shows no code to any camera is not seen by this rule: a package too many that lies on its code goes unnoticed, as it would after all stops.
+    /// Where packages are not told apart (without the ONNX Runtime library, or by gradients alone) the last is left out: a package too many that lies on
+    /// its code then goes unnoticed, as it would after all stops.
     WhenAccountedFor,
 }
 
@@ -78,6 +80,18 @@ pub enum KeepGoing {
         /// The first of them.
         code: String,
     },
+    /// More packages are seen than the order asks for.
+    PackagesTooMany {
+        /// Packages, by the order.
+        packages: u64,
+        /// Packages in the frame that shows most of them.
+        seen: u64,
+    },
+    /// Packages are seen on which no code lies that was read.
+    PackagesWithoutCode {
+        /// How many.
+        packages: u64,
+    },
     /// Something that looks like a code was not read.
     Unread {
         /// How many, each frame's counted.
@@ -92,6 +106,8 @@ impl std::fmt::Display for KeepGoing {
             Self::CodesMissing { packages, codes } => write!(f, "{codes} codes were read for {packages} packages"),
             Self::OutsideOrder { code } => write!(f, "{code} has no place in the order"),
             Self::Disputed { code } => write!(f, "another code claims the place of {code}"),
+            Self::PackagesTooMany { packages, seen } => write!(f, "{seen} packages are seen where {packages} were ordered"),
+            Self::PackagesWithoutCode { packages } => write!(f, "{packages} packages are seen without a code that was read"),
             Self::Unread { strips } => write!(f, "{strips} places that look like codes were not read"),
         }
     }
@@ -107,6 +123,7 @@ pub(super) fn keep_going(
     codes: &[FusedCode],
     withheld: &[String],
     open: &[OpenStrip],
+    seen: Option<&PackageCount>,
 ) -> Result<Option<KeepGoing>, PoolError> {
     let served = pool.progress(order)?.iter().any(|line| line.held + line.sold > 0);
     if served || order.lines.iter().any(|line| line.unit != OrderUnit::Packs) {
@@ -145,7 +162,15 @@ pub(super) fn keep_going(
     if found < packages {
         return Ok(Some(KeepGoing::CodesMissing { packages, codes: found }));
     }
-    Ok((!open.is_empty()).then_some(KeepGoing::Unread { strips: open.len() }))
+    if !open.is_empty() {
+        return Ok(Some(KeepGoing::Unread { strips: open.len() }));
+    }
+    let Some(count) = seen else { return Ok(None) };
+    let (seen, bare) = (count.seen as u64, count.without_code.len() as u64);
+    if seen > packages {
+        return Ok(Some(KeepGoing::PackagesTooMany { packages, seen }));
+    }
+    Ok((bare > 0).then_some(KeepGoing::PackagesWithoutCode { packages: bare }))
 }
 
 /// The stop that follows, of those of `stops_rad` that are `left` (indices in the list's order), and why.

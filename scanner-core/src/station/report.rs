@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{KeepGoing, StopChoice};
 use crate::pool::{OrderUnit, Refusal, SoldUnit};
-use crate::vision::{FrameReading, FusedCode, StageTiming};
+use crate::vision::{FrameReading, FusedCode, PackageCount, StageTiming};
 
 /// Everything about a cycle. All of it but [`CycleReport::wall`] is the same for the same frames, whatever the machine's speed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +20,8 @@ pub struct CycleReport {
     pub codes: Vec<FusedCode>,
     /// Traceability codes that were withheld from order and pool, because another claims the same place.
     pub withheld: Vec<String>,
+    /// The packages of the frame that shows most of them, and those without a code; `None` where nobody told packages apart.
+    pub packages: Option<PackageCount>,
     /// Every frame that was read.
     pub frames: Vec<FrameRecord>,
     /// Every frame that was lost.

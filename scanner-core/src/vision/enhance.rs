@@ -57,6 +57,13 @@ impl Illumination {
         Self { tile: TILE, cols, rows, white }
     }
 
+    /// The same level everywhere: the brightest of all.
+    #[must_use]
+    pub fn levelled(self) -> Self {
+        let brightest = self.white.iter().copied().fold(FLOOR, f32::max);
+        Self { white: vec![brightest; self.white.len()], ..self }
+    }
+
     /// The white level near a pixel.
     pub fn white(&self, x: f64, y: f64) -> f32 {
         let cx = ((x.max(0.0) as usize) / self.tile).min(self.cols - 1);
@@ -84,6 +91,9 @@ mod tests {
         assert_eq!((light.white(0.0, 0.0), light.white(511.0, 255.0)), (0.8, 0.2));
         let flat = light.flattened(&plane);
         assert_eq!((flat.row(9)[3], flat.row(9)[500]), (1.0, 1.0));
+        let level = light.levelled();
+        assert_eq!(level.white(0.0, 0.0), level.white(511.0, 255.0));
+        assert!((level.white(511.0, 255.0) - 0.8).abs() < 1e-5);
     }
 
     #[test]

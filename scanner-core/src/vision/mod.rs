@@ -1,7 +1,7 @@
 //! Frames → codes.
 //!
 //! Each stage is a plain function from input to output and can be used alone:
-//! [`Plane`] (luminance) → [`Illumination`] (enhance) → [`locate::locate`] → [`rectify::Strip`] → [`binarise`] → [`decode`] → [`fit`]; [`Scanner`]
+//! [`Plane`] (luminance) → [`Illumination`] (enhance) → [`segment`] → [`locate::locate`] → [`rectify::Strip`] → [`binarise`] → [`decode`] → [`fit`]; [`Scanner`]
 //! runs them all. What a symbol says is decided here, from its picture alone.
 
 pub mod binarise;
@@ -22,6 +22,7 @@ mod read_places;
 mod reading;
 pub mod rectify;
 mod scanner;
+pub mod segment;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trace;
@@ -29,12 +30,13 @@ mod trace;
 pub use self::image::Plane;
 pub use enhance::Illumination;
 pub use fuse::{
-    CodeView, Conflict, FusedCode, Fusion, FusionRule, JointEvidence, OpenStrip, RefusedGroup, SamePlaceRule, fuse, fuse_views,
-    open_strips, outlook,
+    CodeView, Conflict, FusedCode, Fusion, FusionRule, JointEvidence, OpenStrip, PackageCount, RefusedGroup, SamePlaceRule, count_packages,
+    fuse, fuse_views, open_strips, outlook,
 };
 pub use locate::{Candidates, LocateOptions, Locator};
 pub use read_linear::{LinearRule, Outcome, read_linear};
 pub use read_matrix::read_matrix;
 pub use reading::{Corners, Evidence, FrameReading, Reading, StageTiming, UndecidedStrip, Unread, UnreadReason};
 pub use scanner::{ScanOptions, Scanner};
+pub use segment::{Packages, SeenPackage};
 pub use trace::{StageFolder, StageSink};

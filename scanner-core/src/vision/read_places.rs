@@ -119,7 +119,7 @@ pub(super) fn insert(readings: &mut Vec<Reading>, reading: Reading) {
     }
 }
 
-fn middle(c: &Corners) -> [f64; 2] {
+pub(super) fn middle(c: &Corners) -> [f64; 2] {
     [c.iter().map(|p| p[0]).sum::<f64>() / 4.0, c.iter().map(|p| p[1]).sum::<f64>() / 4.0]
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::decode::grey_level::FittedStrip;
+use super::segment::Packages;
 use crate::codes::{Role, Symbology};
 
 /// Corners of a symbol in pixels, (0, 0) at the centre of the top-left pixel, without quiet zones. Linear: start-top, stop-top, stop-bottom,
@@ -98,6 +99,9 @@ pub struct FrameReading {
     /// a strip could be read. No part of a report.
     #[serde(skip)]
     pub undecided: Vec<UndecidedStrip>,
+    /// Its packages, where they were told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Packages>,
     /// Wall time by stage.
     pub timings: Vec<StageTiming>,
 }

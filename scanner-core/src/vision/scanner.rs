@@ -8,19 +8,21 @@ use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, MatrixRule};
 use super::geometry::on_full_picture;
-use super::locate::{LocateOptions, Search};
+use super::locate::{BESIDE_PACKAGE, LocateOptions, Search};
 use super::read_finder::read_finders;
 use super::read_grey::{GreyReading, read_rough};
 use super::read_linear::LinearRule;
 use super::read_matrix::read_matrix;
-use super::read_places::{Places, contains, covers, insert, is_open, keep};
-use super::trace::{StageSink, candidate_overlay, reading_overlay};
+use super::read_places::{Places, contains, covers, insert, is_open, keep, middle};
+use super::trace::{StageSink, candidate_overlay, package_overlay, reading_overlay};
 use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming};
 use crate::codes::Symbology;
 
 /// How to scan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScanOptions {
+    /// Whether the locator's thresholds follow the light from place to place; else they go by the brightest of the frame.
+    pub enhance: bool,
     /// What bounds the locator.
     pub locate: LocateOptions,
     /// When a linear code's text is accepted.
@@ -38,6 +40,7 @@ pub struct ScanOptions {
 impl Default for ScanOptions {
     fn default() -> Self {
         Self {
+            enhance: true,
             locate: LocateOptions::default(),
             linear: LinearRule::default(),
             data_matrix: MatrixRule::default(),
@@ -96,6 +99,7 @@ impl Scanner {
             return FrameReading { timings: watch.timings, ..FrameReading::default() };
         }
         let light = Illumination::estimate(&plane);
+        let light = if self.options.enhance { light } else { light.levelled() };
         watch.lap("enhance");
         let pyramid = plane.pyramid(self.options.locate.levels, 32);
         let search = Search::new(&pyramid, &light, &self.options.locate);
@@ -103,6 +107,9 @@ impl Scanner {
         watch.lap("locate");
         if let Some(sink) = sink {
             sink.picture("enhanced", 0, &DynamicImage::ImageLuma8(light.flattened(&pyramid[0]).to_gray(1.0)));
+            if let Some(packages) = search.packages() {
+                sink.picture("packages", 0, &package_overlay(&pyramid[0], 1.0, packages));
+            }
             watch.last = Instant::now();
         }
 
@@ -169,11 +176,23 @@ impl Scanner {
         result.unread = unread;
         result.undecided.retain(|u| !result.readings.iter().any(|r| covers(&r.corners, &u.corners) || covers(&u.corners, &r.corners)));
         result.readings.sort_by(|a, b| a.text.cmp(&b.text).then(a.corners[0][1].total_cmp(&b.corners[0][1])));
+        result.packages = search.packages().cloned();
+        attach(&mut result);
         if let Some(sink) = sink {
             sink.picture("readings", 0, &reading_overlay(&pyramid[0], 1.0, &result));
         }
         result.timings = watch.timings;
         result
+    }
+}
+
+/// Gives every code to the package that it was read on.
+fn attach(reading: &mut FrameReading) {
+    let Some(packages) = &mut reading.packages else { return };
+    for found in &reading.readings {
+        if let Some(which) = packages.nearest(middle(&found.corners), BESIDE_PACKAGE) {
+            packages.seen[which].codes.push(found.text.clone());
+        }
     }
 }
 

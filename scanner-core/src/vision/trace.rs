@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use image::{DynamicImage, Rgb, RgbImage};
 
-use super::{Candidates, Corners, FrameReading, Plane};
+use super::{Candidates, Corners, FrameReading, Packages, Plane};
 
 /// Takes the picture of a stage. Called from many threads.
 pub trait StageSink: Sync {
@@ -55,6 +55,22 @@ pub fn candidate_overlay(plane: &Plane, white: f32, candidates: &Candidates) -> 
     }
     for m in &candidates.matrix {
         outline(&mut picture, &[m.min, [m.max[0], m.min[1]], m.max, [m.min[0], m.max[1]]], Rgb([40, 120, 255]));
+    }
+    DynamicImage::ImageRgb8(picture)
+}
+
+/// Packages in colours of their own over a plane.
+pub fn package_overlay(plane: &Plane, white: f32, packages: &Packages) -> DynamicImage {
+    const COLOURS: [[u16; 3]; 8] =
+        [[230, 60, 60], [60, 170, 60], [70, 110, 240], [220, 180, 40], [200, 70, 200], [50, 180, 190], [240, 130, 50], [140, 100, 220]];
+    let mut picture = base(plane, white);
+    for (x, y, pixel) in picture.enumerate_pixels_mut() {
+        if let Some(which) = packages.at([f64::from(x), f64::from(y)]) {
+            let colour = COLOURS[which % COLOURS.len()];
+            for (value, tint) in pixel.0.iter_mut().zip(colour) {
+                *value = ((u16::from(*value) * 3 + tint) / 4) as u8;
+            }
+        }
     }
     DynamicImage::ImageRgb8(picture)
 }

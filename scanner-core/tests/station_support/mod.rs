@@ -11,7 +11,8 @@ use hardware_hal::{
 };
 use scanner_core::codes::{Symbology, role};
 use scanner_core::station::Recogniser;
-use scanner_core::vision::{Evidence, FrameReading, Reading, Unread, UnreadReason};
+use scanner_core::vision::segment::{Answers, InstanceRule, instances};
+use scanner_core::vision::{Evidence, FrameReading, Packages, Reading, Unread, UnreadReason};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy)]
@@ -292,7 +293,12 @@ impl Recogniser for TextReader {
         let text = String::from_utf8_lossy(bytes);
         let (mut readings, mut unread) = (Vec::new(), Vec::new());
         let mut place = 0.0;
+        let mut seen = None;
         for t in text.trim_end_matches('\0').split('\n').filter(|t| !t.is_empty()) {
+            if let Some(packages) = t.strip_prefix('#') {
+                seen = Some(side_by_side(packages));
+                continue;
+            }
             let (t, same_place) = t.strip_prefix('=').map_or((t, false), |t| (t, true));
             place += if same_place { 0.0 } else { 100.0 };
             let corners = [[place, 0.0], [place + 90.0, 0.0], [place + 90.0, 20.0], [place, 20.0]];
@@ -311,6 +317,29 @@ impl Recogniser for TextReader {
             });
         }
         readings.sort_by(|a: &Reading, b| a.text.cmp(&b.text));
-        FrameReading { readings, unread, ..FrameReading::default() }
+        FrameReading { readings, unread, packages: seen, ..FrameReading::default() }
     }
+}
+
+/// Packages, one for each letter: `c` with a code on it, `b` without.
+fn side_by_side(letters: &str) -> Packages {
+    let (rows, columns) = (3, 4 * letters.len());
+    let mut data = vec![0.0; 4 * rows * columns];
+    for package in 0..letters.len() {
+        for row in 0..3 {
+            for column in 0..3 {
+                let i = row * columns + 4 * package + column;
+                data[i] = 1.0;
+                data[2 * rows * columns + i] = (1.0 - column as f32) / 8.0;
+                data[3 * rows * columns + i] = (1.0 - row as f32) / 8.0;
+            }
+        }
+        data[rows * columns + columns + 4 * package + 1] = 1.0;
+    }
+    let mut packages = instances(&Answers { rows, columns, data: &data }, &InstanceRule::default());
+    assert_eq!(packages.seen.len(), letters.len());
+    for (seen, letter) in packages.seen.iter_mut().zip(letters.chars()) {
+        seen.codes.extend((letter == 'c').then(|| "a code".to_owned()));
+    }
+    packages
 }

@@ -13,6 +13,7 @@ use super::Corners;
 pub use features::{CELL, CHANNELS, Features, features};
 pub use heads::{OUTPUTS, Raw, STRIDE, places, suppress};
 pub use model::{Detector, MODEL, MULTIPLE, identity, library, shared};
+pub(in crate::vision) use model::{check_ends, parse_identity, session};
 
 /// Kinds of codes that the net tells apart, in the order of its outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

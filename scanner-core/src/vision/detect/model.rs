@@ -55,7 +55,12 @@ fn environment(path: &Path) -> Result<&'static Environment, DetectError> {
 
 /// Length in bytes and SHA-256 that [`MODEL`] must have.
 pub fn identity() -> (usize, &'static str) {
-    let mut words = MODEL_IDENTITY.split_whitespace();
+    parse_identity(MODEL_IDENTITY)
+}
+
+/// Length and SHA-256 out of what training wrote beside a model.
+pub(in crate::vision) fn parse_identity(text: &'static str) -> (usize, &'static str) {
+    let mut words = text.split_whitespace();
     let length = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
     (length, words.next().unwrap_or_default())
 }
@@ -81,27 +86,8 @@ impl Detector {
     /// # Errors
     /// See [`DetectError`].
     pub fn from_bytes(model: &[u8], length: usize, sha256: &str, library: &Path) -> Result<Self, DetectError> {
-        if model.len() < length {
-            return Err(DetectError::CutOff { got: model.len(), expected: length });
-        }
-        let got: String = Sha256::digest(model).iter().map(|byte| format!("{byte:02x}")).collect();
-        if got != sha256 {
-            return Err(DetectError::Hash { got, expected: sha256.to_owned() });
-        }
-        let refused = |error: &dyn std::fmt::Display| DetectError::Model(error.to_string());
-        let mut builder = Session::builder(environment(library)?)
-            .map_err(|e| refused(&e))?
-            .with_intra_threads(THREADS)
-            .map_err(|e| refused(&e))?
-            .with_optimization_level(GraphOptimizationLevel::All)
-            .map_err(|e| refused(&e))?
-            .with_deterministic_compute(true)
-            .map_err(|e| refused(&e))?
-            // Threads that spin between calls would take cores from the reading.
-            .with_intra_op_spinning(false)
-            .map_err(|e| refused(&e))?;
-        let session = builder.commit_from_memory(model).map_err(|e| refused(&e))?;
-        check(&session)?;
+        let session = session(model, length, sha256, library)?;
+        check_ends(&session, CHANNELS, OUTPUTS)?;
         Ok(Self { session: Mutex::new(session) })
     }
 
@@ -147,8 +133,32 @@ impl Detector {
     }
 }
 
+/// A model's bytes, of which there must be `length` with this SHA-256 (hexadecimal), ready to run on the library at a path.
+pub(in crate::vision) fn session(model: &[u8], length: usize, sha256: &str, library: &Path) -> Result<Session, DetectError> {
+    if model.len() < length {
+        return Err(DetectError::CutOff { got: model.len(), expected: length });
+    }
+    let got: String = Sha256::digest(model).iter().map(|byte| format!("{byte:02x}")).collect();
+    if got != sha256 {
+        return Err(DetectError::Hash { got, expected: sha256.to_owned() });
+    }
+    let refused = |error: &dyn std::fmt::Display| DetectError::Model(error.to_string());
+    let mut builder = Session::builder(environment(library)?)
+        .map_err(|e| refused(&e))?
+        .with_intra_threads(THREADS)
+        .map_err(|e| refused(&e))?
+        .with_optimization_level(GraphOptimizationLevel::All)
+        .map_err(|e| refused(&e))?
+        .with_deterministic_compute(true)
+        .map_err(|e| refused(&e))?
+        // Threads that spin between calls would take cores from the reading.
+        .with_intra_op_spinning(false)
+        .map_err(|e| refused(&e))?;
+    builder.commit_from_memory(model).map_err(|e| refused(&e))
+}
+
 /// Sees to it that the model takes and gives what this program feeds and reads.
-fn check(session: &Session) -> Result<(), DetectError> {
+pub(in crate::vision) fn check_ends(session: &Session, inputs: usize, outputs: usize) -> Result<(), DetectError> {
     let ends = |outlets: &[ort::value::Outlet], channels: usize| match outlets {
         [one] => match one.dtype() {
             ValueType::Tensor { shape, .. } if shape.len() == 4 && shape[1] == channels as i64 => Ok(()),
@@ -156,8 +166,8 @@ fn check(session: &Session) -> Result<(), DetectError> {
         },
         many => Err(DetectError::Shape(format!("{} ends instead of one", many.len()))),
     };
-    ends(session.inputs(), CHANNELS)?;
-    ends(session.outputs(), OUTPUTS)
+    ends(session.inputs(), inputs)?;
+    ends(session.outputs(), outputs)
 }
 
 /// The embedded detector, loaded once in a process. Where there is none, the first call says so on stderr.

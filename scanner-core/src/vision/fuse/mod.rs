@@ -4,6 +4,7 @@
 mod group;
 mod likelihood;
 mod outlook;
+mod packages;
 mod sight;
 
 use hardware_hal::FrameMeta;
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 pub use likelihood::{Fusion, FusionRule, OpenStrip, RefusedGroup, fuse_views, open_strips};
 pub use outlook::outlook;
+pub use packages::{PackageCount, count_packages};
 pub use sight::SamePlaceRule;
 
 use self::sight::{Sight, meet};

@@ -3,6 +3,7 @@
 use super::{CELL, Group, LinearBox, LinearCandidate, MatrixCandidate};
 use crate::vision::detect::{self, Class, DetectOptions, Detection, Features};
 use crate::vision::geometry::{distance, on_full_picture};
+use crate::vision::segment::{self, InstanceRule, Packages};
 use crate::vision::{Corners, Plane};
 
 /// Modules of a code that is neither short nor long: what its length is divided by to guess the size of its modules.
@@ -13,6 +14,9 @@ const RIGHT_MODULE: f64 = 2.0;
 const LARGEST_MATRIX: f64 = 200.0;
 /// A score that puts what the detector found before all groups of gradients, whose scores are numbers of cells.
 pub const FIRST: f32 = 1e5;
+
+/// How far from the cells of packages the middle of a code may lie, px: edges of packages are known to a cell or two.
+pub const BESIDE_PACKAGE: f64 = 40.0;
 
 /// How far around the middle of a matrix code finders are looked for: in halves of its longer edge, and px more.
 const AROUND_MATRIX: f64 = 1.5;
@@ -29,14 +33,25 @@ pub struct Detected {
     /// Answers that may be less sure, one on the other.
     faint: Vec<Detection>,
     features: Features,
+    /// Where packages were told apart.
+    packages: Option<Packages>,
 }
 
-/// Runs the trained detector on the full picture; `None` where there is none (which has been said).
-pub fn detect(plane: &Plane, options: &DetectOptions) -> Option<Detected> {
+/// Runs the trained detector on the full picture, and where packages are wanted the net that tells them apart; `None` where there is none (which has
+/// been said). Codes are then looked for on packages only.
+pub fn detect(plane: &Plane, options: &DetectOptions, packages: bool) -> Option<Detected> {
     let detector = detect::shared().ok()?;
     let features = detect::features(plane, detect::MULTIPLE);
     match detector.answers(&features, options) {
-        Ok((places, faint)) => Some(Detected { places, faint, features }),
+        Ok((mut places, mut faint)) => {
+            let packages = if packages { segmented(&features) } else { None };
+            if let Some(packages) = packages.as_ref().filter(|packages| !packages.seen.is_empty()) {
+                for all in [&mut places, &mut faint] {
+                    all.retain(|place| packages.near(place.centre, BESIDE_PACKAGE));
+                }
+            }
+            Some(Detected { places, faint, features, packages })
+        }
         Err(error) => {
             eprintln!("warning: the trained detector failed, codes are located by image gradients instead: {error}");
             None
@@ -44,7 +59,17 @@ pub fn detect(plane: &Plane, options: &DetectOptions) -> Option<Detected> {
     }
 }
 
+fn segmented(features: &Features) -> Option<Packages> {
+    let segmented = segment::segmenter().ok()?.segment(features, &InstanceRule::default());
+    segmented.inspect_err(|error| eprintln!("warning: packages of a frame were not told apart: {error}")).ok()
+}
+
 impl Detected {
+    /// The packages, where they were told apart.
+    pub fn packages(&self) -> Option<&Packages> {
+        self.packages.as_ref()
+    }
+
     fn of(&self, class: Class) -> impl Iterator<Item = &Detection> {
         self.places.iter().filter(move |place| place.class == class)
     }
@@ -212,7 +237,7 @@ mod tests {
             along: [120.0 * c, 120.0 * s],
             across: [-30.0 * s, 30.0 * c],
         };
-        let detected = Detected { places: vec![place], faint: Vec::new(), features: detect::features(&plane, 16) };
+        let detected = Detected { places: vec![place], faint: Vec::new(), features: detect::features(&plane, 16), packages: None };
         let groups = detected.groups(4, |_| true);
         assert_eq!(groups.len(), 1);
         let (level, group) = groups[0];
@@ -233,7 +258,7 @@ mod tests {
         let linear = Detection { class: Class::Linear, score: 0.5, centre: [199.5, 99.5], along: [330.0, 0.0], across: [0.0, 40.0] };
         let matrix = Detection { class: Class::Matrix, score: 0.5, centre: [100.0, 60.0], along: [20.0, 0.0], across: [0.0, 20.0] };
         let plane = Plane::new(400, 200, vec![0.5; 400 * 200]);
-        let detected = Detected { places: vec![linear, matrix], faint: Vec::new(), features: detect::features(&plane, 16) };
+        let detected = Detected { places: vec![linear, matrix], faint: Vec::new(), features: detect::features(&plane, 16), packages: None };
         // 660 px of about 110 modules: 6 px a module, so 1.5 px on the level of half the size twice.
         let levels: Vec<usize> = detected.groups(4, |_| true).iter().map(|g| g.0).collect();
         assert_eq!(levels, [0, 2]);

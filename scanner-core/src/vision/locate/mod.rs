@@ -17,9 +17,11 @@ use serde::{Deserialize, Serialize};
 use super::decode::data_matrix::Finder;
 use super::detect::DetectOptions;
 use super::geometry::{distance, on_full_picture, solve};
-use super::{Corners, Illumination, Plane};
+use super::{Corners, Illumination, Packages, Plane};
 
 use detected::Detected;
+
+pub use detected::BESIDE_PACKAGE;
 
 pub use cells::{CELL, Cell, CellGrid};
 pub use finder::finders;
@@ -53,11 +55,13 @@ pub struct LocateOptions {
     pub max_matrix: usize,
     /// Levels of the pyramid; level l sees modules of 2^l times the size.
     pub levels: usize,
+    /// Whether packages are told apart, counted, and codes looked for on them only; with [`Locator::Ssd`], of a station's frames.
+    pub packages: bool,
 }
 
 impl Default for LocateOptions {
     fn default() -> Self {
-        Self { detector: Locator::default(), detect: DetectOptions::default(), max_linear: 320, max_matrix: 32, levels: 4 }
+        Self { detector: Locator::default(), detect: DetectOptions::default(), max_linear: 320, max_matrix: 32, levels: 4, packages: true }
     }
 }
 
@@ -206,6 +210,8 @@ pub struct Candidates {
     pub matrix: Vec<MatrixCandidate>,
     /// Finders of Data Matrix symbols, each with the level of the pyramid that its pixels refer to.
     pub finders: Vec<(usize, Finder)>,
+    /// The packages, where they were told apart.
+    pub packages: Option<Packages>,
 }
 
 /// Candidates of one level whose corners are that close are one, px of the level.
@@ -218,7 +224,7 @@ pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) 
     let others = search.by_gradients(|_| true);
     linear.extend(others.linear);
     linear.sort_by(largest_first);
-    Candidates { strips: search.strips(), linear, ..others }
+    Candidates { strips: search.strips(), linear, packages: search.packages().cloned(), ..others }
 }
 
 /// The same step by step, so that nothing is looked for where something was read in the meantime.
@@ -234,7 +240,10 @@ impl<'p> Search<'p> {
     pub(super) fn new(pyramid: &'p [Plane], light: &'p Illumination, options: &'p LocateOptions) -> Self {
         let detected = match options.detector {
             Locator::Gradients => None,
-            Locator::Ssd | Locator::Both => pyramid.first().and_then(|plane| detected::detect(plane, &options.detect)),
+            Locator::Ssd | Locator::Both => {
+                let packages = options.packages && options.detector == Locator::Ssd;
+                pyramid.first().and_then(|plane| detected::detect(plane, &options.detect, packages))
+            }
         };
         Self { pyramid, light, options, detected }
     }
@@ -252,6 +261,11 @@ impl<'p> Search<'p> {
     fn white(&self, level: usize) -> impl Fn(f64, f64) -> f32 + Sync + 'p {
         let (scale, light) = (2f64.powi(level as i32), self.light);
         move |x, y| light.white(x * scale, y * scale)
+    }
+
+    /// The packages, where they were told apart.
+    pub(super) fn packages(&self) -> Option<&Packages> {
+        self.detected.as_ref()?.packages()
     }
 
     /// See [`Candidates::strips`].
@@ -307,7 +321,7 @@ impl<'p> Search<'p> {
         if let Some(detected) = &self.detected {
             matrix.extend(detected.matrix(self.levels()));
         }
-        Candidates { strips: Vec::new(), linear, matrix: best_places(matrix, self.options.max_matrix), finders }
+        Candidates { strips: Vec::new(), linear, matrix: best_places(matrix, self.options.max_matrix), finders, packages: None }
     }
 
     /// The strips in some groups, largest first; those that several groups agree on once.
