@@ -85,8 +85,11 @@ const MARGIN: f64 = 10.0;
 const LEAST_BARS: usize = 10;
 /// Bars that a strip must show before it is worth reporting as a code that was not read.
 const BARS_OF_A_CODE: usize = 18;
-/// Bars that are worth a look at their grey values: where modules are smaller than a pixel, neighbouring bars merge.
-const BARS_OF_A_SMALL_CODE: usize = 12;
+/// Modules of a code of twenty digits.
+const TWENTY_DIGITS: f64 = 145.0;
+/// Bars of a strip that are worth a look at their grey values, by the px per module from which on, if it is a code of twenty digits (which has forty bars):
+/// the smaller the modules, the more neighbouring bars merge. An EAN-13 has thirty.
+const BARS_OF_TWENTY_DIGITS: [(f64, usize); 4] = [(0.0, 12), (0.5, 20), (0.7, 27), (1.0, 31)];
 
 /// Reads a candidate on its pyramid.
 pub fn read_linear(
@@ -96,21 +99,31 @@ pub fn read_linear(
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
 ) -> Outcome {
-    read_linear_keeping(pyramid, candidate, rule, deadline, sink, false).0
+    read_linear_keeping(pyramid, candidate, rule, deadline, sink, GreyLook::Everywhere).0
 }
 
-/// The same, with the strips that grey values left undecided; `searched` says that start and stop have been looked for in
-/// this place.
+/// Where in a strip a code is looked for by its grey values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GreyLook {
+    /// Between the start and the stop that it shows, then from end to end.
+    Everywhere,
+    /// From end to end: start and stop have been looked for in this place.
+    EndToEnd,
+    /// Nowhere: the same strip has been looked at.
+    None,
+}
+
+/// The same, with the strips that grey values left undecided.
 pub(super) fn read_linear_keeping(
     pyramid: &[Plane],
     candidate: &LinearCandidate,
     rule: &LinearRule,
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
-    searched: bool,
+    grey: GreyLook,
 ) -> (Outcome, Vec<UndecidedStrip>) {
     let mut undecided = Vec::new();
-    (read(pyramid, candidate, rule, deadline, sink, searched, &mut undecided), undecided)
+    (read(pyramid, candidate, rule, deadline, sink, grey, &mut undecided), undecided)
 }
 
 fn read(
@@ -119,11 +132,10 @@ fn read(
     rule: &LinearRule,
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
-    searched: bool,
+    grey: GreyLook,
     undecided: &mut Vec<UndecidedStrip>,
 ) -> Outcome {
-    // One level finer than where it was found: the locator likes one to three pixels per module, reading likes more.
-    let level = candidate.level.saturating_sub(1);
+    let level = candidate.read_on();
     let plane = &pyramid[level];
     let place = candidate.place.rescaled((candidate.level - level) as i32);
     let mut strip = Strip::gather(plane, &place, MARGIN);
@@ -198,8 +210,10 @@ fn read(
             evidence,
         });
     }
-    if bars >= BARS_OF_A_SMALL_CODE && halves >= SAME_BARS_SMALL {
-        match read_grey(pyramid, &strip.place, level, &rule.grey_level, searched) {
+    let px_per_module = place.length() / TWENTY_DIGITS;
+    let least_bars = BARS_OF_TWENTY_DIGITS.iter().rev().find(|(from, _)| px_per_module >= *from).map_or(0, |(_, bars)| *bars);
+    if grey != GreyLook::None && bars >= least_bars && halves >= SAME_BARS_SMALL {
+        match read_grey(pyramid, &strip.place, level, &rule.grey_level, grey == GreyLook::EndToEnd) {
             GreyReading::Read(reading) => return Outcome::Read(reading),
             GreyReading::Undecided(strips) => *undecided = strips,
         }

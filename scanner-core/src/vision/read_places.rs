@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::geometry::{area, distance};
 use super::locate::LinearCandidate;
-use super::read_linear::{LinearRule, Outcome, read_linear_keeping};
+use super::read_linear::{GreyLook, LinearRule, Outcome, read_linear_keeping};
 use super::trace::StageSink;
 use super::{Corners, FrameReading, Plane, Reading, UndecidedStrip, Unread, UnreadReason};
 
@@ -26,39 +26,78 @@ pub(super) struct Places<'p> {
     pub(super) sink: Option<&'p dyn StageSink>,
 }
 
+/// Strips in which nothing was read, each with the level of the pyramid that it was looked at on. The grey values of a strip that comes out alike say
+/// no more; its thresholds may.
+#[derive(Debug, Default)]
+pub(super) struct Failed(Vec<(usize, Corners)>);
+
+impl Failed {
+    /// How far corners of the same strip may be apart: px of the full picture, and share of its length.
+    const NEAR: [f64; 2] = [2.0, 0.01];
+
+    fn add(&mut self, candidate: &LinearCandidate, corners: &Corners) {
+        self.0.push((candidate.read_on(), *corners));
+    }
+
+    fn has(&self, candidate: &LinearCandidate, corners: &Corners) -> bool {
+        let near = Self::NEAR[0] + Self::NEAR[1] * distance(corners[0], corners[1]);
+        let same = |other: &Corners| corners.iter().zip(other).all(|(p, q)| distance(*p, *q) < near);
+        self.0.iter().any(|(level, other)| *level == candidate.read_on() && same(other))
+    }
+}
+
 /// Candidates with their places in the list, to be read one after the other.
 type Turns<'c> = Vec<(usize, &'c LinearCandidate)>;
 
 impl Places<'_> {
     /// Reads candidates (largest first, all of one locator) where nothing was read yet; pictures of stages are counted from `items` on.
-    pub(super) fn read(&self, candidates: &[LinearCandidate], items: usize, result: &mut FrameReading, unread: &mut Vec<Unread>) {
+    pub(super) fn read(
+        &self,
+        candidates: &[LinearCandidate],
+        items: usize,
+        failed: &mut Failed,
+        result: &mut FrameReading,
+        unread: &mut Vec<Unread>,
+    ) {
         let corners: Vec<Corners> = candidates.iter().map(LinearCandidate::corners).collect();
         for (round, wave) in waves(candidates, &corners).into_iter().enumerate() {
-            let known_before = &result.readings;
+            let (known_before, failed_before) = (&result.readings, &*failed);
             let read = |place: Turns<'_>| {
-                let mut outcomes: Vec<(Outcome, Vec<UndecidedStrip>)> = Vec::new();
+                let mut outcomes: Vec<(usize, Outcome, Vec<UndecidedStrip>)> = Vec::new();
+                let mut failed_here = Failed::default();
                 for (i, candidate) in place {
-                    let here = outcomes.iter().filter_map(|(outcome, _)| outcome.reading());
-                    if !known_before.iter().chain(here).any(|r| covers(&r.corners, &corners[i])) {
-                        outcomes.push(self.read_one(candidate, &corners[i], items + i));
+                    let here = outcomes.iter().filter_map(|(_, outcome, _)| outcome.reading());
+                    let known = known_before.iter().chain(here).any(|r| covers(&r.corners, &corners[i]));
+                    if known {
+                        continue;
                     }
+                    let again = [failed_before, &failed_here].iter().any(|failed| failed.has(candidate, &corners[i]));
+                    let (outcome, undecided) = self.read_one(candidate, &corners[i], items + i, again);
+                    if outcome.reading().is_none() {
+                        failed_here.add(candidate, &corners[i]);
+                    }
+                    outcomes.push((i, outcome, undecided));
                 }
                 outcomes
             };
             let outcomes: Vec<Vec<_>> = wave.into_par_iter().map(read).collect();
-            for (outcome, undecided) in outcomes.into_iter().flatten() {
+            for (i, outcome, undecided) in outcomes.into_iter().flatten() {
                 keep(&mut result.undecided, undecided);
+                if outcome.reading().is_none() {
+                    failed.add(&candidates[i], &corners[i]);
+                }
                 match outcome {
                     Outcome::Read(reading) => insert(&mut result.readings, reading),
                     // The second round only holds parts and repetitions.
-                    Outcome::Unread(u) if round == 0 && (candidates[0].by_net || !known(unread, &u)) => unread.push(u),
+                    Outcome::Unread(u) if round == 0 && (candidates[i].by_net || !known(unread, &u)) => unread.push(u),
                     Outcome::Unread(_) | Outcome::Nothing => {}
                 }
             }
         }
     }
 
-    fn read_one(&self, candidate: &LinearCandidate, corners: &Corners, item: usize) -> (Outcome, Vec<UndecidedStrip>) {
+    /// `again`: its like was looked at in vain.
+    fn read_one(&self, candidate: &LinearCandidate, corners: &Corners, item: usize, again: bool) -> (Outcome, Vec<UndecidedStrip>) {
         let now = Instant::now();
         if now > self.frame_deadline {
             return (Outcome::Unread(Unread { corners: *corners, reason: UnreadReason::OutOfTime }), Vec::new());
@@ -66,8 +105,14 @@ impl Places<'_> {
         let deadline = (now + self.limit).min(self.frame_deadline);
         // Start and stop have been looked for where the net says that bars are. Its strip as the locator cuts it is another start.
         let searched = |strip: &Corners| covers(strip, corners) && alike(strip, corners);
-        let searched = !candidate.by_net && self.tried.iter().any(searched);
-        read_linear_keeping(self.pyramid, candidate, self.rule, deadline, self.sink.map(|s| (s, item)), searched)
+        let grey = if again {
+            GreyLook::None
+        } else if !candidate.by_net && self.tried.iter().any(searched) {
+            GreyLook::EndToEnd
+        } else {
+            GreyLook::Everywhere
+        };
+        read_linear_keeping(self.pyramid, candidate, self.rule, deadline, self.sink.map(|s| (s, item)), grey)
     }
 }
 

@@ -13,7 +13,7 @@ use super::read_finder::read_finders;
 use super::read_grey::{GreyReading, read_rough};
 use super::read_linear::LinearRule;
 use super::read_matrix::read_matrix;
-use super::read_places::{Places, contains, covers, insert, is_open, keep, middle};
+use super::read_places::{Failed, Places, contains, covers, insert, is_open, keep, middle};
 use super::trace::{StageSink, candidate_overlay, package_overlay, reading_overlay};
 use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming};
 use crate::codes::Symbology;
@@ -130,10 +130,11 @@ impl Scanner {
         // What the trained detector found and what was not read yet; then what gradients show where that was not read either.
         let linear = search.by_net(|place| is_open(&result.readings, place));
         let items = linear.len();
-        places.read(&linear, 0, &mut result, &mut unread);
+        let mut failed = Failed::default();
+        places.read(&linear, 0, &mut failed, &mut result, &mut unread);
         watch.lap("net's strips");
         let mut candidates = search.by_gradients(|place| is_open(&result.readings, place));
-        places.read(&candidates.linear, items, &mut result, &mut unread);
+        places.read(&candidates.linear, items, &mut failed, &mut result, &mut unread);
         watch.lap("linear");
         if let Some(sink) = sink {
             candidates.linear.splice(..0, linear);

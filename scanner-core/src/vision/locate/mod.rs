@@ -166,6 +166,11 @@ pub struct LinearCandidate {
 }
 
 impl LinearCandidate {
+    /// The level of the pyramid that it is read on: one finer than where it was found. The locator likes one to three pixels per module, reading likes more.
+    pub fn read_on(&self) -> usize {
+        self.level.saturating_sub(1)
+    }
+
     /// Corners on the full picture.
     pub fn corners(&self) -> Corners {
         let full = self.place.rescaled(self.level as i32);
