@@ -161,6 +161,36 @@ fn characters_in_a_shadows_edge_are_not_misread() {
     not_misread([0.5, 0.7], &[1935, 2296]);
 }
 
+/// Under little knowledge of light and blur start B or A looked as well as start C, and stayed: nothing else then fitted the check character.
+#[test]
+fn the_start_character_is_decided_again_with_the_text() {
+    read([1.0, 1.5], &[2, 79, 157, 194, 217, 286]);
+}
+
+/// Bends of up to a dozen modules between both ends, which a search of four modules missed, and on which an arc is no parabola.
+#[test]
+fn codes_around_a_bottle_seen_aslant_are_read() {
+    read([0.7, 1.0], &[66, 69]);
+    read([1.0, 1.5], &[75, 140, 169, 242, 252, 265]);
+    read([1.5, 3.0], &[55, 826, 1127, 1161]);
+}
+
+/// A wrong text with a lead of 173 nats, a right check character and little left over: its characters' own leads say no more than seven nats.
+#[test]
+fn a_lead_that_the_model_does_not_bear_out_is_not_believed() {
+    not_misread([0.4, 0.5], &[1063]);
+}
+
+fn read(range: [f64; 2], indices: &[u64]) {
+    for index in indices {
+        let strip = Strip::draw(Population::Codes, range, 1, *index);
+        let plane = Plane::from_image(&strip.picture.clone().into());
+        let found = read_code128(&plane, &strip.rough, 11).unwrap_or_else(|| panic!("{range:?} index {index}: nothing found"));
+        assert_eq!(found.text().map(|text| text.text), strip.text, "{range:?} index {index}");
+        assert!(found.accepted(&GreyLevelRule::default()), "{range:?} index {index}: {found:?}");
+    }
+}
+
 fn not_misread(range: [f64; 2], indices: &[u64]) {
     for index in indices {
         let strip = Strip::draw(Population::Codes, range, 1, *index);

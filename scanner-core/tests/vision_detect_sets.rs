@@ -34,7 +34,7 @@ fn readers() -> Vec<(&'static str, ScanOptions)> {
     let by = |detector| ScanOptions { locate: LocateOptions { detector, ..LocateOptions::default() }, ..ScanOptions::default() };
     let station = by(Locator::Ssd);
     // A text cannot lead by more than anything.
-    let never = GreyLevelRule { margin: f32::INFINITY, outstanding: [f32::INFINITY, 0.0, 0.0, 1.0], ..GreyLevelRule::default() };
+    let never = GreyLevelRule { explained: f32::INFINITY, ..GreyLevelRule::default() };
     let unbelieved = MatrixRule { timing: f64::INFINITY, ..MatrixRule::default() };
     vec![
         ("the station's: the detector, gradients where it fails", station.clone()),

@@ -67,13 +67,13 @@ pub fn run(parts: &[Part], limit: Duration) -> Vec<Record> {
 pub fn csv(records: &[Record]) -> String {
     let mut out = String::from(
         "population,from_px,to_px,index,impostor,px_per_module,slant_deg,blur_modules,contrast,noise,incidence_deg,nominal,outcome,wrong,trace,margin,\
-         check_cost,misfit,worst_misfit,explained,sigma_modules,all_but_lead\n",
+         sure,check_cost,misfit,worst_misfit,explained,sigma_modules,all_but_lead\n",
     );
     for r in records {
-        let candidate = r.candidate.map_or(",,,,,,,,".to_owned(), |c| {
+        let candidate = r.candidate.map_or(",,,,,,,,,".to_owned(), |c| {
             format!(
-                "{},{},{:.3},{:.4},{:.5},{:.5},{:.5},{:.3},{}",
-                c.wrong, c.trace, c.margin, c.check_cost, c.misfit, c.worst_misfit, c.explained, c.sigma_modules, c.all_but_lead
+                "{},{},{:.3},{:.3},{:.4},{:.5},{:.5},{:.5},{:.3},{}",
+                c.wrong, c.trace, c.margin, c.sure, c.check_cost, c.misfit, c.worst_misfit, c.explained, c.sigma_modules, c.all_but_lead
             )
         });
         out += &format!(
@@ -82,7 +82,7 @@ pub fn csv(records: &[Record]) -> String {
             r.range[0],
             r.range[1],
             r.index,
-            r.impostor.map_or("", |i| i.name()),
+            r.impostor.map_or(String::new(), |i| i.name().replace(',', "")),
             r.px_per_module,
             r.slant_deg,
             r.blur_modules,

@@ -95,9 +95,9 @@ impl Page {
     /// Misreads, their bounds and the tail of wrong texts' leads.
     pub fn misreads(&mut self, records: &[Record]) {
         let mut leads: Vec<f64> =
-            records.iter().filter_map(|r| r.candidate).filter(|c| c.wrong && c.all_but_lead).map(|c| c.margin).collect();
+            records.iter().filter_map(|r| r.candidate).filter(|c| c.wrong && c.all_but_lead).map(|c| c.sure).collect();
         leads.sort_by(|a, b| b.total_cmp(a));
-        let limit = f64::from(GreyLevelRule::default().margin);
+        let limit = f64::from(GreyLevelRule::default().sure);
         let chart = if leads.len() < 2 {
             String::new()
         } else {

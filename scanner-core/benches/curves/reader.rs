@@ -40,6 +40,8 @@ pub struct Candidate {
     pub trace: bool,
     /// Lead over the next best text, nats.
     pub margin: f64,
+    /// What the text is accepted for: the least lead of any character against what the model leaves over there, nats.
+    pub sure: f64,
     /// What its check character costs, nats.
     pub check_cost: f64,
     /// Unexplained beyond noise, share of the contrast.
@@ -50,7 +52,7 @@ pub struct Candidate {
     pub explained: f64,
     /// Blur that was fitted, modules.
     pub sigma_modules: f64,
-    /// Whether it would be accepted if its lead were long enough.
+    /// Whether it would be accepted if it were sure enough and had a right check character.
     pub all_but_lead: bool,
 }
 
@@ -102,17 +104,12 @@ pub fn read(strip: &Strip, population: Population, range: [f64; 2], index: u64) 
         _ => Outcome::Nothing,
     };
     let candidate = found.zip(text).map(|(found, text)| {
-        let endless = GreyLevelRule {
-            margin: 0.0,
-            outstanding: [f32::INFINITY, 0.0, 0.0, 1.0],
-            blurred_margin: f32::INFINITY,
-            outstanding_worst: [0.0, f32::INFINITY],
-            ..rule
-        };
+        let endless = GreyLevelRule { sure: 0.0, blurred_sure: f32::INFINITY, check_cost: f32::INFINITY, ..rule };
         Candidate {
             wrong: Some(&text) != strip.text.as_ref(),
             trace: role(&text, Symbology::Code128) == Role::Trace,
             margin: f64::from(found.margin),
+            sure: f64::from(found.sure),
             check_cost: f64::from(found.check_cost),
             misfit: f64::from(found.misfit),
             worst_misfit: f64::from(found.worst_misfit),

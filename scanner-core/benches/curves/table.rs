@@ -5,12 +5,14 @@ use reports::{Align, TextTable};
 use scanner_core::vision::decode::grey_level::GreyLevelRule;
 
 use crate::campaign::BANDS;
-use crate::reader::{Outcome, Record};
+use crate::reader::{Candidate, Outcome, Record};
 use crate::strips::{Impostor, Population};
 use crate::tail::Tail;
 
 /// Confidence of every bound.
 pub const CONFIDENCE: f64 = 0.95;
+/// Share of wrong texts whose check character is right, by chance.
+const CHECK_BY_CHANCE: f64 = 1.0 / 103.0;
 
 /// Strips that were read, of how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -184,13 +186,14 @@ pub fn misreads(records: &[Record]) -> TextTable {
     groups.push(("no code: all".into(), Box::new(|r| r.impostor.is_some())));
     groups.extend(Impostor::ALL.map(|kind| -> Group { (format!("  {}", kind.name()), Box::new(move |r| r.impostor == Some(kind))) }));
     groups.push(("all".into(), Box::new(|_| true)));
-    let limit = f64::from(GreyLevelRule::default().margin);
+    let limit = f64::from(GreyLevelRule::default().sure);
     for (name, is) in groups {
         let of: Vec<&Record> = records.iter().filter(|r| is(r)).collect();
         let wrong = |r: &&&Record| r.outcome == Outcome::Misread;
         let misread = of.iter().filter(wrong).count() as u64;
         let trace = of.iter().filter(wrong).filter(|r| r.candidate.is_some_and(|c| c.trace)).count();
-        let leads: Vec<f64> = of.iter().filter_map(|r| r.candidate).filter(|c| c.wrong && c.all_but_lead).map(|c| c.margin).collect();
+        let candidates: Vec<Candidate> = of.iter().filter_map(|r| r.candidate).filter(|c| c.wrong && c.all_but_lead).collect();
+        let leads: Vec<f64> = candidates.iter().map(|c| c.sure).collect();
         let tail = Tail::fit(&leads);
         let number = of.len() as u64;
         table.row([
@@ -203,7 +206,7 @@ pub fn misreads(records: &[Record]) -> TextTable {
             leads.len().to_string(),
             if leads.is_empty() { "–".into() } else { format!("{:.1}", leads.iter().copied().fold(0.0, f64::max)) },
             tail.map_or("–".into(), |t| format!("{:.2}", t.decay)),
-            tail.map_or("–".into(), |t| format!("{:.1e}", t.expected(limit) / number as f64)),
+            tail.map_or("–".into(), |t| format!("{:.1e}", t.expected(limit) * CHECK_BY_CHANCE / number as f64)),
         ]);
     }
     table

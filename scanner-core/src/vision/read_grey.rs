@@ -145,7 +145,7 @@ fn accepted(plane: &Plane, strip: &FittedStrip, level: usize, rule: &GreyLevelRu
         px_per_module: shorter_side(&corners) / MODULES,
         corners,
         // One look at all pixels at once; its margin is a likelihood ratio, capped to what a full count of looks could say.
-        evidence: Evidence { agreeing: 1, decoded: 1, tried: 1, margin: f64::from(found.margin / rule.margin).min(10.0) },
+        evidence: Evidence { agreeing: 1, decoded: 1, tried: 1, margin: f64::from(found.sure / rule.sure).min(10.0) },
     })
 }
 

@@ -1,7 +1,7 @@
 //! Simulated strips: Code 128 of twenty digits, and prints that are none, as a camera sees them.
 //!
-//! The simulator shares no model with the reader. The reader fits a Gaussian blur, an even ramp of light and straight bars of exact widths; here a
-//! lens out of focus makes a disc, the pixel's square is integrated, light has spots and shadows, bars grow and are ragged, paper bends and is seen
+//! The simulator shares no code with the reader. The reader fits a Gaussian or a disc, light that changes slowly, even growth of all bars and a smooth
+//! bend; here the disc and the pixel's square are integrated in the picture, light has spots and shadows, edges are misplaced and ragged, paper is seen bent and
 //! in perspective, grey values go through a gamma curve and JPEG. Strip `index` of a population depends on nothing but its seed and its index.
 
 mod camera;

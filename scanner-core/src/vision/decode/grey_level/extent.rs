@@ -53,13 +53,17 @@ pub(super) fn rows_of_bars(pixels: &Pixels, warp: &Warp, template: &[f32]) -> Op
 mod tests {
     use super::*;
     use crate::vision::Plane;
-    use crate::vision::decode::grey_level::model::{BINS, EdgeResponse, QUIET, code_modules};
+    use crate::vision::decode::grey_level::model::{BINS, EdgeResponse, Lens, Optics, QUIET, code_modules};
 
     #[test]
     fn bars_reach_as_far_as_rows_show_them() {
         // A code of 145 modules of 2 px on rows 20 to 59 of 100, under a field of stripes along it.
         let length = code_modules(11);
-        let template = EdgeResponse::new([0.5, 0.0], 0.5).whole_code(105, Some(&[12, 34, 56, 78, 90, 1, 23, 45, 67, 89, 10]), 11);
+        let template = EdgeResponse::new([0.5, 0.0], Optics { lens: Lens::Gaussian, sigma_px: 0.5, growth: 0.0 }).whole_code(
+            105,
+            Some(&[12, 34, 56, 78, 90, 1, 23, 45, 67, 89, 10]),
+            11,
+        );
         let width = 2 * (length + 2 * QUIET);
         let value = |x: usize, y: usize| match y {
             20..60 => 0.8 - 0.6 * template[(x * BINS / 2 + BINS / 4).min(template.len() - 1)],

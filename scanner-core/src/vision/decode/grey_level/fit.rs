@@ -1,9 +1,18 @@
 //! Fitting the forward model to a strip: light, geometry, and what is left over.
 
-use super::model::{BINS, CHARACTER, QUIET, at_place};
+use super::model::{BINS, CHARACTER, EdgeResponse, Optics, QUIET, at_place};
 use super::normal::NormalEquations;
-use super::pixels::{Pixels, Profile, Warp};
+use super::pixels::{MEAN_SQUARE, Pixels, Profile, Warp};
 use crate::vision::geometry::solve;
+
+/// Usual growth of bars, modules: the standard deviation of what is expected. ISO/IEC 15416 grades prints down to some 0.2.
+const USUAL_GROWTH: f32 = 0.15;
+/// Most of it.
+const MOST_GROWTH: f32 = 0.6;
+/// How far a step may take the blur where pixels say little, as a logarithm.
+const USUAL_BLUR: f32 = 0.3;
+/// Smallest and largest blur, px.
+const BLURS: [f32; 2] = [0.2, 2.4];
 
 /// Grey value of paper, and what a bar changes of it, each linear in the place along the code (−1 at the start, 1 at the stop).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,27 +119,69 @@ pub(super) struct Residual {
     pub(super) variance: f32,
     /// Of it, what pixels at the same place along the code differ among themselves: noise that no pattern of bars could explain.
     pub(super) pure: f32,
-    /// Mean squared residual of a pixel of the character that is explained worst; start and stop count as characters.
-    pub(super) worst: f32,
 }
 
-/// One Gauss–Newton step of geometry and light together, on the pixels themselves. Returns the mean squared residual before the step.
-pub(super) fn refine(pixels: &Pixels, warp: &mut Warp, light: &mut Light, template: &[f32]) -> f32 {
-    const N: usize = 9;
+/// A text's whole template, and how it changes with what the fit may change of its optics.
+pub(super) struct Template {
+    /// See [`EdgeResponse::whole_code`].
+    pub(super) value: Vec<f32>,
+    /// Its change per module of growth.
+    growth: Vec<f32>,
+    /// Its change with the logarithm of the blur.
+    blur: Vec<f32>,
+}
+
+impl Template {
+    /// Of a code with the characters `values` between start and stop.
+    pub(super) fn new(step: [f32; 2], optics: Optics, start: usize, values: &[usize]) -> Self {
+        const GROWTH: f32 = 0.04;
+        const BLUR: f32 = 0.08;
+        let draw = |optics: Optics| EdgeResponse::new(step, optics).whole_code(start, Some(values), values.len());
+        let change = |more: Optics, less: Optics, by: f32| -> Vec<f32> {
+            draw(more).iter().zip(draw(less)).map(|(more, less)| (more - less) / (2.0 * by)).collect()
+        };
+        let grown = |by: f32| Optics { growth: optics.growth + by, ..optics };
+        let blurred = |by: f32| Optics { sigma_px: optics.sigma_px * by.exp(), ..optics };
+        Self {
+            value: draw(optics),
+            growth: change(grown(GROWTH), grown(-GROWTH), GROWTH),
+            blur: change(blurred(BLUR), blurred(-BLUR), BLUR),
+        }
+    }
+}
+
+/// One Gauss–Newton step of geometry, light and optics together, on the pixels themselves.
+pub(super) fn refine(pixels: &Pixels, warp: &mut Warp, light: &mut Light, optics: &mut Optics, template: &Template) {
+    const N: usize = 13;
+    /// The first that is no light, and that which is no shift or scale.
+    const GEOMETRY: usize = 4;
+    const FINE: usize = 6;
+    /// Places of the optics.
+    const GROWTH: usize = 11;
+    const BLUR: usize = 12;
     let mut equations = NormalEquations::<N>::new();
     for (place, w, v) in pixels.places(warp) {
-        let Some((t, slope)) = at_place(template, place) else { continue };
+        let Some(at) = At::new(template, place) else { continue };
         let s = 2.0 * place / pixels.length - 1.0;
-        let r = v - light.base_at(s) - light.gain_at(s) * t;
-        let g = light.gain_at(s) * slope;
-        equations.add([1.0, s, t, s * t, g, g * s, g * (s * s - 1.0 / 3.0), g * w, g * w * s], r);
+        let gain = light.gain_at(s);
+        let r = v - light.base_at(s) - gain * at.value;
+        let g = gain * at.slope;
+        let shifts = [1.0, s, s * s - 1.0 / 3.0, s * (s * s - 0.6), w, w * s, w * w - MEAN_SQUARE].map(|f| g * f);
+        let [offset, scale, bend, skew, shear, twist, bow] = shifts;
+        equations.add([1.0, s, at.value, s * at.value, offset, scale, bend, skew, shear, twist, bow, gain * at.growth, gain * at.blur], r);
     }
-    let NormalEquations { mut a, b, squares, count, .. } = equations.finish();
+    let NormalEquations { mut a, mut b, squares, count, .. } = equations.finish();
     // A weak prior keeps what the pixels don't determine where it was.
-    let strength = 0.002 * a[4][4];
-    for (i, row) in a.iter_mut().enumerate().skip(6) {
+    let strength = 0.002 * a[GEOMETRY][GEOMETRY];
+    for (i, row) in a.iter_mut().enumerate().take(GROWTH).skip(FINE) {
         row[i] += strength;
     }
+    // Bars are as wide as they should be unless pixels say otherwise.
+    let variance = squares / count.max(1.0);
+    let usual = variance / f64::from(USUAL_GROWTH * USUAL_GROWTH);
+    a[GROWTH][GROWTH] += usual;
+    b[GROWTH] -= usual * f64::from(optics.growth);
+    a[BLUR][BLUR] += variance / f64::from(USUAL_BLUR * USUAL_BLUR);
     if let Some(x) = solve(a, b) {
         let bounded = |v: f64, limit: f32| (v as f32).clamp(-limit, limit);
         light.base += x[0] as f32;
@@ -140,17 +191,42 @@ pub(super) fn refine(pixels: &Pixels, warp: &mut Warp, light: &mut Light, templa
         warp.offset += bounded(x[4], 0.4);
         warp.scale += bounded(x[5], 0.4);
         warp.bend += bounded(x[6], 0.3);
-        warp.shear += bounded(x[7], 0.4);
-        warp.twist += bounded(x[8], 0.4);
+        warp.skew += bounded(x[7], 0.3);
+        warp.shear += bounded(x[8], 0.4);
+        warp.twist += bounded(x[9], 0.4);
+        warp.bow += bounded(x[10], 0.4);
+        optics.growth = (optics.growth + bounded(x[GROWTH], 0.15)).clamp(-MOST_GROWTH, MOST_GROWTH);
+        optics.sigma_px = (optics.sigma_px * bounded(x[BLUR], 0.25).exp()).clamp(BLURS[0], BLURS[1]);
     }
-    (squares / count.max(1.0)) as f32
+}
+
+/// A template at a place.
+struct At {
+    value: f32,
+    /// Change per module.
+    slope: f32,
+    growth: f32,
+    blur: f32,
+}
+
+impl At {
+    fn new(template: &Template, place: f32) -> Option<Self> {
+        let (value, slope) = at_place(&template.value, place)?;
+        let (growth, blur) = (at_place(&template.growth, place)?.0, at_place(&template.blur, place)?.0);
+        Some(Self { value, slope, growth, blur })
+    }
 }
 
 /// What the fitted model leaves over.
 pub(super) fn residual(pixels: &Pixels, warp: &Warp, light: &Light, profile: &Profile, template: &[f32]) -> Residual {
-    let variance = refine(pixels, &mut warp.clone(), &mut light.clone(), template).max(1e-12);
     let (mut sum, mut freedom) = (0.0f64, 0.0f64);
+    let (mut squares, mut count) = (0.0f64, 0.0f64);
     for (place, _, v) in pixels.places(warp) {
+        if let Some((t, _)) = at_place(template, place) {
+            let s = 2.0 * place / pixels.length - 1.0;
+            squares += f64::from((v - light.base_at(s) - light.gain_at(s) * t).powi(2));
+            count += 1.0;
+        }
         let b = ((place + QUIET as f32) * BINS as f32).floor();
         if b < 1.0 || b as usize + 1 >= template.len() || profile.count[b as usize] < 2.0 {
             continue;
@@ -163,11 +239,12 @@ pub(super) fn residual(pixels: &Pixels, warp: &Warp, light: &Light, profile: &Pr
         freedom += f64::from(share);
     }
     let pure = if freedom > 0.0 { (sum / freedom).max(0.0) as f32 } else { 0.0 };
-    Residual { variance, pure, worst: worst_character(pixels, warp, light, template) }
+    let variance = ((squares / count.max(1.0)) as f32).max(1e-12);
+    Residual { variance, pure }
 }
 
-/// Mean squared residual of a pixel, of the character that is explained worst.
-fn worst_character(pixels: &Pixels, warp: &Warp, light: &Light, template: &[f32]) -> f32 {
+/// Mean squared residual of a pixel of each character, start and stop included.
+pub(super) fn by_character(pixels: &Pixels, warp: &Warp, light: &Light, template: &[f32]) -> Vec<f32> {
     let mut characters = vec![(0.0f32, 0.0f32); pixels.length as usize / CHARACTER];
     for (place, _, v) in pixels.places(warp) {
         if place < 0.0 || place >= pixels.length {
@@ -181,5 +258,48 @@ fn worst_character(pixels: &Pixels, warp: &Warp, light: &Light, template: &[f32]
         *sum += (v - light.base_at(s) - light.gain_at(s) * t).powi(2);
         *count += 1.0;
     }
-    characters.into_iter().filter(|(_, count)| *count > 0.0).map(|(sum, count)| sum / count).fold(0.0, f32::max)
+    characters.into_iter().map(|(sum, count)| if count > 0.0 { sum / count } else { 0.0 }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::Plane;
+    use crate::vision::decode::grey_level::model::Lens;
+    use crate::vision::decode::grey_level::pixels::HALF_HEIGHT;
+
+    /// Light, growth, blur, bend and bow of a strip are found together from a start that knows none of them.
+    #[test]
+    fn growth_blur_and_geometry_are_fitted_together() {
+        let (start, values) = (105, [12, 34, 56, 78, 90, 1, 23, 45, 67, 89, 10]);
+        // 1.6 px per module, bars 48 px high, aslant to the grid.
+        let (slant, px, length) = (0.3f64, 1.6f64, 145.0f64);
+        let ([sin, cos], middle) = ([slant.sin(), slant.cos()], [150.0f64, 80.0]);
+        let step = [cos / px, sin / px].map(|s| s as f32);
+        let truth = Optics { lens: Lens::Gaussian, sigma_px: 0.9, growth: -0.18 };
+        let warp = Warp { offset: 0.2, bend: 0.25, skew: 0.1, bow: 0.8, twist: -0.2, ..Warp::default() };
+        let template = EdgeResponse::new(step, truth).whole_code(start, Some(&values), values.len());
+        let value = |x: usize, y: usize| {
+            let (dx, dy) = (x as f64 - middle[0], y as f64 - middle[1]);
+            let (u, w) = ((cos * dx + sin * dy) / px + length / 2.0, (cos * dy - sin * dx) / (30.0 * px));
+            let place = warp.apply(u as f32, w as f32, length as f32);
+            0.8 - 0.6 * at_place(&template, place).map_or(0.0, |(dark, _)| dark)
+        };
+        let plane = Plane::new(300, 160, (0..300 * 160).map(|i| value(i % 300, i / 300)).collect());
+        let at = |u: f64, w: f64| {
+            let (along, across) = ((u - length / 2.0) * px, w * 30.0 * px);
+            [middle[0] + cos * along - sin * across, middle[1] + sin * along + cos * across]
+        };
+        let corners = [at(0.0, -0.5), at(length, -0.5), at(length, 0.5), at(0.0, 0.5)];
+        let pixels = Pixels::gather(&plane, &corners, 145, [-HALF_HEIGHT, HALF_HEIGHT]).unwrap();
+        let mut found = (Warp::default(), Light::even(0.7, -0.5), Optics { lens: Lens::Gaussian, sigma_px: 0.6, growth: 0.0 });
+        for _ in 0..8 {
+            let template = Template::new(pixels.step, found.2, start, &values);
+            refine(&pixels, &mut found.0, &mut found.1, &mut found.2, &template);
+        }
+        let (w, light, optics) = found;
+        assert!((optics.growth + 0.18).abs() < 0.01 && (optics.sigma_px - 0.9).abs() < 0.03, "{optics:?}");
+        assert!((w.bend - 0.25).abs() < 0.02 && (w.skew - 0.1).abs() < 0.02 && (w.bow - 0.8).abs() < 0.05, "{w:?}");
+        assert!((light.base - 0.8).abs() < 0.005 && (light.gain + 0.6).abs() < 0.005, "{light:?}");
+    }
 }

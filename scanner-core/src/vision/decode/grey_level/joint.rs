@@ -11,12 +11,13 @@
 //! The text is compared with what each view would say alone: a view that holds much against it says that the strips are not of one code, or that one
 //! was misunderstood, and then nothing is read.
 
-use super::fit::{Light, Residual, refine, residual};
+use super::fit::{Light, Residual, Template, refine, residual};
 use super::lattice::{Classes, PositionCost, Search};
-use super::model::{EdgeResponse, VALUES, code_modules};
+use super::model::{EdgeResponse, Optics, VALUES, code_modules};
 use super::pixels::{Profile, Warp};
+use super::settle::{STEPS, sharpest};
 use super::templates::Templates;
-use super::{FittedStrip, SIGMAS, place, variance};
+use super::{FittedStrip, variance};
 use crate::vision::Corners;
 use crate::vision::decode::linear::LinearText;
 use crate::vision::decode::symbol::LinearSymbol;
@@ -184,12 +185,9 @@ struct View<'s> {
     strip: &'s FittedStrip,
     warp: Warp,
     light: Light,
-    which: usize,
+    optics: Optics,
     left: Residual,
     profile: Profile,
-    /// For each blur, once needed.
-    templates: Vec<Option<Templates>>,
-    edges: Vec<EdgeResponse>,
 }
 
 impl<'s> View<'s> {
@@ -197,11 +195,9 @@ impl<'s> View<'s> {
         Self {
             warp: strip.warp,
             light: strip.light,
-            which: strip.which,
+            optics: strip.optics,
             left: strip.left,
             profile: strip.pixels.profile(&strip.warp),
-            templates: SIGMAS.iter().map(|_| None).collect(),
-            edges: SIGMAS.iter().map(|s| EdgeResponse::new(strip.pixels.step, *s)).collect(),
             strip,
         }
     }
@@ -211,31 +207,19 @@ impl<'s> View<'s> {
         self.profile.count.iter().sum::<f32>() / code_modules(self.strip.characters) as f32
     }
 
-    fn costs(&mut self, characters: usize) -> Vec<PositionCost> {
-        let templates = self.templates[self.which].get_or_insert_with(|| Templates::new(self.strip.pixels.step, SIGMAS[self.which]));
-        templates.costs(&self.profile, &self.light, self.strip.pixels.length, characters)
+    fn costs(&self, characters: usize) -> Vec<PositionCost> {
+        Templates::new(self.strip.pixels.step, self.optics).costs(&self.profile, &self.light, self.strip.pixels.length, characters)
     }
 
     /// Blur, light and geometry under a text.
     fn fit(&mut self, values: &[usize]) -> Result<(), JointRefusal> {
         let pixels = &self.strip.pixels;
-        let length = pixels.length;
-        let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
-        let whole = |edge: &EdgeResponse| edge.whole_code(START_C, Some(values), self.strip.characters);
-        let mut least = f32::INFINITY;
-        for (i, edge) in self.edges.iter().enumerate() {
-            let template = whole(edge);
-            if let Some(fitted) = Light::fit(&self.profile, &template, length, inside) {
-                let left = fitted.residual(&self.profile, &template, length);
-                if left < least {
-                    (least, self.which, self.light) = (left, i, fitted);
-                }
-            }
+        (self.optics, self.light) = sharpest(&self.profile, pixels, self.optics, START_C, values).unwrap_or((self.optics, self.light));
+        for _ in 0..STEPS {
+            let template = Template::new(pixels.step, self.optics, START_C, values);
+            refine(pixels, &mut self.warp, &mut self.light, &mut self.optics, &template);
         }
-        let template = whole(&self.edges[self.which]);
-        for _ in 0..2 {
-            refine(pixels, &mut self.warp, &mut self.light, &template);
-        }
+        let template = EdgeResponse::new(pixels.step, self.optics).whole_code(START_C, Some(values), self.strip.characters);
         self.profile = pixels.profile(&self.warp);
         self.left = residual(pixels, &self.warp, &self.light, &self.profile, &template);
         if self.light.contrast() > 0.0 { Ok(()) } else { Err(JointRefusal::NoBars) }

@@ -79,6 +79,8 @@ pub(super) struct Best {
     pub(super) cost: f32,
     /// Cost of the best other sequence, less `cost`.
     pub(super) margin: f32,
+    /// For each position, what the best sequence that has another value there costs more, or less than that where it was not followed.
+    pub(super) leads: Vec<f32>,
 }
 
 /// Numbers for each (end class of the previous, beginning class of the next) between two positions.
@@ -179,9 +181,16 @@ impl<'c> Search<'c> {
         let most = each.len();
         for count in FOLLOWED.into_iter().filter(|count| *count < most) {
             let bound = *each.select_nth_unstable_by(count, f32::total_cmp).1;
-            let found = self.valid_under(bound);
+            let mut found = self.valid_under(bound);
             // Whatever was left out costs more than the bound.
             if found.cost + found.margin < bound - ROUNDING * bound.abs() {
+                let not_followed = bound - found.cost;
+                found.leads.iter_mut().for_each(|lead| *lead = lesser(*lead, not_followed));
+                // What is the best without the check character leads at least by as much as without.
+                let free = self.free();
+                if free.values == found.values {
+                    found.leads.iter_mut().zip(&free.leads).for_each(|(lead, free)| *lead = lead.max(*free));
+                }
                 return found;
             }
         }
@@ -307,16 +316,18 @@ impl Best {
     /// From the least cost of a sequence with each character at each position.
     fn of(with: &[[f32; VALUES]]) -> Self {
         let mut values = Vec::with_capacity(with.len());
-        let (mut cost, mut margin) = (f32::INFINITY, f32::INFINITY);
+        let mut cost = f32::INFINITY;
+        let mut leads = Vec::with_capacity(with.len());
         for with in with {
             let s = (0..VALUES).min_by(|a, b| with[*a].total_cmp(&with[*b])).unwrap_or(0);
             let other = (0..VALUES).filter(|v| *v != s).map(|v| with[v]).fold(f32::INFINITY, f32::min);
-            // Any other sequence differs somewhere, so the smallest difference over all positions is that of the next best one.
-            margin = margin.min(other - with[s]);
+            leads.push(other - with[s]);
             cost = with[s];
             values.push(s);
         }
-        Self { values, cost, margin }
+        // Any other sequence differs somewhere, so the smallest difference over all positions is that of the next best one.
+        let margin = leads.iter().copied().fold(f32::INFINITY, f32::min);
+        Self { values, cost, margin, leads }
     }
 }
 
@@ -383,6 +394,9 @@ mod tests {
             let (few, all) = (search.valid(), search.valid_under(f32::INFINITY));
             prop_assert_eq!(few.values, all.values);
             prop_assert!((few.cost - all.cost).abs() < 1e-4 && (few.margin - all.margin).abs() < 1e-4);
+            // A character's lead is exact or too small, never too large: it decides what is accepted.
+            prop_assert!(few.leads.iter().zip(&all.leads).all(|(few, all)| *few <= all + 1e-4));
+            prop_assert!(few.leads.iter().all(|lead| *lead >= few.margin - 1e-4));
         }
     }
 }

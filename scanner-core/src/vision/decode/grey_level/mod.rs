@@ -16,26 +16,26 @@ mod model;
 mod normal;
 mod pixels;
 mod relight;
+mod rule;
+mod settle;
 mod templates;
 
 use std::cell::OnceCell;
 
-use super::linear::LinearText;
-use super::symbol::LinearSymbol;
 use crate::vision::{Corners, Plane};
 use extent::rows_of_bars;
-use fit::{Light, Residual, refine, residual};
+use fit::{Light, Residual};
 pub use joint::{Contribution, JointRefusal, JointRule, JointText, contribution, decide_together};
-use lattice::{Classes, Search, least_cost};
-use model::{BINS, CHARACTER, EdgeResponse, QUIET, STOP_MODULES, code_modules, modules, stop_modules};
-use pixels::{HALF_HEIGHT, Pixels, Warp};
+use lattice::{Classes, least_cost};
+use model::{BINS, CHARACTER, EdgeResponse, Lens, Optics, QUIET, STOP_MODULES, code_modules, modules, stop_modules};
+use pixels::{HALF_HEIGHT, Pixels, Profile, Warp};
 use relight::relit;
+pub use rule::{GreyLevelRule, GreyLevelText};
+use settle::Refined;
 use templates::Templates;
 
-/// Lens blurs that are tried, px.
-const SIGMAS: [f32; 6] = [0.4, 0.6, 0.8, 1.0, 1.3, 1.7];
-/// The one to begin with.
-const FIRST_SIGMA: usize = 1;
+/// What to begin with.
+const FIRST: Optics = Optics { lens: Lens::Gaussian, sigma_px: 0.6, growth: 0.0 };
 /// How far start and stop may be from where the corners put them, modules, where nothing better is known.
 const REACH: usize = 6;
 
@@ -48,9 +48,16 @@ const ENDS: f32 = 1.2;
 /// Share of the variance that a first reading has to explain before it is worth refining.
 const FIRST_EXPLAINED: f32 = 0.55;
 
-/// Bends that are tried, each way, and their step in modules.
+/// Bends that are tried, each way, and their steps in modules: paper bent around a bottle and seen aslant needs the largest. Between steps that are too far
+/// apart, the best are refined by [`BEND_BETWEEN`].
 const BENDS: i32 = 6;
 const BEND_STEP: f32 = 0.6;
+const WIDE_BENDS: i32 = 9;
+const WIDE_BEND_STEP: f32 = 1.0;
+const BEND_BETWEEN: [f32; 5] = [-0.5, -0.25, 0.0, 0.25, 0.5];
+/// Bend from which on an arc differs from a parabola, and what is tried for that: paper on a bottle bends away from the camera.
+const SKEWED_FROM: f32 = 2.4;
+const SKEWS: [f32; 4] = [0.0, 0.6, 1.2, 1.8];
 /// Weight of the characters' beginnings against the two ends, whose correlations add up to 2.
 const BEGINNINGS: f32 = 1.0;
 /// Starting points that a first reading is made of.
@@ -73,108 +80,12 @@ const WELL_MISFIT: f32 = 0.045;
 
 /// What a first reading must explain, or how consistently its characters must begin, at this many px per module and more. Strips that were read explain
 /// 0.86 at first, or begin with 0.75; other codes and print 0.55 to 0.75 and 0.5. What is smaller may still say something together with other views.
-const LOOKS_EXPLAINED: f32 = 0.78;
-const LOOKS_BEGUN: f32 = 0.68;
+const LOOKS_EXPLAINED: f32 = 0.6;
+const LOOKS_BEGUN: f32 = 0.5;
 const LOOKS_FROM: f32 = 0.6;
 
 /// Most pixels that a strip keeps for a later decision: those beyond are thinned out evenly.
 const MOST_PIXELS: usize = 8192;
-
-/// When a grey-level text is accepted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct GreyLevelRule {
-    /// Least lead in log-likelihood over the next best valid text, nats.
-    pub margin: f32,
-    /// Most that the check character may cost: log-likelihood of the best sequence without it less that of the text, nats.
-    pub check_cost: f32,
-    /// Largest misfit: standard deviation of what the model leaves over beyond the pixels' own noise, as a share of the contrast.
-    pub misfit: f32,
-    /// Least share of the grey values' variance that the text explains.
-    pub explained: f32,
-    /// The same four for a text that stands out by so much that dim light or a worn print may leave more over.
-    pub outstanding: [f32; 4],
-    /// Fitted blur, modules, beyond which narrow bars are gone: a lens out of focus blurs by a disc, which the model's Gaussian cannot follow there, and texts
-    /// that are wrong fit as well as right ones. Nominal blur is a module at most.
-    pub blur: f32,
-    /// Least lead beyond that blur, nats.
-    pub blurred_margin: f32,
-    /// Largest misfit of any single character. What is wrong in a few characters only, beside the edge of a shadow above all, hides in the mean over the
-    /// strip, and leads far, because the rest is right.
-    pub worst_misfit: f32,
-    /// The same, and the least lead, nats, for a text that stands out.
-    pub outstanding_worst: [f32; 2],
-}
-
-impl Default for GreyLevelRule {
-    fn default() -> Self {
-        // Of 4,600 strips that gave a wrong text or none, none had a misfit below 0.1 with a lead above 100; of the right ones none had a lead below 70, and
-        // none that was read cost its check character anything. Yet an EAN-13 at 0.8 px per module, read as 145 modules of half a pixel, left little over and
-        // led by 80; of 659 readings of pictures kept apart, two lead by less than 100.
-        //
-        // Of 2,500 simulated strips of 0.4 to 0.5 px per module, wrong texts that fitted all but for their lead all had a fitted blur beyond 1.4 modules, with
-        // leads up to 67 that become rarer by e every 20 nats; below that blur none was wrong (`make curves`).
-        //
-        // Of 3,650 of 0.5 to 1 px per module, texts with a lead above 100 that were wrong had a character with a misfit of 0.09 to 0.35; with one below 0.2 none
-        // led by more than 229.
-        Self {
-            margin: 100.0,
-            check_cost: 2.0,
-            misfit: 0.05,
-            explained: 0.93,
-            outstanding: [200.0, 0.5, 0.08, 0.85],
-            blur: 1.3,
-            blurred_margin: 200.0,
-            worst_misfit: 0.08,
-            outstanding_worst: [0.15, 500.0],
-        }
-    }
-}
-
-/// The most likely text of a strip, accepted or not.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GreyLevelText {
-    /// The symbol.
-    pub symbol: LinearSymbol,
-    /// Refined corners.
-    pub corners: Corners,
-    /// Lead over the next best valid text, nats.
-    pub margin: f32,
-    /// What the check character costs, nats.
-    pub check_cost: f32,
-    /// Unexplained beyond noise, share of the contrast.
-    pub misfit: f32,
-    /// The same for the character that is explained worst.
-    pub worst_misfit: f32,
-    /// Explained share of the variance.
-    pub explained: f32,
-    /// Blur that fitted best, px.
-    pub sigma_px: f32,
-    /// The same along the code, modules.
-    pub sigma_modules: f32,
-}
-
-impl GreyLevelText {
-    /// Whether `rule` lets it pass.
-    pub fn accepted(&self, rule: &GreyLevelRule) -> bool {
-        let passes = |[margin, check_cost, misfit, explained]: [f32; 4]| {
-            self.margin >= margin && self.check_cost <= check_cost && self.misfit <= misfit && self.explained >= explained
-        };
-        let sharp = self.sigma_modules <= rule.blur || self.margin >= rule.blurred_margin;
-        let [worst, lead] = rule.outstanding_worst;
-        let throughout = self.worst_misfit <= rule.worst_misfit || (self.worst_misfit <= worst && self.margin >= lead);
-        sharp && throughout && (passes([rule.margin, rule.check_cost, rule.misfit, rule.explained]) || passes(rule.outstanding))
-    }
-
-    /// Whether it stands out by so much that no other start is worth a look.
-    fn is_certain(&self) -> bool {
-        self.margin > CERTAIN_MARGIN && self.explained > EXTENT_EXPLAINED
-    }
-
-    /// The text that the symbol says; `None` where its code sets make none.
-    pub fn text(&self) -> Option<LinearText> {
-        LinearText::ideal(&self.symbol)
-    }
-}
 
 /// The most likely Code 128 with `characters` characters between start and stop (the check character counted: 11 for 20 digits) in the strip
 /// `corners` of `plane`, which may be off by [`REACH`] modules at either end, a few degrees in the bars' lean, and may run either way.
@@ -188,12 +99,13 @@ pub fn read_code128(plane: &Plane, corners: &Corners, characters: usize) -> Opti
 /// be read, the better explained first. Where one direction leaves no doubt, the other is not looked at.
 pub fn look_at_code128(plane: &Plane, corners: &Corners, characters: usize) -> Vec<FittedStrip> {
     let [a, b, c, d] = *corners;
-    let Some((pixels, shear)) = Strip::gather(plane, corners, characters, REACH) else { return Vec::new() };
-    // The pixels are the same from either end, and so is the bars' lean.
+    let Some((pixels, lean)) = Strip::gather(plane, corners, characters, REACH) else { return Vec::new() };
+    // The pixels are the same from either end, and so is the bars' lean; what grows to one end or both falls.
     let turned = pixels.turned();
-    let ways = [(pixels, *corners), (turned, [c, d, a, b])].into_iter();
+    let other = Warp { twist: -lean.twist, bow: -lean.bow, ..lean };
+    let ways = [(pixels, lean, *corners), (turned, other, [c, d, a, b])].into_iter();
     let mut ways: Vec<(Strip, Corners)> =
-        ways.filter_map(|(pixels, corners)| Some((Strip::new(pixels, shear, characters, REACH)?, corners))).collect();
+        ways.filter_map(|(pixels, lean, corners)| Some((Strip::new(pixels, lean, characters, REACH)?, corners))).collect();
     ways.sort_by(|(p, _), (q, _)| q.score.total_cmp(&p.score));
     let mut found: Vec<FittedStrip> = Vec::new();
     for (strip, corners) in ways {
@@ -207,8 +119,8 @@ pub fn look_at_code128(plane: &Plane, corners: &Corners, characters: usize) -> V
 
 /// The same in one direction only, from the start's corners to the stop's, which may be off by `reach` modules.
 pub fn look_along(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<FittedStrip> {
-    let (pixels, shear) = Strip::gather(plane, corners, characters, reach)?;
-    Strip::new(pixels, shear, characters, reach)?.read(plane, corners)
+    let (pixels, lean) = Strip::gather(plane, corners, characters, reach)?;
+    Strip::new(pixels, lean, characters, reach)?.read(plane, corners)
 }
 
 /// A strip with the model that fits it best: its pixels by their place along the code, geometry, light and blur.
@@ -223,8 +135,7 @@ pub struct FittedStrip {
     characters: usize,
     warp: Warp,
     light: Light,
-    /// Index into [`SIGMAS`].
-    which: usize,
+    optics: Optics,
     left: Residual,
 }
 
@@ -273,24 +184,15 @@ impl EndPatterns {
     }
 }
 
-/// A text with what it was found by.
-struct Refined {
-    text: GreyLevelText,
-    warp: Warp,
-    light: Light,
-    which: usize,
-    left: Residual,
-    template: Vec<f32>,
-}
-
 struct Strip {
     pixels: Pixels,
     characters: usize,
     classes: Classes,
-    edges: Vec<EdgeResponse>,
-    /// For each blur, once needed.
-    templates: [OnceCell<Templates>; SIGMAS.len()],
-    shear: f32,
+    /// Edges and characters under [`FIRST`].
+    edge: EdgeResponse,
+    templates: OnceCell<Templates>,
+    /// How the bars lean.
+    lean: Warp,
     /// Starting points: start character and geometry.
     starts: Vec<(usize, Warp)>,
     /// How well the first of them fits.
@@ -298,55 +200,62 @@ struct Strip {
 }
 
 impl Strip {
-    /// The pixels inside `corners`, and how far the bars lean.
-    fn gather(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<(Pixels, f32)> {
+    /// The pixels inside `corners`, and how the bars lean.
+    fn gather(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<(Pixels, Warp)> {
         let pixels = Pixels::gather(plane, corners, code_modules(characters), [-HALF_HEIGHT, HALF_HEIGHT])?;
         let limit = SHEAR_PER_REACH * reach as f32;
         let steps = 2 * (limit / SHEAR_STEP).round() as usize + 1;
-        let shear = maximise(|shear| pixels.profile(&Warp { shear, ..Warp::default() }).sharpness(), limit, steps);
-        Some((pixels, shear))
+        let lean = lean(&pixels, limit, steps);
+        Some((pixels, lean))
     }
 
     /// `None` where nothing looks like a start and a stop.
-    fn new(pixels: Pixels, shear: f32, characters: usize, reach: usize) -> Option<Self> {
-        let edges = SIGMAS.iter().map(|s| EdgeResponse::new(pixels.step, *s)).collect();
-        let templates = std::array::from_fn(|_| OnceCell::new());
-        let mut strip = Self { pixels, characters, classes: Classes::new(), edges, templates, shear, starts: Vec::new(), score: 0.0 };
+    fn new(pixels: Pixels, lean: Warp, characters: usize, reach: usize) -> Option<Self> {
+        let (edge, templates) = (EdgeResponse::new(pixels.step, FIRST), OnceCell::new());
+        let mut strip = Self { pixels, characters, classes: Classes::new(), edge, templates, lean, starts: Vec::new(), score: 0.0 };
         let found = strip.find_ends(reach);
         strip.score = found.first()?.0;
         strip.starts = found.into_iter().map(|(_, value, warp)| (value, warp)).collect();
         Some(strip)
     }
 
-    /// Blurred characters of a blur.
-    fn templates(&self, which: usize) -> &Templates {
-        self.templates[which].get_or_init(|| Templates::new(self.pixels.step, SIGMAS[which]))
+    /// Characters under [`FIRST`].
+    fn templates(&self) -> &Templates {
+        self.templates.get_or_init(|| Templates::new(self.pixels.step, FIRST))
     }
 
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
     fn find_ends(&self, reach: usize) -> Vec<(f32, usize, Warp)> {
-        let patterns = EndPatterns::new(&self.edges[FIRST_SIGMA]);
-        let straight = self.pixels.profile(&Warp { shear: self.shear, ..Warp::default() });
+        let patterns = EndPatterns::new(&self.edge);
+        let straight = self.pixels.profile(&self.lean);
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
-        for k in -BENDS..=BENDS {
-            let bend = k as f32 * BEND_STEP;
-            let bent = Warp { shear: self.shear, bend, ..Warp::default() };
-            self.ends_under(&bent, &straight.bent(bend, self.pixels.length), &patterns, reach, &mut pairs);
+        for bend in bends() {
+            let bent = Warp::bent(bend, 0.0);
+            self.ends_under(&bent, &straight.warped(&bent, self.pixels.length), &patterns, reach, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         pairs.truncate(STARTS);
-        pairs
+        let found = pairs.into_iter().map(|(score, value, warp)| (score, value, self.between(&straight, warp)));
+        let leaning = |warp: Warp| Warp { shear: self.lean.shear, twist: self.lean.twist, bow: self.lean.bow, ..warp };
+        found.map(|(score, value, warp)| (score, value, leaning(warp))).collect()
+    }
+
+    /// The bend near that of `warp`, and the skew that may go with it, under which characters begin most consistently, both ends held where they are.
+    fn between(&self, straight: &Profile, warp: Warp) -> Warp {
+        let length = self.pixels.length;
+        let ends = Warp { offset: warp.offset - Warp::bent(warp.bend, 0.0).offset, scale: warp.scale, ..Warp::default() };
+        let near = |(bend, skew): (f32, f32)| {
+            let bent = Warp::bent(bend, skew);
+            let begins = beginnings(&straight.warped(&bent, length).summed(), &ends, length, self.characters);
+            (begins, Warp { offset: bent.offset + ends.offset, scale: bent.scale + ends.scale, ..bent })
+        };
+        let skews: &[f32] = if warp.bend.abs() > SKEWED_FROM { &SKEWS } else { &SKEWS[..1] };
+        let all = skews.iter().flat_map(|skew| BEND_BETWEEN.map(|more| near((warp.bend + more, *skew))));
+        all.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(warp, |(_, warp)| warp)
     }
 
     /// Pairs of places that look like a start and a stop under `bent`, each with how well they and the characters' beginnings fit.
-    fn ends_under(
-        &self,
-        bent: &Warp,
-        profile: &pixels::Profile,
-        patterns: &EndPatterns,
-        reach: usize,
-        pairs: &mut Vec<(f32, usize, Warp)>,
-    ) {
+    fn ends_under(&self, bent: &Warp, profile: &Profile, patterns: &EndPatterns, reach: usize, pairs: &mut Vec<(f32, usize, Warp)>) {
         let profile = profile.summed();
         let scores = |pattern: &EndPattern, begin: usize| -> Vec<(f32, f32)> {
             let reach = (reach * BINS) as isize;
@@ -365,8 +274,9 @@ impl Strip {
         for (value, first, score) in &starts {
             for (last, other) in stops.iter().take(3) {
                 if score + other > ENDS {
-                    let warp = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, ..*bent };
-                    let begins = beginnings(&profile, &warp, self.pixels.length, self.characters);
+                    let ends = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, ..Warp::default() };
+                    let begins = beginnings(&profile, &ends, self.pixels.length, self.characters);
+                    let warp = Warp { offset: bent.offset + ends.offset, scale: ends.scale, ..*bent };
                     pairs.push((score + other + BEGINNINGS * begins, *value, warp));
                 }
             }
@@ -380,8 +290,8 @@ impl Strip {
             .iter()
             .filter_map(|(start, warp)| {
                 let profile = self.pixels.profile(warp);
-                let light = self.light_of_ends(&profile, &self.edges[FIRST_SIGMA], *start)?;
-                let costs = self.templates(FIRST_SIGMA).costs(&profile, &light, self.pixels.length, self.characters);
+                let light = self.light_of_ends(&profile, &self.edge, *start)?;
+                let costs = self.templates().costs(&profile, &light, self.pixels.length, self.characters);
                 let left = least_cost(&costs, *start, &self.classes);
                 (left < (1.0 - FIRST_EXPLAINED) * profile.variation()).then_some((left, *start, *warp))
             })
@@ -424,9 +334,9 @@ impl Strip {
                 _ => break,
             }
         }
-        let Refined { text, warp, light, which, left, .. } = found;
+        let Refined { text, warp, light, optics, left, .. } = found;
         let pixels = even.unwrap_or(self.pixels).thinned(MOST_PIXELS);
-        Some(FittedStrip { text, pixels, characters: self.characters, warp, light, which, left })
+        Some(FittedStrip { text, pixels, characters: self.characters, warp, light, optics, left })
     }
 
     /// Whether a first reading that leaves over `left` under `warp` may be of a code at all.
@@ -449,69 +359,33 @@ impl Strip {
         (again.text.explained > found.text.explained).then_some((pixels, again))
     }
 
-    fn light_of_ends(&self, profile: &pixels::Profile, edge: &EdgeResponse, start: usize) -> Option<Light> {
+    fn light_of_ends(&self, profile: &Profile, edge: &EdgeResponse, start: usize) -> Option<Light> {
         let template = edge.whole_code(start, None, self.characters);
         let length = self.pixels.length;
         let known = |u: f32| (u > -6.0 && u < 10.0) || (u > length - 12.0 && u < length + 6.0);
         Light::fit(profile, &template, length, |i| known(place(i))).filter(|l| l.contrast() > 0.0)
     }
+}
 
-    /// Characters, blur, light and geometry in turns until the characters stay.
-    fn refined(&self, pixels: &Pixels, start: usize, mut warp: Warp) -> Option<Refined> {
-        let length = pixels.length;
-        let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
-        let mut which = FIRST_SIGMA;
-        let mut profile = pixels.profile(&warp);
-        let mut light = self.light_of_ends(&profile, &self.edges[which], start)?;
-        let mut last = Vec::new();
-        for _ in 0..5 {
-            let costs = self.templates(which).costs(&profile, &light, length, self.characters);
-            let found = Search::new(&costs, start, &self.classes).free().values;
-            let mut least = f32::INFINITY;
-            for (i, edge) in self.edges.iter().enumerate() {
-                let template = edge.whole_code(start, Some(&found), self.characters);
-                if let Some(fitted) = Light::fit(&profile, &template, length, inside) {
-                    let left = fitted.residual(&profile, &template, length);
-                    if left < least {
-                        (least, which, light) = (left, i, fitted);
-                    }
-                }
-            }
-            let template = self.edges[which].whole_code(start, Some(&found), self.characters);
-            for _ in 0..2 {
-                refine(pixels, &mut warp, &mut light, &template);
-            }
-            profile = pixels.profile(&warp);
-            if found == last {
-                break;
-            }
-            last = found;
-        }
-        if light.contrast() <= 0.0 {
-            return None;
-        }
-        let costs = self.templates(which).costs(&profile, &light, length, self.characters);
-        let search = Search::new(&costs, start, &self.classes);
-        let (free, valid) = (search.free(), search.valid());
-        let template = self.edges[which].whole_code(start, Some(&valid.values), self.characters);
-        let left = residual(pixels, &warp, &light, &profile, &template);
-        let mut symbol = vec![start as u8];
-        symbol.extend(valid.values.iter().map(|v| *v as u8));
-        // Gaussian noise: a squared residual of 2σ² is one nat.
-        let nats = |cost: f32| cost / (2.0 * left.variance);
-        let text = GreyLevelText {
-            symbol: LinearSymbol::code128(&symbol)?,
-            corners: pixels.corners(&warp),
-            margin: nats(valid.margin),
-            check_cost: nats(valid.cost - free.cost),
-            misfit: (left.variance - left.pure).max(0.0).sqrt() / light.contrast(),
-            worst_misfit: (left.worst - left.pure).max(0.0).sqrt() / light.contrast(),
-            explained: 1.0 - left.variance / variance(&pixels.v),
-            sigma_px: SIGMAS[which],
-            sigma_modules: SIGMAS[which] * pixels.step[0].hypot(pixels.step[1]),
-        };
-        Some(Refined { text, warp, light, which, left, template })
-    }
+/// How the bars lean, fan out and are bowed: as the profile along the code is sharpest. `limit`: how far a bar's end may be off, modules.
+fn lean(pixels: &Pixels, limit: f32, steps: usize) -> Warp {
+    let sharpness = |warp: &Warp| pixels.profile(warp).sharpness();
+    let mut lean = Warp::default();
+    lean.shear = maximise(|shear| sharpness(&Warp { shear, ..lean }), limit, steps);
+    // Corners that are off by so much at one end only.
+
+    lean.twist = maximise(|twist| sharpness(&Warp { twist, ..lean }), limit, steps);
+    lean.bow = maximise(|bow| sharpness(&Warp { bow, ..lean }), 2.0 * limit, steps);
+    let shear = lean.shear;
+    lean.shear += maximise(|more| sharpness(&Warp { shear: shear + more, ..lean }), limit / 2.0, (steps / 2) | 1);
+    lean
+}
+
+/// The bends that are tried, modules.
+fn bends() -> impl Iterator<Item = f32> {
+    let far = BENDS as f32 * BEND_STEP;
+    let wide = (1..=WIDE_BENDS).flat_map(move |k| [1.0, -1.0].map(|side| side * (far + k as f32 * WIDE_BEND_STEP)));
+    (-BENDS..=BENDS).map(|k| k as f32 * BEND_STEP).chain(wide)
 }
 
 /// How consistently characters begin with a bar (1 is perfectly): each of them begins where a space ends, eleven modules after the last.

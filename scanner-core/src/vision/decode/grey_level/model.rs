@@ -31,13 +31,35 @@ fn spread(widths: &[u8]) -> Vec<bool> {
     widths.iter().enumerate().flat_map(|(i, &w)| std::iter::repeat_n(i % 2 == 0, usize::from(w))).collect()
 }
 
+/// What a lens makes of a point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Lens {
+    /// Many small faults together.
+    Gaussian,
+    /// Out of focus: the image of the aperture.
+    Disc,
+}
+
+/// What printer and lens make of bars.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Optics {
+    /// Shape of a point's image.
+    pub(super) lens: Lens,
+    /// Its standard deviation in either direction, px; a disc's is half of its radius.
+    pub(super) sigma_px: f32,
+    /// What every bar is wider, modules; negative where bars came out thinner.
+    pub(super) growth: f32,
+}
+
 /// The response to an edge from light to dark: 0 far before it, 1 far behind it.
 ///
-/// The point spread along the code is the convolution of the lens's Gaussian, the square pixel projected on the code's direction (two boxes,
+/// The point spread along the code is the convolution of the lens's Gaussian or disc, the square pixel projected on the code's direction (two boxes,
 /// whatever the angle) and the bin.
 pub(super) struct EdgeResponse {
-    /// In the middles of bins, [`Self::EDGE`] of them before an edge and as many behind it.
-    by_bin: Vec<f32>,
+    /// In the middles of bins, [`Self::EDGE`] of them before the place where a bar should begin and as many behind it.
+    darker: Vec<f32>,
+    /// The same where it should end; both are as far outside as bars have grown.
+    lighter: Vec<f32>,
     /// Bins around an edge in which it really shows.
     reach: usize,
 }
@@ -48,12 +70,17 @@ impl EdgeResponse {
     /// Bins before and behind an edge that are tabulated: as far as it shows, from either edge of the widest bar.
     const EDGE: usize = (REACH as usize + Self::WIDEST) * BINS;
 
-    /// `step`: change of the place along the code per pixel to the right and down, modules; `sigma_px`: the lens's blur.
-    pub(super) fn new(step: [f32; 2], sigma_px: f32) -> Self {
+    /// `step`: change of the place along the code per pixel to the right and down, modules.
+    pub(super) fn new(step: [f32; 2], optics: Optics) -> Self {
         let n = (2.0 * REACH) as usize * FINE + 1;
         let centre = (n / 2) as f32;
-        let sigma = (sigma_px * step[0].hypot(step[1]) * FINE as f32).max(0.3);
-        let mut kernel: Vec<f32> = (0..n).map(|i| (-0.5 * ((i as f32 - centre) / sigma).powi(2)).exp()).collect();
+        let sigma = (optics.sigma_px * step[0].hypot(step[1]) * FINE as f32).max(0.3);
+        let point = |x: f32| match optics.lens {
+            Lens::Gaussian => (-0.5 * x * x).exp(),
+            // A disc's chord at x of its two half radii.
+            Lens::Disc => (4.0 - x * x).max(0.0).sqrt(),
+        };
+        let mut kernel: Vec<f32> = (0..n).map(|i| point((i as f32 - centre) / sigma)).collect();
         for width in [step[0].abs(), step[1].abs(), 1.0 / BINS as f32] {
             kernel = box_filter(&kernel, width * FINE as f32);
         }
@@ -66,9 +93,11 @@ impl EdgeResponse {
             table.push(total as f32);
         }
         let before = table.iter().take_while(|v| **v < 1e-6).count();
-        let reach = (REACH - (before as f32 - 1.0) / FINE as f32).clamp(0.0, REACH);
+        let outward = optics.growth / 2.0;
+        let reach = (REACH - (before as f32 - 1.0) / FINE as f32 + outward.abs()).clamp(0.0, REACH);
         let middle = |i: usize| (i as f32 + 0.5 - Self::EDGE as f32) / BINS as f32;
-        Self { by_bin: (0..2 * Self::EDGE).map(|i| response(&table, middle(i))).collect(), reach: (reach * BINS as f32).ceil() as usize }
+        let by_bin = |outward: f32| (0..2 * Self::EDGE).map(|i| response(&table, middle(i) + outward)).collect();
+        Self { darker: by_bin(outward), lighter: by_bin(-outward), reach: (reach * BINS as f32).ceil() as usize }
     }
 
     /// Adds the blurred bars of `modules`, the first of which begins at `first` modules, to the bins of `out` (bin b is centred on
@@ -94,7 +123,7 @@ impl EdgeResponse {
         let hi = (to + reach).clamp(lo, out.len() as isize);
         // Where the table has what an edge does to bin `lo`.
         let at = |edge: isize| (lo - edge + Self::EDGE as isize) as usize;
-        let (darker, lighter) = (&self.by_bin[at(from)..], &self.by_bin[at(to)..]);
+        let (darker, lighter) = (&self.darker[at(from)..], &self.lighter[at(to)..]);
         for ((value, darker), lighter) in out[lo as usize..hi as usize].iter_mut().zip(darker).zip(lighter) {
             *value += darker - lighter;
         }
@@ -176,6 +205,10 @@ fn box_filter(input: &[f32], width: f32) -> Vec<f32> {
 mod tests {
     use super::*;
 
+    fn sharp(sigma_px: f32) -> Optics {
+        Optics { lens: Lens::Gaussian, sigma_px, growth: 0.0 }
+    }
+
     /// The response that far behind an edge: the left edge of a wide bar, in the bin around that place.
     fn behind(edge: &EdgeResponse, d: f32) -> f32 {
         let mut bins = [0.0; 20 * BINS];
@@ -185,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_sharp_edge_is_blurred_by_the_bin_alone() {
-        let edge = EdgeResponse::new([0.0, 0.0], 0.0);
+        let edge = EdgeResponse::new([0.0, 0.0], sharp(0.0));
         assert!(behind(&edge, -0.19) < 1e-4 && behind(&edge, 0.19) > 0.9999);
         // Half of what two bins beside the edge have together.
         assert!((behind(&edge, -0.1) + behind(&edge, 0.1) - 1.0).abs() < 2e-3);
@@ -193,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_pixel_of_two_modules_spreads_an_edge_over_two_modules() {
-        let edge = EdgeResponse::new([2.0, 0.0], 0.0);
+        let edge = EdgeResponse::new([2.0, 0.0], sharp(0.0));
         // The integral of a box from −1 to 1, in the middles of bins (the bin adds 1/16 at the ends).
         for (d, expected) in [(-1.1875, 0.0), (-0.5625, 0.21875), (-0.0625, 0.46875), (0.4375, 0.71875), (1.1875, 1.0)] {
             assert!((behind(&edge, d) - expected).abs() < 2e-3, "{d}: {}", behind(&edge, d));
@@ -202,11 +235,32 @@ mod tests {
 
     #[test]
     fn all_bars_together_hold_as_much_dark_as_there_are_dark_modules() {
-        let edge = EdgeResponse::new([0.7, 0.7], 0.6);
+        let edge = EdgeResponse::new([0.7, 0.7], sharp(0.6));
         let values = [81, 5, 43, 21, 12, 0, 21, 12, 34, 56, 7];
         let t = edge.whole_code(105, Some(&values), 11);
         let dark = std::iter::once(105).chain(values).map(|v| modules(v).iter().filter(|m| **m).count()).sum::<usize>()
             + stop_modules().iter().filter(|m| **m).count();
         assert!((t.iter().sum::<f32>() / BINS as f32 - dark as f32).abs() < 0.01);
+    }
+
+    #[test]
+    fn grown_bars_are_wider_by_as_much_on_both_sides_together() {
+        let optics = Optics { growth: 0.25, ..sharp(0.5) };
+        let mut bins = [0.0; 20 * BINS];
+        EdgeResponse::new([0.4, 0.3], optics).add_bars(&[true, true], 9, &mut bins);
+        let dark: f32 = bins.iter().sum::<f32>() / BINS as f32;
+        let middle = bins.iter().enumerate().map(|(i, v)| v * (i as f32 + 0.5)).sum::<f32>() / bins.iter().sum::<f32>() / BINS as f32;
+        assert!((dark - 2.25).abs() < 1e-3 && (middle - 10.0).abs() < 1e-3, "{dark} {middle}");
+    }
+
+    #[test]
+    fn a_disc_shows_as_far_as_its_radius_and_no_farther() {
+        // σ of 1.5 px is a radius of 3 px; pixels of half a module.
+        let edge = EdgeResponse::new([0.5, 0.0], Optics { lens: Lens::Disc, ..sharp(1.5) });
+        // With the pixel and the bin on top: 1.5 + 0.25 + 0.0625 modules.
+        assert!(behind(&edge, -1.9) < 1e-4 && behind(&edge, -1.6) > 1e-3 && behind(&edge, 1.9) > 0.9999);
+        // A Gaussian of the same spread shows farther.
+        let edge = EdgeResponse::new([0.5, 0.0], sharp(1.5));
+        assert!(behind(&edge, -1.9) > 3e-3);
     }
 }

@@ -7,6 +7,9 @@ use crate::vision::{Corners, Plane};
 /// Share of the bars' height that takes part, each way from the middle: the ends of the bars are left out.
 pub(super) const HALF_HEIGHT: f32 = 0.42;
 
+/// Mean of w² over rows between ±[`HALF_HEIGHT`].
+pub(super) const MEAN_SQUARE: f32 = HALF_HEIGHT * HALF_HEIGHT / 3.0;
+
 /// The pixels of a strip.
 #[derive(Clone, PartialEq)]
 pub(super) struct Pixels {
@@ -167,12 +170,27 @@ pub(super) struct Warp {
     pub(super) shear: f32,
     /// Lean that grows with a: bars that fan out.
     pub(super) twist: f32,
+    /// Grows with a³ (perspective and bent paper once more).
+    pub(super) skew: f32,
+    /// Grows with w²: bars that are bowed, as on paper bent across its code and seen aslant.
+    pub(super) bow: f32,
 }
 
 impl Warp {
+    /// Bent between both ends, which stay where they are.
+    pub(super) fn bent(bend: f32, skew: f32) -> Self {
+        // At both ends, a² − 1/3 is ⅔ and a³ − 0.6a is ±0.4.
+        Self { offset: -bend * 2.0 / 3.0, scale: -0.4 * skew, bend, skew, ..Self::default() }
+    }
+
     pub(super) fn apply(&self, u: f32, w: f32, length: f32) -> f32 {
         let a = 2.0 * u / length - 1.0;
-        u + self.offset + self.scale * a + self.bend * (a * a - 1.0 / 3.0) + (self.shear + self.twist * a) * w
+        u + self.offset
+            + a * self.scale
+            + self.bend * (a * a - 1.0 / 3.0)
+            + self.skew * a * (a * a - 0.6)
+            + (self.shear + self.twist * a) * w
+            + self.bow * (w * w - MEAN_SQUARE)
     }
 }
 
@@ -199,10 +217,9 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// What the profile would be with that much more [`Warp::bend`]: whole bins are moved, which is close enough for looking around.
-    pub(super) fn bent(&self, bend: f32, length: f32) -> Self {
+    /// What the profile would be under `warp` besides: whole bins are moved, which is close enough for looking around.
+    pub(super) fn warped(&self, warp: &Warp, length: f32) -> Self {
         let mut moved = Self { sum: vec![0.0; self.sum.len()], count: vec![0.0; self.sum.len()] };
-        let warp = Warp { bend, ..Warp::default() };
         for (i, (sum, count)) in self.sum.iter().zip(&self.count).enumerate() {
             let place = (i as f32 + 0.5) / BINS as f32 - QUIET as f32;
             let b = (warp.apply(place, 0.0, length) + QUIET as f32) * BINS as f32;

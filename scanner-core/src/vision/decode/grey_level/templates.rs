@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use super::fit::{Light, side};
 use super::lattice::{BEGINNINGS, CLASSES, ENDINGS, PositionCost};
-use super::model::{BINS, CHARACTER, EdgeResponse, QUIET, VALUES, modules};
+use super::model::{BINS, CHARACTER, EdgeResponse, Optics, QUIET, VALUES, modules};
 use super::pixels::Profile;
 
 /// Bins of one character.
@@ -94,7 +94,7 @@ impl Shape {
     }
 }
 
-/// Blurred bars and what of the neighbouring characters shows in a character's place, for one lens blur.
+/// Blurred bars and what of the neighbouring characters shows in a character's place, for one lens and print.
 pub(super) struct Templates {
     bars: Vec<Shape>,
     before: [Shape; CLASSES],
@@ -102,8 +102,8 @@ pub(super) struct Templates {
 }
 
 impl Templates {
-    pub(super) fn new(step: [f32; 2], sigma_px: f32) -> Self {
-        let edge = EdgeResponse::new(step, sigma_px);
+    pub(super) fn new(step: [f32; 2], optics: Optics) -> Self {
+        let edge = EdgeResponse::new(step, optics);
         let bars =
             Alphabet::get().bars.iter().map(|(first, width)| Shape::new(&edge, &[true; CHARACTER][..*width], *first as isize)).collect();
         let before = ENDINGS.map(|modules| Shape::new(&edge, &modules, -3));
@@ -197,19 +197,21 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vision::decode::grey_level::model::Lens;
 
     #[test]
     fn costs_are_the_squared_residuals() {
         // Two characters between a start and a stop, uneven counts, uneven light.
         let (start, values, length) = (105, [17usize, 88], super::super::model::code_modules(2));
-        let edge = EdgeResponse::new([0.6, 0.5], 0.7);
+        let optics = Optics { lens: Lens::Disc, sigma_px: 0.7, growth: 0.1 };
+        let edge = EdgeResponse::new([0.6, 0.5], optics);
         let template = edge.whole_code(start, Some(&values), 2);
         let light = Light::even(0.8, -0.55);
         let count: Vec<f32> = (0..template.len()).map(|i| (i % 5) as f32).collect();
         let wobble = |i: usize| 0.03 * ((i * i % 17) as f32 - 8.0) / 8.0;
         let sum = template.iter().enumerate().map(|(i, t)| count[i] * (0.8 - 0.55 * t + wobble(i))).collect();
         let profile = Profile { sum, count };
-        let costs = Templates::new([0.6, 0.5], 0.7).costs(&profile, &light, length as f32, 2);
+        let costs = Templates::new([0.6, 0.5], optics).costs(&profile, &light, length as f32, 2);
         let end = |value: usize| ENDINGS.iter().position(|e| modules(value).ends_with(e)).unwrap();
         let begin = |value: usize| BEGINNINGS.iter().position(|b| modules(value).starts_with(b)).unwrap();
         // The stop begins as 23 31 11 2 does: with two dark modules.

@@ -1,0 +1,115 @@
+//! One starting point of a strip, fitted until its characters stay.
+
+use super::fit::{Light, Residual, Template, by_character, refine, residual};
+use super::lattice::Search;
+use super::model::{BINS, CHARACTER, EdgeResponse, Lens, Optics, QUIET};
+use super::pixels::{Pixels, Profile, Warp};
+use super::rule::GreyLevelText;
+use super::templates::Templates;
+use super::{FIRST, Strip, place, variance};
+use crate::vision::decode::symbol::LinearSymbol;
+
+/// Lenses and their blurs, px, that are tried; what lies between is fitted.
+const LENSES: [Lens; 2] = [Lens::Gaussian, Lens::Disc];
+const SIGMAS: [f32; 6] = [0.4, 0.6, 0.8, 1.0, 1.3, 1.7];
+/// Rounds of reading and fitting, and steps of fitting in each of them.
+const ROUNDS: usize = 5;
+pub(super) const STEPS: usize = 2;
+
+/// A text with what it was found by.
+pub(super) struct Refined {
+    pub(super) text: GreyLevelText,
+    pub(super) warp: Warp,
+    pub(super) light: Light,
+    pub(super) optics: Optics,
+    pub(super) left: Residual,
+    pub(super) template: Vec<f32>,
+}
+
+impl Strip {
+    /// Characters, blur, light and geometry in turns until the characters stay.
+    pub(super) fn refined(&self, pixels: &Pixels, mut start: usize, mut warp: Warp) -> Option<Refined> {
+        let length = pixels.length;
+        let mut optics = FIRST;
+        let mut profile = pixels.profile(&warp);
+        let mut light = self.light_of_ends(&profile, &self.edge, start)?;
+        let mut last = Vec::new();
+        for _ in 0..ROUNDS {
+            let own = (optics != FIRST).then(|| Templates::new(pixels.step, optics));
+            let costs = own.as_ref().unwrap_or_else(|| self.templates()).costs(&profile, &light, length, self.characters);
+            let found = Search::new(&costs, start, &self.classes).free().values;
+            (optics, light) = sharpest(&profile, pixels, optics, start, &found).unwrap_or((optics, light));
+            start = likeliest_start(&profile, pixels, optics, &light, &found);
+            for _ in 0..STEPS {
+                let template = Template::new(pixels.step, optics, start, &found);
+                refine(pixels, &mut warp, &mut light, &mut optics, &template);
+            }
+            profile = pixels.profile(&warp);
+            if found == last {
+                break;
+            }
+            last = found;
+        }
+        if light.contrast() <= 0.0 {
+            return None;
+        }
+        let costs = Templates::new(pixels.step, optics).costs(&profile, &light, length, self.characters);
+        let search = Search::new(&costs, start, &self.classes);
+        let (free, valid) = (search.free(), search.valid());
+        let template = EdgeResponse::new(pixels.step, optics).whole_code(start, Some(&valid.values), self.characters);
+        let left = residual(pixels, &warp, &light, &profile, &template);
+        let characters = by_character(pixels, &warp, &light, &template);
+        let worst = characters.iter().copied().fold(0.0, f32::max);
+        let beyond = |squared: f32| (squared - left.pure).max(0.0);
+        let per_module = (profile.count.iter().sum::<f32>() / (length + 2.0 * QUIET as f32)).max(1.0);
+        let sure = valid
+            .leads
+            .iter()
+            .zip(&characters[1..])
+            .map(|(lead, squared)| 0.5 * lead / (left.pure + per_module * beyond(*squared)).max(1e-12));
+        let sure = sure.fold(f32::INFINITY, f32::min);
+        let mut symbol = vec![start as u8];
+        symbol.extend(valid.values.iter().map(|v| *v as u8));
+        // Gaussian noise: a squared residual of 2σ² is one nat.
+        let nats = |cost: f32| cost / (2.0 * left.variance);
+        let text = GreyLevelText {
+            symbol: LinearSymbol::code128(&symbol)?,
+            corners: pixels.corners(&warp),
+            margin: nats(valid.margin),
+            // No character is surer than the whole text.
+            sure: sure.min(nats(valid.margin)),
+            check_cost: nats(valid.cost - free.cost),
+            misfit: beyond(left.variance).sqrt() / light.contrast(),
+            worst_misfit: beyond(worst).sqrt() / light.contrast(),
+            explained: 1.0 - left.variance / variance(&pixels.v),
+            sigma_px: optics.sigma_px,
+            sigma_modules: optics.sigma_px * pixels.step[0].hypot(pixels.step[1]),
+        };
+        Some(Refined { text, warp, light, optics, left, template })
+    }
+}
+
+/// Lens and blur, of those that are tried and of `optics` itself, that explain `values` best, with the light that goes with them.
+pub(super) fn sharpest(profile: &Profile, pixels: &Pixels, optics: Optics, start: usize, values: &[usize]) -> Option<(Optics, Light)> {
+    let length = pixels.length;
+    let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
+    let tried = LENSES.iter().flat_map(|lens| SIGMAS.map(|sigma_px| Optics { lens: *lens, sigma_px, ..optics }));
+    let fitted = std::iter::once(optics).chain(tried).filter_map(|optics| {
+        let template = EdgeResponse::new(pixels.step, optics).whole_code(start, Some(values), values.len());
+        let light = Light::fit(profile, &template, length, inside)?;
+        Some((light.residual(profile, &template, length), optics, light))
+    });
+    fitted.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, optics, light)| (optics, light))
+}
+
+/// The start character that explains its place best in front of `values`: where it was found, with little known of light and blur, another may have looked
+/// as well.
+fn likeliest_start(profile: &Profile, pixels: &Pixels, optics: Optics, light: &Light, values: &[usize]) -> usize {
+    let edge = EdgeResponse::new(pixels.step, optics);
+    let bins = 0..(QUIET + CHARACTER + 1) * BINS;
+    let left = |start: &usize| {
+        let template = edge.whole_code(*start, Some(values), values.len());
+        light.residual(profile, &template[bins.clone()], pixels.length)
+    };
+    (103..106).min_by(|a, b| left(a).total_cmp(&left(b))).unwrap_or(105)
+}
