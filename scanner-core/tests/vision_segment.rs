@@ -74,11 +74,12 @@ fn packages_are_told_apart_and_get_their_codes() {
 }
 
 #[test]
-fn an_empty_picture_has_no_packages() {
+fn an_empty_plate_has_no_packages() {
     let Some(_) = library() else { return };
     let net = Segmenter::embedded().unwrap();
+    // As dark as a plate; what is bright from edge to edge may be a package that fills the picture.
     for (w, h) in [(0, 0), (3, 3), (65, 64), (640, 480)] {
-        let features = detect::features(&Plane::new(w, h, vec![0.5; w * h]), detect::MULTIPLE);
+        let features = detect::features(&Plane::new(w, h, vec![0.03; w * h]), detect::MULTIPLE);
         assert_eq!(net.segment(&features, &InstanceRule::default()).unwrap().seen, []);
     }
 }
