@@ -42,9 +42,9 @@ fn bottle_strips(radius: f64) -> usize {
     ((std::f64::consts::PI / most).ceil() as usize).clamp(24, 160)
 }
 
-/// Distance of light samples on plate, cartons and table, m. On cartons it is less than the penumbra of a neighbour some centimetres away, whose edge readers meet.
+/// Distance of light samples on plate, cartons and table, m.
 const PLATE_CELL: f64 = 0.002;
-const CARTON_CELL: f64 = 0.0015;
+const CARTON_CELL: f64 = 0.0025;
 /// Facets of something smooth are narrow: their light hardly changes but along them.
 const FACET_CELL: f64 = 0.006;
 const TABLE_CELL: f64 = 0.012;
