@@ -178,15 +178,18 @@ pub(super) fn surroundings(station: &Station, cells: &Cells, surface: &Surface, 
     plane_through(&samples, surface.middle())
 }
 
+/// A place (u, v) and a value there.
+type Sample = ([f64; 2], f64);
+
 /// The linear function of (u, v) that is nearest to values at places: its value at u = v = 0 and its slopes.
-fn plane_through(samples: &[([f64; 2], f64)], middle: [f64; 2]) -> [f64; 3] {
+fn plane_through(samples: &[Sample], middle: [f64; 2]) -> [f64; 3] {
     let count = samples.len() as f64;
     if samples.is_empty() {
         return [0.0; 3];
     }
-    let mean = |of: &dyn Fn(&([f64; 2], f64)) -> f64| samples.iter().map(of).sum::<f64>() / count;
+    let mean = |of: &dyn Fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / count;
     let (u, v, value) = (mean(&|s| s.0[0] - middle[0]), mean(&|s| s.0[1] - middle[1]), mean(&|s| s.1));
-    let offset = |s: &([f64; 2], f64)| [s.0[0] - middle[0] - u, s.0[1] - middle[1] - v, s.1 - value];
+    let offset = |s: &Sample| [s.0[0] - middle[0] - u, s.0[1] - middle[1] - v, s.1 - value];
     let sum = |i: usize, j: usize| samples.iter().map(|s| offset(s)[i] * offset(s)[j]).sum::<f64>() / count;
     let room = FLATNESS * PIECE * PIECE;
     let (uu, uv, vv, ul, vl) = (sum(0, 0) + room, sum(0, 1), sum(1, 1) + room, sum(0, 2), sum(1, 2));
