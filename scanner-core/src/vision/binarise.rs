@@ -6,6 +6,7 @@
 
 use rxing::common::BitArray;
 
+use super::lanes::dot;
 use super::rectify::{BINS_PER_PX, Profile};
 
 /// How strongly to sharpen.
@@ -132,18 +133,6 @@ fn add_scaled(y: &mut [f32], x: &[f32], factor: f32) {
     }
 }
 
-/// Sum of products of as many numbers, in lanes that the compiler can keep in vector registers.
-fn dot(x: &[f32], y: &[f32]) -> f32 {
-    let ((x, more_x), (y, more_y)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-    let mut lanes = [0f32; LANES];
-    for (x, y) in x.iter().zip(y) {
-        for i in 0..LANES {
-            lanes[i] += x[i] * y[i];
-        }
-    }
-    lanes.iter().sum::<f32>() + more_x.iter().zip(more_y).map(|(x, y)| x * y).sum::<f32>()
-}
-
 /// Numbers that are worked on side by side.
 const LANES: usize = 8;
 
@@ -205,7 +194,7 @@ impl Banded {
         for j in (0..n).rev() {
             let column = &self.data[j * stride..(j + 1) * stride];
             let reach = band.min(n - 1 - j);
-            let below = dot(&column[1..=reach], &x[j + 1..=j + reach]);
+            let below = dot::<LANES>(&column[1..=reach], &x[j + 1..=j + reach]);
             x[j] = (x[j] - below) / column[0];
         }
         x

@@ -12,6 +12,7 @@ pub mod fit;
 mod fuse;
 mod geometry;
 mod image;
+mod lanes;
 pub mod locate;
 pub mod outline;
 mod read_finder;

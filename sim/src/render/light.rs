@@ -336,7 +336,8 @@ pub(super) mod tests {
     use super::super::scene::Occluder;
     use super::*;
 
-    fn lamp(position: DVec3) -> LampSpec {
+    /// A wide lamp of intensity 1 that shines on the origin.
+    pub fn lamp(position: DVec3) -> LampSpec {
         LampSpec {
             name: "lamp".into(),
             position,

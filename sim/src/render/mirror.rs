@@ -203,24 +203,11 @@ mod tests {
     use hardware_hal::glam::DQuat;
 
     use super::super::light::Atlas;
-    use super::super::light::tests::floor_under;
+    use super::super::light::tests::{floor_under, lamp};
     use super::super::scene::{Occluder, Scene};
     use super::*;
 
     const GLOSS: f64 = 0.04;
-
-    fn lamp() -> LampSpec {
-        LampSpec {
-            name: "lamp".into(),
-            position: DVec3::new(0.0, -1.0, 1.0),
-            target: DVec3::ZERO,
-            beam_half_angle: 1.0,
-            intensity: 1.0,
-            parts: 1,
-            polarised: false,
-            colour: Default::default(),
-        }
-    }
 
     /// The floor with a varnished wall 0.4 m long and 0.1 m high along x that looks towards −y.
     fn before_a_wall() -> Scene {
@@ -233,7 +220,7 @@ mod tests {
             half: DVec3::new(0.2, 0.01, 0.05),
             round: false,
         };
-        let mut scene = floor_under(vec![lamp()], vec![wall]);
+        let mut scene = floor_under(vec![lamp(DVec3::new(0.0, -1.0, 1.0))], vec![wall]);
         scene.surfaces.push(Surface {
             index: 1,
             origin: DVec3::new(-0.2, 0.0, 0.1),

@@ -5,6 +5,7 @@
 //! distance fits the size of their modules are where a code may lie. Bars that have merged still leave their mark on so long a pattern.
 
 use super::symbol::{STOP, SYMBOL_WIDTHS};
+use crate::vision::lanes::dot;
 use crate::vision::rectify::{BINS_PER_PX, Profile};
 
 /// Modules of quiet zone that belong to a pattern.
@@ -145,23 +146,11 @@ impl Line {
     /// Correlation with a pattern of mean 0 and length 1.
     fn correlation(&self, pattern: &[f32], at: usize) -> f32 {
         let n = pattern.len();
-        let dot = dot(pattern, &self.values[at..at + n]);
+        let dot = dot::<16>(pattern, &self.values[at..at + n]);
         let sum = self.sums[at + n] - self.sums[at];
         let spread = self.squares[at + n] - self.squares[at] - sum * sum / n as f64;
         if spread > 1e-9 { dot / spread.sqrt() as f32 } else { 0.0 }
     }
-}
-
-/// Sum of products of as many numbers, in lanes that the compiler can keep in vector registers.
-fn dot(x: &[f32], y: &[f32]) -> f32 {
-    let ((x, more_x), (y, more_y)) = (x.as_chunks::<16>(), y.as_chunks::<16>());
-    let mut lanes = [0f32; 16];
-    for (x, y) in x.iter().zip(y) {
-        for i in 0..16 {
-            lanes[i] += x[i] * y[i];
-        }
-    }
-    lanes.iter().sum::<f32>() + more_x.iter().zip(more_y).map(|(x, y)| x * y).sum::<f32>()
 }
 
 /// A start with its light before it, or a stop with its light behind it, with mean 0 and length 1; and its outer edge in bins from its begin.

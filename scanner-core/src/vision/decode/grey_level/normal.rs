@@ -1,5 +1,7 @@
 //! Least squares over many pixels.
 
+use crate::vision::lanes::dot;
+
 /// Equations that are summed up at a time, as single precision numbers: few enough for their rounding not to matter.
 const BLOCK: usize = 64;
 /// Numbers that are added up side by side; a divisor of [`BLOCK`].
@@ -45,11 +47,11 @@ impl<const N: usize> NormalEquations<N> {
         }
         for j in 0..N {
             for k in 0..=j {
-                self.a[j][k] += f64::from(dot(&self.features[j], &self.features[k]));
+                self.a[j][k] += f64::from(dot::<LANES>(&self.features[j], &self.features[k]));
             }
-            self.b[j] += f64::from(dot(&self.features[j], &self.residuals));
+            self.b[j] += f64::from(dot::<LANES>(&self.features[j], &self.residuals));
         }
-        self.squares += f64::from(dot(&self.residuals, &self.residuals));
+        self.squares += f64::from(dot::<LANES>(&self.residuals, &self.residuals));
         self.count += self.filled as f64;
         self.filled = 0;
     }
@@ -64,16 +66,6 @@ impl<const N: usize> NormalEquations<N> {
         }
         self
     }
-}
-
-fn dot(x: &[f32; BLOCK], y: &[f32; BLOCK]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    for (x, y) in x.as_chunks::<LANES>().0.iter().zip(y.as_chunks::<LANES>().0) {
-        for i in 0..LANES {
-            lanes[i] += x[i] * y[i];
-        }
-    }
-    lanes.iter().sum()
 }
 
 #[cfg(test)]

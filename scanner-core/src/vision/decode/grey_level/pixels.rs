@@ -2,6 +2,7 @@
 
 use super::model::{BINS, QUIET};
 use crate::vision::geometry::{homography, map};
+use crate::vision::lanes::dot;
 use crate::vision::{Corners, Plane};
 
 /// Share of the bars' height that takes part, each way from the middle: the ends of the bars are left out.
@@ -300,23 +301,11 @@ impl Summed<'_> {
             return 0.0;
         }
         let (count, sum, template) = (&self.profile.count[from..to], &self.profile.sum[from..to], &template[own.clone()]);
+        let dot = |x: &[f32], y: &[f32]| f64::from(dot::<8>(x, y));
         let (t, tt, yt) = (dot(count, template), dot(count, &squares[own]), dot(sum, template));
         let (vy, vt) = (yy - y * y / w, tt - t * t / w);
         if vy <= 1e-12 || vt <= 1e-12 { 0.0 } else { ((yt - y * t / w) / (vy * vt).sqrt()) as f32 }
     }
-}
-
-/// Sum of products of as many numbers, in lanes that the compiler can keep in vector registers.
-fn dot(x: &[f32], y: &[f32]) -> f64 {
-    let ((x, more_x), (y, more_y)) = (x.as_chunks::<8>(), y.as_chunks::<8>());
-    let mut lanes = [0f32; 8];
-    for (x, y) in x.iter().zip(y) {
-        for i in 0..8 {
-            lanes[i] += x[i] * y[i];
-        }
-    }
-    let rest: f32 = more_x.iter().zip(more_y).map(|(x, y)| x * y).sum();
-    f64::from(lanes.iter().sum::<f32>() + rest)
 }
 
 /// The pixels of a row `y` that may lie in a quadrilateral, those beside it included, out of `columns`.

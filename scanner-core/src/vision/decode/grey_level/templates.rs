@@ -9,6 +9,7 @@ use super::fit::{Light, side};
 use super::lattice::{BEGINNINGS, CLASSES, ENDINGS, PositionCost};
 use super::model::{BINS, CHARACTER, EdgeResponse, Optics, QUIET, VALUES, modules};
 use super::pixels::Profile;
+use crate::vision::lanes::dot;
 
 /// Bins of one character.
 const SPAN: usize = CHARACTER * BINS;
@@ -82,7 +83,7 @@ impl Shape {
         for ((x, v), w) in weighted[range.clone()].iter_mut().zip(&self.values[range.clone()]).zip(&w[range.clone()]) {
             *x = v * w;
         }
-        let product = |y: &[f32; SPAN]| dot(&weighted[range.clone()], &y[range.clone()]);
+        let product = |y: &[f32; SPAN]| dot::<LANES>(&weighted[range.clone()], &y[range.clone()]);
         let (square, with) = (product(&self.values), product(d));
         (weighted, square, with)
     }
@@ -90,7 +91,7 @@ impl Shape {
     /// Sum of its products with another shape that is already weighted.
     fn product(&self, other: &Self, weighted: &[f32; SPAN]) -> f32 {
         let (from, to) = (self.from.max(other.from), self.to.min(other.to));
-        if from < to { dot(&self.values[from..to], &weighted[from..to]) } else { 0.0 }
+        if from < to { dot::<LANES>(&self.values[from..to], &weighted[from..to]) } else { 0.0 }
     }
 }
 
@@ -181,17 +182,6 @@ struct BarCost {
     before: [f32; CLASSES],
     behind: [f32; CLASSES],
     weighted: [f32; SPAN],
-}
-
-/// Sum of products of as many numbers, a multiple of [`LANES`], in lanes that the compiler can keep in vector registers.
-fn dot(x: &[f32], y: &[f32]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    for (x, y) in x.chunks_exact(LANES).zip(y.chunks_exact(LANES)) {
-        for i in 0..LANES {
-            lanes[i] += x[i] * y[i];
-        }
-    }
-    lanes.iter().sum()
 }
 
 #[cfg(test)]
