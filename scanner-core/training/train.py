@@ -1,7 +1,6 @@
 """Trains the detector and writes it as ONNX. See README.md."""
 
 import argparse
-import hashlib
 import json
 import os
 import time
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from common import check_and_describe, follow, refuse_held_out, write_list
 from data import Crops, pictures
 from net import CLASSES, Net
 
@@ -60,7 +60,6 @@ def loss(out, labels, values, whitening):
 
 def export(net, path):
     """The net with its classes as probabilities; height and width free."""
-    import onnx
 
     class Whole(nn.Module):
         def __init__(self, net):
@@ -83,10 +82,7 @@ def export(net, path):
         opset_version=17,
         dynamo=False,
     )
-    onnx.checker.check_model(onnx.load(str(path)))
-    model = path.read_bytes()
-    # What the program that embeds the model checks.
-    path.with_suffix(".txt").write_text(f"{len(model)} {hashlib.sha256(model).hexdigest()}\n")
+    check_and_describe(path)
 
 
 def main():
@@ -109,12 +105,8 @@ def main():
     arguments.out.mkdir(parents=True, exist_ok=True)
 
     found = pictures(arguments.folders)
-    for picture in found:
-        # Seeds of the frozen validation and test sets, see scenarios/sets/sets.toml.
-        if 1_200_000 <= picture.seed < 1_600_000:
-            raise SystemExit(f"{picture.path} is of load {picture.seed}: of the validation and test sets nothing may be trained on")
-    lines = sorted(f"{picture.sha256}  {picture.name}" for picture in found)
-    (arguments.out / "pictures.sha256").write_text("\n".join(lines) + "\n")
+    refuse_held_out(found)
+    write_list(found, arguments.out / "pictures.sha256")
     print(f"{len(found)} pictures, {sum(map(lambda p: len(p.corners), found))} codes", flush=True)
 
     net = Net().to(memory_format=torch.channels_last)
@@ -142,13 +134,7 @@ def main():
         (classes + places).backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
-        with torch.no_grad():
-            keep = min(0.998, (step + 1) / (step + 10))
-            for old, new in zip(shadow.state_dict().values(), net.state_dict().values()):
-                if old.dtype.is_floating_point:
-                    old.lerp_(new, 1 - keep)
-                else:
-                    old.copy_(new)
+        follow(shadow, net, step)
         shown += (classes.item(), places.item())
         step += 1
         if step % 50 == 0:

@@ -1,7 +1,6 @@
 """Trains the net that tells packages apart and writes it as ONNX. See README.md."""
 
 import argparse
-import hashlib
 import json
 import os
 import time
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from common import check_and_describe, follow, refuse_held_out, write_list
 from package_data import pictures, prepared, targets
 from package_net import REACH, PackageNet
 
@@ -70,8 +70,6 @@ class Whole(nn.Module):
 
 
 def export(net, path):
-    import onnx
-
     dims = {0: "batch", 2: "rows", 3: "columns"}
     torch.onnx.export(
         Whole(net).eval(),
@@ -83,9 +81,7 @@ def export(net, path):
         opset_version=17,
         dynamo=False,
     )
-    onnx.checker.check_model(onnx.load(str(path)))
-    model = path.read_bytes()
-    path.with_suffix(".txt").write_text(f"{len(model)} {hashlib.sha256(model).hexdigest()}\n")
+    check_and_describe(path)
 
 
 def main():
@@ -104,10 +100,8 @@ def main():
     random = np.random.default_rng(arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     found = pictures(arguments.folders)
-    for picture in found:
-        if 1_200_000 <= picture.seed < 1_600_000:
-            raise SystemExit(f"{picture.path} is of load {picture.seed}: of the validation and test sets nothing may be trained on")
-    (arguments.out / "packages.sha256").write_text("\n".join(sorted(f"{p.sha256}  {p.name}" for p in found)) + "\n")
+    refuse_held_out(found)
+    write_list(found, arguments.out / "packages.sha256")
     samples = prepared(found, arguments.ways, arguments.out / "cache", random)
     net, shadow = PackageNet(), PackageNet()
     shadow.load_state_dict(net.state_dict())
@@ -125,13 +119,7 @@ def main():
         (parts[0] + 0.3 * parts[1] + 2.0 * parts[2]).backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
-        with torch.no_grad():
-            keep = min(0.998, (step + 1) / (step + 10))
-            for old, new in zip(shadow.state_dict().values(), net.state_dict().values()):
-                if old.dtype.is_floating_point:
-                    old.lerp_(new, 1 - keep)
-                else:
-                    old.copy_(new)
+        follow(shadow, net, step)
         shown += [part.item() for part in parts]
         if (step + 1) % 50 == 0:
             print(f"{step + 1} {(time.monotonic() - began) / 60:.1f} min: package {shown[0] / 50:.3f} middles {shown[1] / 50:.3f} ways {shown[2] / 50:.3f}", flush=True)
