@@ -4,6 +4,7 @@
 //! [`Plane`] (luminance) → [`Illumination`] (enhance) → [`segment`] → [`locate::locate`] → [`rectify::Strip`] → [`binarise`] → [`decode`] → [`fit`]; [`Scanner`]
 //! runs them all. What a symbol says is decided here, from its picture alone.
 
+mod arch;
 pub mod binarise;
 pub mod decode;
 pub mod detect;

@@ -125,6 +125,7 @@ mod tests {
             ends: [-60.0, 60.0],
             top: [-15.0, 0.0],
             bottom: [22.0, 0.0],
+            arch: 0.0,
         };
         let strip = crate::vision::rectify::Strip::gather(&plane, &place, 5.0);
         let profile = strip.profile(crate::vision::rectify::Subset::Full);

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::arch::arched;
 use super::decode::ends::{Span, spans};
-use super::decode::grey_level::{FittedStrip, GreyLevelRule, look_along, look_at_code128};
+use super::decode::grey_level::{FittedStrip, GreyLevelRule, Surface, look_along, look_at_code128, look_at_code128_on};
+use super::decode::retail::is_ean13;
 use super::geometry::{on_full_picture, shorter_side};
 use super::locate::LinearBox;
 use super::outline::refine_edges;
-use super::rectify::{Strip, Subset};
+use super::rectify::{BINS_PER_PX, Profile, Strip, Subset};
 use super::{Corners, Evidence, Plane, Reading, UndecidedStrip};
 use crate::codes::{self, Symbology};
 
@@ -32,6 +34,11 @@ const LEAST_ENDS: f32 = 1.4;
 const AS_LIKELY: f32 = 0.1;
 /// Share of a rough strip's variance that straight bars must explain.
 const STRAIGHT_BARS: f64 = 0.35;
+/// The same of an arched strip: there are fewer codes on round packages than lines of text and patterns that look like an arc.
+const ROUND_BARS: f64 = 0.9;
+/// A gap between edges that no space of a code comes to, modules as they are on average, and the slope of an edge, relative to the steep ones.
+const WIDEST_SPACE: f64 = 5.5;
+const EDGE: f32 = 0.25;
 /// Pixels without which a rough strip is not looked at.
 const LEAST_PIXELS: usize = 100;
 /// How far start and stop may be from where they were found, modules.
@@ -85,16 +92,65 @@ fn read_between_ends(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &
     GreyReading::Undecided(found)
 }
 
-/// Reads a strip of the full picture whose direction and size are known roughly.
+/// Reads a strip of the full picture whose direction and size are known roughly: as on a face, then as around something round.
 pub fn read_rough(pyramid: &[Plane], place: &LinearBox, rule: &GreyLevelRule) -> GreyReading {
     let level = level(pyramid, place.length() / MODULES);
     let rough = place.rescaled(-(level as i32));
-    let mut core = Strip::gather(&pyramid[level], &middle(&rough), 0.0);
-    if core.len() < LEAST_PIXELS || core.straighten() < STRAIGHT_BARS {
-        return GreyReading::Undecided(Vec::new());
+    let flat = match straightened(&pyramid[level], &rough, STRAIGHT_BARS) {
+        Some(place) => {
+            let profile = Strip::gather(&pyramid[level], &middle(&place), place.length() * BEYOND).profile(Subset::Full);
+            if is_ean13(&profile, place.ends) {
+                return GreyReading::Undecided(Vec::new());
+            }
+            read_between_ends(pyramid, &place, level, rule)
+        }
+        None => GreyReading::Undecided(Vec::new()),
+    };
+    match flat {
+        GreyReading::Undecided(_) => read_round(&pyramid[level], &rough, level, rule).map_or(flat, GreyReading::Read),
+        GreyReading::Read(_) => flat,
     }
-    let place = LinearBox { lean: core.place.lean, spread: core.place.spread, ..rough };
-    read_between_ends(pyramid, &place, level, rule)
+}
+
+/// The strip with the direction of its bars; `None` where straight bars explain less than a share of it.
+fn straightened(plane: &Plane, rough: &LinearBox, least: f64) -> Option<LinearBox> {
+    let mut core = Strip::gather(plane, &middle(rough), 0.0);
+    let bars = core.len() >= LEAST_PIXELS && core.straighten() >= least;
+    bars.then_some(LinearBox { lean: core.place.lean, spread: core.place.spread, ..*rough })
+}
+
+/// Reads a strip of `plane` whose code lies around something round and is seen aslant.
+fn read_round(plane: &Plane, rough: &LinearBox, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
+    let place = straightened(plane, &arched(plane, rough)?, ROUND_BARS)?;
+    let profile = Strip::gather(plane, &middle(&place), place.length() * BEYOND).profile(Subset::Full);
+    let ends = bars_around(&profile, (place.ends[0] + place.ends[1]) / 2.0, place.length() / MODULES)?;
+    let (length, height) = (ends[1] - ends[0], place.height());
+    if !RANGE.contains(&(length / MODULES)) || !ASPECT.contains(&(length / height)) {
+        return None;
+    }
+    let sag = (-place.arch * (length / 2.0).powi(2) / height) as f32;
+    let found = look_at_code128_on(plane, &place.corners(ends[0], ends[1]), Surface::Round { sag }, CHARACTERS);
+    found.first().and_then(|best| accepted(plane, best, level, rule))
+}
+
+/// First and last edge of the bars around `middle` of a profile, in which no gap is as wide as a quiet zone; modules are `module` px wide on average.
+fn bars_around(profile: &Profile, middle: f64, module: f64) -> Option<[f64; 2]> {
+    const HALF: usize = BINS_PER_PX / 2;
+    let slope = |i: usize| {
+        let seen = profile.weight[i - HALF].min(profile.weight[i + HALF]) > 0.0;
+        if seen { (profile.mean[i + HALF] - profile.mean[i - HALF]).abs() } else { 0.0 }
+    };
+    let slopes: Vec<f32> = (HALF..profile.mean.len().saturating_sub(HALF)).map(slope).collect();
+    let last = slopes.len().checked_sub(1)?;
+    let steep = *slopes.clone().select_nth_unstable_by(last * 4 / 5, f32::total_cmp).1;
+    let is_edge = |i: &usize| slopes[*i] > EDGE * steep;
+    let gap = (WIDEST_SPACE * module * BINS_PER_PX as f64) as usize;
+    let begin = (((middle - profile.start) * BINS_PER_PX as f64) as usize).saturating_sub(HALF).min(last);
+    let next = |from: &usize| (from + 1..(from + 1 + gap).min(slopes.len())).rev().find(is_edge);
+    let before = |to: &usize| (to.saturating_sub(gap)..*to).find(is_edge);
+    let first = std::iter::successors(Some(begin), before).last()?;
+    let last = std::iter::successors(Some(begin), next).last()?;
+    Some([first, last].map(|i| profile.start + (i + HALF) as f64 / BINS_PER_PX as f64))
 }
 
 /// Above three pixels per module the next level says as much and costs a quarter.
@@ -160,4 +216,82 @@ fn between_edges(plane: &Plane, corners: &Corners) -> Corners {
 fn undecided(strip: FittedStrip, level: usize) -> UndecidedStrip {
     let corners: Corners = strip.text.corners.map(|c| on_full_picture(c, level));
     UndecidedStrip { corners, px_per_module: shorter_side(&corners) / MODULES, level, strip: Arc::new(strip) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::decode::LinearSymbol;
+
+    const DIGITS: &str = "87249577757200384604";
+    /// Bottle: radius, px; half the angle that the code reaches over; sine of the camera's height over the plane square to its axis.
+    const RADIUS: f64 = 115.0;
+    const REACHES: f64 = 0.7;
+    const ASLANT: f64 = 0.6;
+    /// Height of the bars, px, and where the code's middle lies.
+    const HEIGHT: f64 = 30.0;
+    const MIDDLE: [f64; 2] = [130.4, 90.7];
+
+    /// A bottle upright in the picture, its code turned by `turn` from the line of sight.
+    fn bottle(turn: f64) -> Plane {
+        let symbol = LinearSymbol::code128_digits(DIGITS).unwrap();
+        let modules: Vec<bool> = symbol.runs.iter().enumerate().flat_map(|(i, n)| vec![i % 2 == 0; usize::from(*n)]).collect();
+        let grey = |x: f64, y: f64| {
+            let sin = (x - MIDDLE[0]) / RADIUS;
+            if sin.abs() > 0.98 {
+                return 0.1;
+            }
+            let angle = sin.asin();
+            let off = y - MIDDLE[1] + RADIUS * ASLANT * (1.0 - angle.cos());
+            let place = ((angle - turn) / REACHES + 1.0) / 2.0 * 145.0;
+            let dark = off.abs() < HEIGHT / 2.0 && place >= 0.0 && modules.get(place as usize).is_some_and(|dark| *dark);
+            // Round things are darker at their sides.
+            (0.25 + 0.55 * angle.cos()) * if dark { 0.15 } else { 1.0 }
+        };
+        const SUB: usize = 6;
+        let pixel = |i: usize| {
+            let at = |n: usize, k: usize| n as f64 + (k as f64 + 0.5) / SUB as f64 - 0.5;
+            let (x, y) = (i % 260, i / 260);
+            let sum: f64 = (0..SUB * SUB).map(|k| grey(at(x, k % SUB), at(y, k / SUB))).sum();
+            (sum / (SUB * SUB) as f64) as f32
+        };
+        Plane::new(260, 180, (0..260 * 180).map(pixel).collect())
+    }
+
+    /// The chord of the code as a detector says it, wider by some pixels.
+    fn chord(turn: f64) -> LinearBox {
+        let end = |side: f64| {
+            let angle = turn + side * REACHES;
+            [MIDDLE[0] + RADIUS * angle.sin(), MIDDLE[1] - RADIUS * ASLANT * (1.0 - angle.cos())]
+        };
+        let (a, b) = (end(-1.0), end(1.0));
+        let half = HEIGHT / 2.0 + 1.0;
+        LinearBox::of_corners(&[[a[0] - 3.0, a[1] - half], [b[0] + 4.0, b[1] - half], [b[0] + 4.0, b[1] + half], [a[0] - 3.0, a[1] + half]])
+            .unwrap()
+    }
+
+    #[test]
+    fn codes_around_bottles_are_read_along_their_arcs() {
+        for turn in [0.0, -0.1, 0.15] {
+            let plane = bottle(turn);
+            let place = arched(&plane, &chord(turn)).unwrap();
+            let sag = -place.arch * (place.length() / 2.0).powi(2);
+            let expected = RADIUS * ASLANT * (1.0 - REACHES.cos()) * turn.cos();
+            assert!((sag - expected).abs() < 0.25 * HEIGHT, "turned by {turn}: {sag} px of {expected}");
+            let pyramid = plane.pyramid(2, 32);
+            let GreyReading::Read(reading) = read_rough(&pyramid, &chord(turn), &GreyLevelRule::default()) else {
+                panic!("turned by {turn}: not read")
+            };
+            assert_eq!(reading.text, DIGITS);
+        }
+    }
+
+    #[test]
+    fn what_is_straight_is_not_arched() {
+        let bars = |x: usize, y: usize| if (40..220).contains(&x) && (70..105).contains(&y) && x / 2 % 2 == 0 { 0.1 } else { 0.8 };
+        let plane = Plane::new(260, 180, (0..260 * 180).map(|i| bars(i % 260, i / 260)).collect());
+        let place = LinearBox::of_corners(&[[38.0, 68.0], [223.0, 68.0], [223.0, 107.0], [38.0, 107.0]]).unwrap();
+        assert_eq!(arched(&plane, &place), None);
+        assert_eq!(arched(&Plane::new(260, 180, vec![0.5; 260 * 180]), &place), None);
+    }
 }

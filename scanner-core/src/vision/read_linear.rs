@@ -6,6 +6,7 @@ use image::{DynamicImage, GrayImage};
 
 use super::binarise::{BinaryRow, Sharpening, binarise, restore};
 use super::decode::grey_level::GreyLevelRule;
+use super::decode::retail::is_ean13;
 use super::decode::{Ballot, LinearText, Look, VoteRule, decode_row};
 use super::fit::{SymbolFit, fit_symbol};
 use super::geometry::shorter_side;
@@ -212,7 +213,8 @@ fn read(
     }
     let px_per_module = place.length() / TWENTY_DIGITS;
     let least_bars = BARS_OF_TWENTY_DIGITS.iter().rev().find(|(from, _)| px_per_module >= *from).map_or(0, |(_, bars)| *bars);
-    if grey != GreyLook::None && bars >= least_bars && halves >= SAME_BARS_SMALL {
+    let worth = grey != GreyLook::None && bars >= least_bars && halves >= SAME_BARS_SMALL;
+    if worth && !is_ean13(&profiles[0].1, place.ends) {
         match read_grey(pyramid, &strip.place, level, &rule.grey_level, grey == GreyLook::EndToEnd) {
             GreyReading::Read(reading) => return Outcome::Read(reading),
             GreyReading::Undecided(strips) => *undecided = strips,

@@ -92,7 +92,15 @@ impl Strip {
         let (from, to) = (place.ends[0] - margin, place.ends[1] + margin);
         let height = place.height().max(1.0);
         let inset = (1.5f64).min(height * 0.2) / height;
-        let quad = place.corners(from, to);
+        // Straight edges around the arched ones.
+        let bulge = place.arch * from.abs().max(to.abs()).powi(2);
+        let around = LinearBox {
+            arch: 0.0,
+            top: [place.top[0] + bulge.min(0.0), place.top[1]],
+            bottom: [place.bottom[0] + bulge.max(0.0), place.bottom[1]],
+            ..*place
+        };
+        let quad = around.corners(from, to);
         let y_min = quad.iter().map(|p| p[1]).fold(f64::MAX, f64::min).ceil().max(0.0) as usize;
         let y_max = quad.iter().map(|p| p[1]).fold(f64::MIN, f64::max).floor();
         let mut pixels = Vec::new();
@@ -113,7 +121,7 @@ impl Strip {
                     let (a, b) = place.local(x as f64, y as f64);
                     let u = a + (place.lean + place.spread * a) * b;
                     let (top, bottom) = (place.top[0] + place.top[1] * u, place.bottom[0] + place.bottom[1] * u);
-                    let v = (b - top) / (bottom - top);
+                    let v = (b - place.arch * u * u - top) / (bottom - top);
                     if v < inset || v > 1.0 - inset || u < from || u > to {
                         continue;
                     }

@@ -6,6 +6,7 @@ pub mod grey_level;
 mod limit;
 mod linear;
 mod matrix;
+pub mod retail;
 mod symbol;
 mod vote;
 

@@ -93,7 +93,16 @@ impl Detected {
         let strip = |place: &Detection| {
             let Group { centre, along, slope, b: [top, bottom], .. } = self.group(place);
             let reach = (place.along[0] * along[0] + place.along[1] * along[1]).abs();
-            LinearBox { centre, along, lean: 0.0, spread: 0.0, ends: [-reach, reach], top: [top, slope], bottom: [bottom, slope] }
+            LinearBox {
+                centre,
+                along,
+                lean: 0.0,
+                spread: 0.0,
+                ends: [-reach, reach],
+                top: [top, slope],
+                bottom: [bottom, slope],
+                arch: 0.0,
+            }
         };
         self.of(Class::Linear).map(strip).collect()
     }

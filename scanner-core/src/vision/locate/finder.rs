@@ -115,7 +115,7 @@ fn corner(a: &Edge, k: usize, b: &Edge, l: usize) -> Option<Finder> {
     if la.max(lb) > 4.0 * la.min(lb) {
         return None;
     }
-    let near = 3.0 + 0.1 * la.min(lb);
+    let near = 4.0 + 0.14 * la.min(lb);
     if distance(a.ends[k], b.ends[l]) > near {
         return None;
     }

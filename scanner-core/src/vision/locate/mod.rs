@@ -68,8 +68,8 @@ impl Default for LocateOptions {
 /// A linear code's place: a strip between two straight edges, in a frame of its own.
 ///
 /// With a = (p − centre)·along and b = (p − centre)·across, a pixel p lies at u = a + (lean + spread·a)·b along the code, in pixels; bars are lines
-/// of equal u. The code's upper and lower edges are the lines b = top\[0\] + top\[1\]·u and b = bottom\[0\] + bottom\[1\]·u. So a box seen in
-/// perspective fits: bars that are not square to the edges and that converge.
+/// of equal u. The code's upper and lower edges are the lines b = top\[0\] + top\[1\]·u + arch·u² and b = bottom\[0\] + bottom\[1\]·u + arch·u². So a box
+/// seen in perspective fits: bars that are not square to the edges and that converge; and one on a round package seen aslant, whose edges are arcs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LinearBox {
     /// Origin of the frame, px.
@@ -86,6 +86,8 @@ pub struct LinearBox {
     pub top: [f64; 2],
     /// Edge at larger b: offset and slope.
     pub bottom: [f64; 2],
+    /// How both edges are arched, 1/px; 0 on flat faces.
+    pub arch: f64,
 }
 
 impl LinearBox {
@@ -96,7 +98,7 @@ impl LinearBox {
         let length = distance(left, right);
         let along = [0, 1].map(|k| (right[k] - left[k]) / length);
         let centre = [0, 1].map(|k| (left[k] + right[k]) / 2.0);
-        let mut place = Self { centre, along, lean: 0.0, spread: 0.0, ends: [0.0; 2], top: [0.0; 2], bottom: [0.0; 2] };
+        let mut place = Self { centre, along, lean: 0.0, spread: 0.0, ends: [0.0; 2], top: [0.0; 2], bottom: [0.0; 2], arch: 0.0 };
         let local = corners.map(|[x, y]| place.local(x, y));
         // Both corners of an end have the same u.
         let [(a0, b0), (a1, b1), (a2, b2), (a3, b3)] = local;
@@ -116,9 +118,9 @@ impl LinearBox {
         (dx * self.along[0] + dy * self.along[1], dy * self.along[0] - dx * self.along[1])
     }
 
-    /// The pixel at u along the code on the line b = edge\[0\] + edge\[1\]·u.
+    /// The pixel at u along the code on the line b = edge\[0\] + edge\[1\]·u + arch·u².
     pub fn on_edge(&self, u: f64, edge: [f64; 2]) -> [f64; 2] {
-        let b = edge[0] + edge[1] * u;
+        let b = edge[0] + (edge[1] + self.arch * u) * u;
         let a = (u - self.lean * b) / (1.0 + self.spread * b);
         [self.centre[0] + a * self.along[0] - b * self.along[1], self.centre[1] + a * self.along[1] + b * self.along[0]]
     }
@@ -149,6 +151,7 @@ impl LinearBox {
             ends: self.ends.map(|e| e * s),
             top: [self.top[0] * s, self.top[1]],
             bottom: [self.bottom[0] * s, self.bottom[1]],
+            arch: self.arch / s,
             ..*self
         }
     }
@@ -389,6 +392,7 @@ mod tests {
             ends: [-60.0, 70.0],
             top: [-12.0, 0.1],
             bottom: [14.0, 0.08],
+            arch: 0.0,
         };
         for (u, edge) in [(-60.0, place.top), (70.0, place.bottom)] {
             let [x, y] = place.on_edge(u, edge);

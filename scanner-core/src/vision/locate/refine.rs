@@ -144,6 +144,7 @@ pub fn refine(plane: &Plane, group: &Group, white: f32) -> Vec<LinearBox> {
                 ends: [piece.ends[0] - a, piece.ends[1] - a],
                 top: moved(piece.top),
                 bottom: moved(piece.bottom),
+                arch: 0.0,
             }
         })
         .collect()

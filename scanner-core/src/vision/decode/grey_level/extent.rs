@@ -74,11 +74,11 @@ mod tests {
         let [left, right] = [2.0 * QUIET as f64 - 0.5, 2.0 * (QUIET + length) as f64 - 0.5];
         // The strip reaches from row 10 to 70: bars from −20/60 to 20/60 of it.
         let corners = [[left, 9.5], [right, 9.5], [right, 69.5], [left, 69.5]];
-        let pixels = Pixels::gather(&plane, &corners, length, [-REACH, REACH]).unwrap();
+        let pixels = Pixels::gather(&plane, &corners, length, [-REACH, REACH], 0.0).unwrap();
         let [first, last] = rows_of_bars(&pixels, &Warp::default(), &template).unwrap();
         assert!((first + 1.0 / 3.0).abs() < 0.05 && (last - 1.0 / 3.0).abs() < 0.05, "{first} {last}");
         // Rows without any.
-        let pixels = Pixels::gather(&plane, &[[left, 60.0], [right, 60.0], [right, 70.0], [left, 70.0]], length, [-0.5, 0.5]).unwrap();
+        let pixels = Pixels::gather(&plane, &[[left, 60.0], [right, 60.0], [right, 70.0], [left, 70.0]], length, [-0.5, 0.5], 0.0).unwrap();
         assert_eq!(rows_of_bars(&pixels, &Warp::default(), &template), None);
     }
 }

@@ -291,7 +291,7 @@ mod tests {
             [middle[0] + cos * along - sin * across, middle[1] + sin * along + cos * across]
         };
         let corners = [at(0.0, -0.5), at(length, -0.5), at(length, 0.5), at(0.0, 0.5)];
-        let pixels = Pixels::gather(&plane, &corners, 145, [-HALF_HEIGHT, HALF_HEIGHT]).unwrap();
+        let pixels = Pixels::gather(&plane, &corners, 145, [-HALF_HEIGHT, HALF_HEIGHT], 0.0).unwrap();
         let mut found = (Warp::default(), Light::even(0.7, -0.5), Optics { lens: Lens::Gaussian, sigma_px: 0.6, growth: 0.0 });
         for _ in 0..8 {
             let template = Template::new(pixels.step, found.2, start, &values);

@@ -34,6 +34,35 @@ pub use rule::{GreyLevelRule, GreyLevelText};
 use settle::Refined;
 use templates::Templates;
 
+/// What a strip lies on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Surface {
+    /// A face, or paper that is bent a little.
+    Flat,
+    /// Something round, whose axis the bars are parallel to: modules shrink towards the ends, and seen aslant the code is an arc.
+    Round {
+        /// How far across the code's middle is from the line between its ends, in heights of its bars, downwards positive.
+        sag: f32,
+    },
+}
+
+impl Surface {
+    fn sag(self) -> f32 {
+        match self {
+            Self::Flat => 0.0,
+            Self::Round { sag } => sag,
+        }
+    }
+
+    /// The same seen from the other side.
+    fn turned(self) -> Self {
+        match self {
+            Self::Flat => Self::Flat,
+            Self::Round { sag } => Self::Round { sag: -sag },
+        }
+    }
+}
+
 /// What to begin with.
 const FIRST: Optics = Optics { lens: Lens::Gaussian, sigma_px: 0.6, growth: 0.0 };
 /// How far start and stop may be from where the corners put them, modules, where nothing better is known.
@@ -58,6 +87,10 @@ const BEND_BETWEEN: [f32; 5] = [-0.5, -0.25, 0.0, 0.25, 0.5];
 /// Bend from which on an arc differs from a parabola, and what is tried for that: paper on a bottle bends away from the camera.
 const SKEWED_FROM: f32 = 2.4;
 const SKEWS: [f32; 4] = [0.0, 0.6, 1.2, 1.8];
+/// What is tried on round packages, whose codes reach up to 60° to either side, and what is tried beside the best.
+const ROUND_REACH: usize = 10;
+const ROUND_SKEWS: [f32; 6] = [1.0, 3.0, 5.0, 7.0, 9.0, 12.0];
+const ROUND_BETWEEN: [f32; 5] = [-1.0, -0.5, 0.0, 0.5, 1.0];
 /// Weight of the characters' beginnings against the two ends, whose correlations add up to 2.
 const BEGINNINGS: f32 = 1.0;
 /// Starting points that a first reading is made of.
@@ -98,14 +131,21 @@ pub fn read_code128(plane: &Plane, corners: &Corners, characters: usize) -> Opti
 /// The same, with all that is needed to decide later, together with other views ([`decide_together`]): for each direction in which the strip could
 /// be read, the better explained first. Where one direction leaves no doubt, the other is not looked at.
 pub fn look_at_code128(plane: &Plane, corners: &Corners, characters: usize) -> Vec<FittedStrip> {
+    look_at_code128_on(plane, corners, Surface::Flat, characters)
+}
+
+/// The same on a surface that is known.
+pub fn look_at_code128_on(plane: &Plane, corners: &Corners, surface: Surface, characters: usize) -> Vec<FittedStrip> {
     let [a, b, c, d] = *corners;
-    let Some((pixels, lean)) = Strip::gather(plane, corners, characters, REACH) else { return Vec::new() };
+    let reach = if surface == Surface::Flat { REACH } else { ROUND_REACH };
+    let Some((pixels, lean)) = Strip::gather(plane, corners, surface, characters, reach) else { return Vec::new() };
     // The pixels are the same from either end, and so is the bars' lean; what grows to one end or both falls.
     let turned = pixels.turned();
     let other = Warp { twist: -lean.twist, bow: -lean.bow, ..lean };
-    let ways = [(pixels, lean, *corners), (turned, other, [c, d, a, b])].into_iter();
-    let mut ways: Vec<(Strip, Corners)> =
-        ways.filter_map(|(pixels, lean, corners)| Some((Strip::new(pixels, lean, characters, REACH)?, corners))).collect();
+    let ways = [(pixels, lean, *corners, surface), (turned, other, [c, d, a, b], surface.turned())].into_iter();
+    let mut ways: Vec<(Strip, Corners)> = ways
+        .filter_map(|(pixels, lean, corners, surface)| Some((Strip::new(pixels, lean, surface, characters, reach)?, corners)))
+        .collect();
     ways.sort_by(|(p, _), (q, _)| q.score.total_cmp(&p.score));
     let mut found: Vec<FittedStrip> = Vec::new();
     for (strip, corners) in ways {
@@ -119,8 +159,8 @@ pub fn look_at_code128(plane: &Plane, corners: &Corners, characters: usize) -> V
 
 /// The same in one direction only, from the start's corners to the stop's, which may be off by `reach` modules.
 pub fn look_along(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<FittedStrip> {
-    let (pixels, lean) = Strip::gather(plane, corners, characters, reach)?;
-    Strip::new(pixels, lean, characters, reach)?.read(plane, corners)
+    let (pixels, lean) = Strip::gather(plane, corners, Surface::Flat, characters, reach)?;
+    Strip::new(pixels, lean, Surface::Flat, characters, reach)?.read(plane, corners)
 }
 
 /// A strip with the model that fits it best: its pixels by their place along the code, geometry, light and blur.
@@ -193,6 +233,7 @@ struct Strip {
     templates: OnceCell<Templates>,
     /// How the bars lean.
     lean: Warp,
+    surface: Surface,
     /// Starting points: start character and geometry.
     starts: Vec<(usize, Warp)>,
     /// How well the first of them fits.
@@ -201,18 +242,20 @@ struct Strip {
 
 impl Strip {
     /// The pixels inside `corners`, and how the bars lean.
-    fn gather(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<(Pixels, Warp)> {
-        let pixels = Pixels::gather(plane, corners, code_modules(characters), [-HALF_HEIGHT, HALF_HEIGHT])?;
+    fn gather(plane: &Plane, corners: &Corners, surface: Surface, characters: usize, reach: usize) -> Option<(Pixels, Warp)> {
+        let pixels = Pixels::gather(plane, corners, code_modules(characters), [-HALF_HEIGHT, HALF_HEIGHT], surface.sag())?;
         let limit = SHEAR_PER_REACH * reach as f32;
         let steps = 2 * (limit / SHEAR_STEP).round() as usize + 1;
         let lean = lean(&pixels, limit, steps);
-        Some((pixels, lean))
+        let even = if surface == Surface::Flat { pixels } else { pixels.evened(&lean) };
+        Some((even, lean))
     }
 
     /// `None` where nothing looks like a start and a stop.
-    fn new(pixels: Pixels, lean: Warp, characters: usize, reach: usize) -> Option<Self> {
+    fn new(pixels: Pixels, lean: Warp, surface: Surface, characters: usize, reach: usize) -> Option<Self> {
         let (edge, templates) = (EdgeResponse::new(pixels.step, FIRST), OnceCell::new());
-        let mut strip = Self { pixels, characters, classes: Classes::new(), edge, templates, lean, starts: Vec::new(), score: 0.0 };
+        let mut strip =
+            Self { pixels, characters, classes: Classes::new(), edge, templates, lean, surface, starts: Vec::new(), score: 0.0 };
         let found = strip.find_ends(reach);
         strip.score = found.first()?.0;
         strip.starts = found.into_iter().map(|(_, value, warp)| (value, warp)).collect();
@@ -229,8 +272,9 @@ impl Strip {
         let patterns = EndPatterns::new(&self.edge);
         let straight = self.pixels.profile(&self.lean);
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
-        for bend in bends() {
-            let bent = Warp::bent(bend, 0.0);
+        let skews: &[f32] = if self.surface == Surface::Flat { &[0.0] } else { &ROUND_SKEWS };
+        for (bend, skew) in bends().flat_map(|bend| skews.iter().map(move |skew| (bend, *skew))) {
+            let bent = Warp::bent(bend, skew);
             self.ends_under(&bent, &straight.warped(&bent, self.pixels.length), &patterns, reach, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -243,14 +287,19 @@ impl Strip {
     /// The bend near that of `warp`, and the skew that may go with it, under which characters begin most consistently, both ends held where they are.
     fn between(&self, straight: &Profile, warp: Warp) -> Warp {
         let length = self.pixels.length;
-        let ends = Warp { offset: warp.offset - Warp::bent(warp.bend, 0.0).offset, scale: warp.scale, ..Warp::default() };
+        let begun = Warp::bent(warp.bend, warp.skew);
+        let ends = Warp { offset: warp.offset - begun.offset, scale: warp.scale - begun.scale, ..Warp::default() };
         let near = |(bend, skew): (f32, f32)| {
             let bent = Warp::bent(bend, skew);
             let begins = beginnings(&straight.warped(&bent, length).summed(), &ends, length, self.characters);
             (begins, Warp { offset: bent.offset + ends.offset, scale: bent.scale + ends.scale, ..bent })
         };
-        let skews: &[f32] = if warp.bend.abs() > SKEWED_FROM { &SKEWS } else { &SKEWS[..1] };
-        let all = skews.iter().flat_map(|skew| BEND_BETWEEN.map(|more| near((warp.bend + more, *skew))));
+        let skews: &[f32] = match self.surface {
+            Surface::Round { .. } => &ROUND_BETWEEN,
+            Surface::Flat if warp.bend.abs() > SKEWED_FROM => &SKEWS,
+            Surface::Flat => &SKEWS[..1],
+        };
+        let all = skews.iter().flat_map(|skew| BEND_BETWEEN.map(|more| near((warp.bend + more, warp.skew + skew))));
         all.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(warp, |(_, warp)| warp)
     }
 
@@ -276,7 +325,7 @@ impl Strip {
                 if score + other > ENDS {
                     let ends = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, ..Warp::default() };
                     let begins = beginnings(&profile, &ends, self.pixels.length, self.characters);
-                    let warp = Warp { offset: bent.offset + ends.offset, scale: ends.scale, ..*bent };
+                    let warp = Warp { offset: bent.offset + ends.offset, scale: bent.scale + ends.scale, ..*bent };
                     pairs.push((score + other + BEGINNINGS * begins, *value, warp));
                 }
             }
@@ -302,7 +351,8 @@ impl Strip {
             return None;
         }
         let mut found: Option<Refined> = None;
-        for (_, start, warp) in tries.iter().take(2) {
+        let most = if self.surface == Surface::Flat { 2 } else { 4 };
+        for (_, start, warp) in tries.iter().take(most) {
             let again = self.refined(&self.pixels, *start, *warp);
             found = match (found, again) {
                 (Some(one), Some(other)) => Some(if other.text.explained > one.text.explained { other } else { one }),
@@ -352,9 +402,10 @@ impl Strip {
 
     /// The same strip from the rows that show the text's bars, read once more. `None` where that explains no more.
     fn with_its_rows(&self, plane: &Plane, corners: &Corners, found: &Refined) -> Option<(Pixels, Refined)> {
-        let all = Pixels::gather(plane, corners, code_modules(self.characters), [-extent::REACH, extent::REACH])?;
+        let sag = self.surface.sag();
+        let all = Pixels::gather(plane, corners, code_modules(self.characters), [-extent::REACH, extent::REACH], sag)?;
         let rows = rows_of_bars(&all, &found.warp, &found.template)?;
-        let pixels = Pixels::gather(plane, corners, code_modules(self.characters), rows)?;
+        let pixels = Pixels::gather(plane, corners, code_modules(self.characters), rows, sag)?;
         let again = self.refined(&pixels, usize::from(found.text.symbol.values[0]), found.warp)?;
         (again.text.explained > found.text.explained).then_some((pixels, again))
     }

@@ -8,6 +8,9 @@ use crate::vision::{Corners, Plane};
 /// Share of the bars' height that takes part, each way from the middle: the ends of the bars are left out.
 pub(super) const HALF_HEIGHT: f32 = 0.42;
 
+/// Reach of the window over which round strips are made even, modules.
+const EVEN_OVER: usize = 14;
+
 /// Mean of w² over rows between ±[`HALF_HEIGHT`].
 pub(super) const MEAN_SQUARE: f32 = HALF_HEIGHT * HALF_HEIGHT / 3.0;
 
@@ -31,8 +34,9 @@ pub(super) struct Pixels {
 
 impl Pixels {
     /// The pixels inside `corners` (start-top, stop-top, stop-bottom, start-bottom) and its quiet zones whose place across is one of `rows`. `None` for
-    /// corners that span nothing, or too few pixels to say anything.
-    pub(super) fn gather(plane: &Plane, corners: &Corners, length: usize, rows: [f32; 2]) -> Option<Self> {
+    /// corners that span nothing, or too few pixels to say anything. Rows are arched by `sag`: how far across the code's middle is from the line between its
+    /// ends, in heights of the strip; bars stay as they are.
+    pub(super) fn gather(plane: &Plane, corners: &Corners, length: usize, rows: [f32; 2], sag: f32) -> Option<Self> {
         let corners = &even(corners);
         let l = length as f64;
         let code = [[0., -0.5], [l, -0.5], [l, 0.5], [0., 0.5]];
@@ -46,7 +50,12 @@ impl Pixels {
             return None;
         }
         let room = QUIET as f64 + 2.0;
-        let outline = [(0.0, rows[0]), (l, rows[0]), (l, rows[1]), (0.0, rows[1])].map(|(u, w)| map(&picture_from_code, u, f64::from(w)));
+        let arched = |u: f64| sag * (1.0 - (2.0 * u / l - 1.0).powi(2)) as f32;
+        let bulges = [0.0, sag, arched(-room)];
+        let straight =
+            [rows[0] + bulges.into_iter().fold(f32::INFINITY, f32::min), rows[1] + bulges.into_iter().fold(f32::NEG_INFINITY, f32::max)];
+        let outline = [(0.0, straight[0]), (l, straight[0]), (l, straight[1]), (0.0, straight[1])];
+        let outline = outline.map(|(u, w)| map(&picture_from_code, u, f64::from(w)));
         let range = |k: usize, n: usize| {
             let (lo, hi) = outline.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), c| (l.min(c[k]), h.max(c[k])));
             let (lo, hi) = (lo - room / modules_per_px, hi + room / modules_per_px);
@@ -62,14 +71,14 @@ impl Pixels {
             picture_from_code,
         };
         // A picture's row crosses what takes part in one stretch.
-        let rim = [(-room, rows[0]), (l + room, rows[0]), (l + room, rows[1]), (-room, rows[1])];
+        let rim = [(-room, straight[0]), (l + room, straight[0]), (l + room, straight[1]), (-room, straight[1])];
         let rim = rim.map(|(u, w)| map(&pixels.picture_from_code, u, f64::from(w)));
         let columns = range(0, plane.width());
         for y in range(1, plane.height()) {
             let row = plane.row(y);
             for x in stretch(&rim, y as f64, &columns) {
                 let [u, w] = map(&code_from_picture, x as f64, y as f64);
-                let w = w as f32;
+                let w = w as f32 - arched(u);
                 if w > rows[0] && w < rows[1] && u > -room && u < l + room {
                     pixels.u.push(u as f32);
                     pixels.w.push(w);
@@ -83,6 +92,40 @@ impl Pixels {
     /// The same pixels with other grey values, one each.
     pub(super) fn with_values(&self, v: Vec<f32>) -> Self {
         Self { u: self.u.clone(), w: self.w.clone(), v, ..*self }
+    }
+
+    /// The same strip with the same mean and the same contrast everywhere along the code: round things are shaded, and mirror lamps as stripes.
+    pub(super) fn evened(&self, warp: &Warp) -> Self {
+        let profile = self.profile(warp);
+        let n = profile.sum.len();
+        let (pixels, grey): (f32, f32) = (profile.count.iter().sum(), profile.sum.iter().sum());
+        let mean = grey / pixels.max(1.0);
+        let off = |i: usize| if profile.count[i] > 0.0 { profile.sum[i] / profile.count[i] - mean } else { 0.0 };
+        // Local mean and variance of bins, by a window that falls to both sides.
+        let local: Vec<[f32; 2]> = (0..n)
+            .map(|i| {
+                let reach = EVEN_OVER * BINS;
+                let mut sums = [0f32; 3];
+                for j in i.saturating_sub(reach)..(i + reach + 1).min(n) {
+                    let weight = if profile.count[j] > 0.0 { 1.0 - i.abs_diff(j) as f32 / (reach + 1) as f32 } else { 0.0 };
+                    for (sum, x) in sums.iter_mut().zip([1.0, off(j), off(j) * off(j)]) {
+                        *sum += weight * x;
+                    }
+                }
+                let [n, sum, squares] = sums;
+                let mean = sum / n.max(1e-6);
+                [mean, (squares / n.max(1e-6) - mean * mean).max(0.0).sqrt()]
+            })
+            .collect();
+        let code = QUIET * BINS..n - QUIET * BINS;
+        let usual = local[code.clone()].iter().map(|l| l[1]).sum::<f32>() / code.len() as f32;
+        let even = |(place, _, v): (f32, f32, f32)| {
+            // The quiet zones are as light as the code beside them.
+            let bin = ((place + QUIET as f32) * BINS as f32).max(code.start as f32).min((code.end - 1) as f32);
+            let [off, spread] = local[bin as usize];
+            mean + (v - mean - off) * usual / spread.max(0.25 * usual)
+        };
+        self.with_values(self.places(warp).map(even).collect())
     }
 
     /// At most `most` of the pixels, evenly taken.
