@@ -24,7 +24,8 @@ use rayon::prelude::*;
 use super::bars::SymbolTables;
 use super::bend::Bend;
 use super::glass::{Drawn, finish};
-use super::light::{Atlas, Visibility};
+use super::light::{Atlas, Irradiance, Visibility};
+use super::mirror::Reflections;
 use super::pass::{CapturePass, Delivery, LightData, NextShot, SceneData, ShotData, TintData, take_shot};
 use super::print::PrintImage;
 use super::scene::{Occluder, Scene, Surface};
@@ -75,7 +76,19 @@ struct Lights {
     casts: u64,
     shares: Option<Arc<[Vec<[u8; 4]>]>>,
     stamp: u16,
-    recent: Vec<(u64, Vec<u64>, LightData)>,
+    /// By cast and shares.
+    lit: Vec<(u64, Vec<u64>, Arc<Irradiance>)>,
+    /// By cast and eye.
+    mirrored: Vec<(u64, [u64; 3], Arc<Reflections>)>,
+    recent: Vec<(Key, LightData)>,
+}
+
+/// What decides on the light of a shot: the plate's angle, lamps' and room's shares, and, for what is mirrored, the eye.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    angle: u64,
+    shares: Vec<u64>,
+    eye: [u64; 3],
 }
 
 /// Tables of the distorting lenses of a rig.
@@ -204,7 +217,8 @@ impl CaptureApp {
             if let Some(failure) = self.world().resource_mut::<Failure>().0.take() {
                 return Err(SimError::Environment(format!("the graphics device failed: {failure}")));
             }
-            let light = self.world().resource::<Lights>().stamp_of(shot);
+            let glass = self.glass.clone();
+            let light = self.world().resource::<Lights>().stamp_of(shot, glass.as_ref());
             // A spoilt request expects another number than the one it sent.
             let request = self.requests.wrapping_add(u32::from(spoil));
             let stamps = Stamps { request, light, scene: self.scene_stamp };
@@ -252,7 +266,7 @@ impl CaptureApp {
         world.spawn_batch(scene.occluders);
         world.spawn_batch(scene.lamps.into_iter().enumerate().map(|(i, lamp)| Lamp(i, lamp)));
         let mut lights = world.resource_mut::<Lights>();
-        (lights.cast, lights.recent) = (None, Vec::new());
+        (lights.cast, lights.lit, lights.mirrored, lights.recent) = Default::default();
         Ok(())
     }
 
@@ -431,7 +445,7 @@ fn expose(
         glass: stage.glass.clone(),
     };
     let light = lights.of(&scene, &stage, &shot);
-    let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints, &light.leaving);
+    let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints);
     let bend = if prepared.bent { bends.of(&shot.calibration.intrinsics) } else { None };
     exposed.0 = Some(ShotData {
         request: number,
@@ -445,19 +459,36 @@ fn expose(
     });
 }
 
+/// A value that `known` has for two keys, or that is made and kept with the latest.
+fn kept<A: PartialEq, B: PartialEq, T>(known: &mut Vec<(A, B, Arc<T>)>, keys: (A, B), make: impl FnOnce() -> T) -> Arc<T> {
+    if let Some((.., value)) = known.iter().find(|(a, b, _)| (a, b) == (&keys.0, &keys.1)) {
+        return Arc::clone(value);
+    }
+    let value = Arc::new(make());
+    if known.len() == KEPT_LIGHTS {
+        known.remove(0);
+    }
+    known.push((keys.0, keys.1, Arc::clone(&value)));
+    value
+}
+
 impl Lights {
-    fn key(shot: &Shot) -> (u64, Vec<u64>) {
+    fn key(shot: &Shot, glass: Option<&Glass>) -> Key {
         let shares = shot.lamp_shares.iter().chain([&shot.ambient_share]);
-        (shot.light_angle_rad.to_bits(), shares.map(|s| s.to_bits()).collect())
+        Key {
+            angle: shot.light_angle_rad.to_bits(),
+            shares: shares.map(|s| s.to_bits()).collect(),
+            eye: shot::apparent_eye(shot, glass).to_array().map(f64::to_bits),
+        }
     }
 
     fn of(&mut self, scene: &Scene, stage: &Stage, shot: &Shot) -> LightData {
-        let (angle, shares) = Self::key(shot);
-        if let Some((.., data)) = self.recent.iter().find(|(a, s, _)| *a == angle && *s == shares) {
+        let key = Self::key(shot, scene.glass.as_ref());
+        if let Some((_, data)) = self.recent.iter().find(|(known, _)| *known == key) {
             return data.clone();
         }
         let cast = match &self.cast {
-            Some(cast) if cast.angle_rad.to_bits() == angle => Arc::clone(cast),
+            Some(cast) if cast.angle_rad.to_bits() == key.angle => Arc::clone(cast),
             _ => {
                 let cast = Arc::new(Visibility::cast(scene, &stage.atlas, shot.light_angle_rad));
                 self.casts += 1;
@@ -467,24 +498,28 @@ impl Lights {
             }
         };
         self.stamp = self.stamp % 2047 + 1;
-        let (irradiance, leaving) = cast.irradiance(&stage.atlas, scene.ambient * shot.ambient_share, &shot.lamp_shares, self.stamp);
+        let ambient = scene.ambient * shot.ambient_share;
+        let light = kept(&mut self.lit, (self.casts, key.shares.clone()), || cast.irradiance(&stage.atlas, ambient, &shot.lamp_shares));
+        // The parts of one exposure share what is mirrored, as they share shadows.
+        let eye = shot::apparent_eye(shot, scene.glass.as_ref());
+        let reflect = || Reflections::cast(scene, &stage.atlas.cells, shot.light_angle_rad, eye);
+        let mirrored = kept(&mut self.mirrored, (self.casts, key.eye), reflect).texels(&light.leaving, ambient as f32);
         let data = LightData {
             stamp: self.stamp,
             cast: self.casts,
-            irradiance: irradiance.into(),
-            leaving: leaving.into(),
+            texels: light.bytes(&stage.atlas, &mirrored, self.stamp).into(),
             shares: self.shares.clone().unwrap_or_default(),
         };
         if self.recent.len() == KEPT_LIGHTS {
             self.recent.remove(0);
         }
-        self.recent.push((angle, shares, data.clone()));
+        self.recent.push((key, data.clone()));
         data
     }
 
-    fn stamp_of(&self, shot: &Shot) -> u16 {
-        let (angle, shares) = Self::key(shot);
-        self.recent.iter().find(|(a, s, _)| *a == angle && *s == shares).map_or(0, |(.., data)| data.stamp)
+    fn stamp_of(&self, shot: &Shot, glass: Option<&Glass>) -> u16 {
+        let key = Self::key(shot, glass);
+        self.recent.iter().find(|(known, _)| *known == key).map_or(0, |(_, data)| data.stamp)
     }
 }
 

@@ -37,7 +37,6 @@ struct Surface {
     turn_u: vec4<f32>, // how that normal changes per metre along u; all 0 for what is flat or a strip; w: how the light that leaves changes along u
     turn_v: vec4<f32>, // the same along v
     creases: array<vec4<f32>, 2>, // wrinkles of a film: wave number along u and v, phase, greatest slope
-    surroundings: vec4<f32>, // what it mirrors of what stands around: where u = v = 0, change along u and v
 }
 
 struct Symbol {
@@ -256,8 +255,9 @@ fn matrix_albedo(f: Footprint, index: u32) -> f32 {
 
 fn diffuse(f: Footprint, albedo: f32) -> f32 {
     let leaves = max(bitcast<f32>(surface.ids.y) + surface.turn_u.w * f.uv.x + surface.turn_v.w * f.uv.y, 0.0);
-    let around = max(surface.surroundings.x + dot(surface.surroundings.yz, f.uv), 0.0);
-    return albedo * leaves * textureSampleLevel(light_map, smooth_sampler, f.uv * surface.light.xy + surface.light.zw, 0.0).r + around;
+    // What arrives there, and what varnish mirrors of what stands around.
+    let light = textureSampleLevel(light_map, smooth_sampler, f.uv * surface.light.xy + surface.light.zw, 0.0).rg;
+    return albedo * leaves * light.x + light.y;
 }
 
 fn glare(f: Footprint, glaring: u32) -> f32 {

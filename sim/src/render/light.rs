@@ -80,7 +80,9 @@ impl Atlas {
             x += w + 1;
             shelf = shelf.max(h + 1);
         }
-        Ok(Self { patches, height: (y + shelf).max(1), cells: Cells::new(scene) })
+        let height = (y + shelf).max(1);
+        let cells = Cells::new(scene, &patches, height);
+        Ok(Self { patches, height, cells })
     }
 
     fn texels(&self) -> usize {
@@ -138,40 +140,65 @@ impl Visibility {
         Self { angle_rad, facing, exchange, shares, films }
     }
 
-    /// Radiance of a white surface under ambient light, the lamps in these shares and what other surfaces scatter, by texel, with `stamp` in texel (0, 0);
-    /// and the radiance that leaves every cell.
-    pub fn irradiance(&self, atlas: &Atlas, ambient: f64, lamp_shares: &[f64], stamp: u16) -> (Vec<f16>, Vec<f32>) {
+    /// Light and what leaves the surfaces under ambient light, the lamps in these shares and what other surfaces scatter.
+    pub fn irradiance(&self, atlas: &Atlas, ambient: f64, lamp_shares: &[f64]) -> Irradiance {
         let lit: Vec<(&[f32], f32)> =
             self.facing.iter().zip(lamp_shares).filter(|(_, s)| **s > 0.0).map(|(f, s)| (f.as_slice(), *s as f32)).collect();
         let count = atlas.texels();
-        let mut sums = vec![0.0; count];
+        let mut white = vec![0.0; count];
         for (facing, share) in lit {
-            for (sum, f) in sums.iter_mut().zip(facing) {
+            for (sum, f) in white.iter_mut().zip(facing) {
                 *sum += share * f;
             }
         }
         let sizes: Vec<[usize; 2]> = atlas.patches.iter().map(|patch| patch.size.map(|n| n as usize)).collect();
         let index = |patch: &Patch, x: usize, y: usize| (patch.at[1] as usize + y) * ATLAS_WIDTH as usize + patch.at[0] as usize + x;
-        let direct = atlas.cells.averaged(&sizes, |surface, x, y| sums[index(&atlas.patches[surface], x, y)]);
-        let arriving = self.exchange.arriving(&atlas.cells, &direct, ambient as f32);
-        let leaving = atlas.cells.leaving(&direct, &arriving);
-        for (surface, (patch, size)) in atlas.patches.iter().zip(&sizes).enumerate() {
-            let mut more = atlas.cells.interpolated(surface, *size, &arriving);
-            for y in 0..size[1] {
-                let row = index(patch, 0, y);
-                sums[row..row + size[0]].iter_mut().zip(&mut more).for_each(|(sum, more)| *sum += more);
-            }
+        let by_cell = atlas.cells.averaged(&sizes, |surface, x, y| white[index(&atlas.patches[surface], x, y)]);
+        let arriving = self.exchange.arriving(&atlas.cells, &by_cell, ambient as f32);
+        let mut leaving = atlas.cells.scattered(&white);
+        for (surface, size) in sizes.iter().enumerate() {
+            let more = atlas.cells.interpolated(surface, *size, &arriving);
+            atlas.cells.add(surface, more, &mut white, &mut leaving);
+        }
+        for (surface, more) in self.exchange.gathered(&atlas.cells, &arriving, &leaving, ambient as f32) {
+            let before = atlas.cells.interpolated(surface, sizes[surface], &arriving);
+            atlas.cells.add(surface, more.into_iter().zip(before).map(|(more, before)| more - before), &mut white, &mut leaving);
         }
         for (patch, transmission) in &self.films {
             let [[x, y], [w, h]] = [patch.at, patch.size].map(|pair| pair.map(|n| n as usize));
             for row in y..y + h {
-                sums[row * ATLAS_WIDTH as usize + x..][..w].iter_mut().for_each(|sum| *sum *= transmission);
+                white[row * ATLAS_WIDTH as usize + x..][..w].iter_mut().for_each(|sum| *sum *= transmission);
             }
         }
-        sums[0] = f32::from(stamp);
-        let mut halves = vec![f16::ZERO; count];
-        halves.convert_from_f32_slice(&sums);
-        (halves, leaving)
+        Irradiance { white, leaving }
+    }
+}
+
+/// Light of one state.
+#[derive(Debug, Clone)]
+pub struct Irradiance {
+    /// By texel: radiance of a white surface there.
+    pub white: Vec<f32>,
+    /// By texel: radiance that leaves the surface there.
+    pub leaving: Vec<f32>,
+}
+
+impl Irradiance {
+    /// As the shader takes it: by texel the radiance of a white surface and what `mirrored` has of its surface, in halves; with `stamp` in texel (0, 0).
+    pub fn bytes(&self, atlas: &Atlas, mirrored: &[(usize, Vec<f32>)], stamp: u16) -> Vec<u8> {
+        let mut pairs = vec![0.0; 2 * self.white.len()];
+        pairs.chunks_exact_mut(2).zip(&self.white).for_each(|(pair, white)| pair[0] = *white);
+        for (surface, values) in mirrored {
+            let Patch { at: [x, y], size: [width, _] } = atlas.patches[*surface];
+            for (row, values) in (y as usize..).zip(values.chunks_exact(width as usize)) {
+                let first = row * ATLAS_WIDTH as usize + x as usize;
+                pairs[2 * first..].chunks_exact_mut(2).zip(values).for_each(|(pair, value)| pair[1] = *value);
+            }
+        }
+        pairs[0] = f32::from(stamp);
+        let mut halves = vec![f16::ZERO; pairs.len()];
+        halves.convert_from_f32_slice(&pairs);
+        halves.iter().flat_map(|half| half.to_le_bytes()).collect()
     }
 }
 
@@ -390,14 +417,20 @@ pub(super) mod tests {
     fn without_boxes_light_is_the_reference_shading() {
         let scene = floor_under(vec![lamp(DVec3::new(0.3, 0.0, 1.0))], Vec::new());
         let atlas = Atlas::new(&scene).unwrap();
-        let light = Visibility::cast(&scene, &atlas, 0.0).irradiance(&atlas, 0.1, &[0.5], 7).0;
+        let light = Visibility::cast(&scene, &atlas, 0.0).irradiance(&atlas, 0.1, &[0.5]);
         let patch = atlas.patches[0];
-        assert_eq!(light[0].to_f32(), 7.0);
+        let count = (patch.size[0] * patch.size[1]) as usize;
+        let mirrored: Vec<f32> = (0..count).map(|i| i as f32 / 65536.0).collect();
+        let bytes = light.bytes(&atlas, &[(0, mirrored)], 7);
+        let halves: Vec<f16> = bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect();
+        assert_eq!(halves[0].to_f32(), 7.0);
+        let texel = |x: u32, y: u32| 2 * ((patch.at[1] + y) * ATLAS_WIDTH + patch.at[0] + x) as usize;
+        assert_eq!(halves[texel(5, 3) + 1], f16::from_f32((3 * 201 + 5) as f32 / 65536.0));
         assert_eq!(patch.size, [201, 201]);
         for (x, y) in [(0, 0), (200, 200), (100, 100), (17, 140)] {
             let point = DVec3::new(-0.2 + 0.002 * f64::from(x), 0.2 - 0.002 * f64::from(y), 0.0);
             let wanted = 0.1 + 0.5 * diffuse_white(&scene.lamps[0], point, DVec3::Z);
-            let found = light[((patch.at[1] + y) * ATLAS_WIDTH + patch.at[0] + x) as usize].to_f64();
+            let found = halves[texel(x, y)].to_f64();
             assert!((found / wanted - 1.0).abs() < 1e-3, "{found} instead of {wanted} at {x}, {y}");
         }
     }

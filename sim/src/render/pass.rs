@@ -18,7 +18,6 @@ use bevy::render::render_resource::{
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::shader::Shader;
-use half::f16;
 
 use super::bars::{SymbolRecord, SymbolTables};
 use super::light::ATLAS_WIDTH;
@@ -62,10 +61,8 @@ pub struct LightData {
     pub stamp: u16,
     /// Which cast of rays the shares come from.
     pub cast: u64,
-    /// Radiance of a white surface by texel.
-    pub irradiance: Arc<[f16]>,
-    /// Radiance that leaves every cell of the atlas.
-    pub leaving: Arc<[f32]>,
+    /// By texel: radiance of a white surface, and of what varnish mirrors of its surroundings; halves.
+    pub texels: Arc<[u8]>,
     /// Four lamps per layer.
     pub shares: Arc<[Vec<[u8; 4]>]>,
 }
@@ -311,7 +308,7 @@ impl CapturePass {
             device.create_buffer_with_data(&BufferInitDescriptor { label: Some(label), contents, usage: BufferUsages::STORAGE })
         };
         let sampled = TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST;
-        let light = texture(device, "light", extent(ATLAS_WIDTH, data.light_rows, 1), TextureFormat::R16Float, sampled);
+        let light = texture(device, "light", extent(ATLAS_WIDTH, data.light_rows, 1), TextureFormat::Rg16Float, sampled);
         let layers = data.light_layers.max(1);
         let shares = texture(device, "lamp shares", extent(ATLAS_WIDTH, data.light_rows, layers), TextureFormat::Rgba8Unorm, sampled);
         let sampler: Sampler = device.create_sampler(&SamplerDescriptor {
@@ -404,8 +401,7 @@ impl CapturePass {
             queue.write_texture(to, bytes, layout, extent(width, height, 1));
         };
         if self.light_stamp != shot.light.stamp {
-            let bytes: Vec<u8> = shot.light.irradiance.iter().flat_map(|x| x.to_le_bytes()).collect();
-            write(&self.light, 0, &bytes, 2);
+            write(&self.light, 0, &shot.light.texels, 4);
             self.light_stamp = shot.light.stamp;
         }
         if self.light_cast != Some(shot.light.cast) {
