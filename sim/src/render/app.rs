@@ -113,7 +113,7 @@ impl Bends {
 struct Upload(SceneData);
 
 #[derive(Resource)]
-struct CaptureShader(Handle<Shader>);
+struct CaptureShader([Handle<Shader>; 2]);
 
 /// The app and what is needed to check its frames.
 pub struct CaptureApp {
@@ -163,8 +163,11 @@ impl CaptureApp {
         while app.plugins_state() == PluginsState::Adding {
             bevy::tasks::tick_global_task_pools_on_main_thread();
         }
-        let shader = Shader::from_wgsl(include_str!("capture.wgsl"), "sim/src/render/capture.wgsl");
-        let shader = app.world_mut().resource_mut::<Assets<Shader>>().add(shader);
+        let shaders = [
+            Shader::from_wgsl(include_str!("capture.wgsl"), "sim/src/render/capture.wgsl"),
+            Shader::from_wgsl(include_str!("edges.wgsl"), "sim/src/render/edges.wgsl"),
+        ];
+        let shaders = shaders.map(|shader| app.world_mut().resource_mut::<Assets<Shader>>().add(shader));
         let delivery = Delivery::default();
         app.insert_resource(stage)
             .init_resource::<Request>()
@@ -188,7 +191,7 @@ impl CaptureApp {
         };
         render
             .insert_resource(Upload(data))
-            .insert_resource(CaptureShader(shader))
+            .insert_resource(CaptureShader(shaders))
             .insert_resource(delivery.clone())
             .init_resource::<NextShot>()
             .add_systems(RenderStartup, start_pass)
@@ -535,5 +538,5 @@ fn start_pass(
     shader: Res<CaptureShader>,
     upload: Res<Upload>,
 ) {
-    commands.insert_resource(CapturePass::new(&device, &queue, &cache, &shader.0, &upload.0));
+    commands.insert_resource(CapturePass::new(&device, &queue, &cache, shader.0.each_ref(), &upload.0));
 }

@@ -7,6 +7,7 @@ use hardware_hal::Calibration;
 use hardware_hal::glam::{DMat3, DVec2, DVec3};
 
 use super::bend::{Bend, is_bent};
+use super::edges::{edges, push_quad};
 use super::light::{ATLAS_WIDTH, Atlas};
 use super::scene::{Scene, Surface, clipped};
 use crate::error::SimError;
@@ -22,6 +23,9 @@ const MAX_GLARES: usize = 16;
 
 /// Bytes of a surface in the uniform buffer, padded to what every adapter accepts as dynamic offset.
 pub const SURFACE_STRIDE: usize = 256;
+
+/// Straight pieces of an edge that the lens or a glass plate bends.
+const BENT_PIECES: u32 = 8;
 
 /// Distance that has depth 1, m.
 pub const NEAR: f64 = 0.01;
@@ -145,6 +149,8 @@ pub struct Prepared {
     pub surfaces: Vec<u8>,
     /// Clip-space vertices.
     pub vertices: Vec<u8>,
+    /// Quads of edges, [`super::edges::EDGE_STRIDE`] bytes a vertex.
+    pub edges: Vec<u8>,
     /// What faces the camera, nearest first.
     pub draws: Vec<Draw>,
     /// Whether the lens distorts or the camera looks through glass, so that the table of [`Bend::table`] goes with it.
@@ -224,6 +230,8 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
     }
     // Nearest first, so that what is hidden is never shaded; the plate after all that stands on it, the table last.
     order.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.index.cmp(&b.3.index)));
+    let facing: Vec<Surface> = order.iter().map(|(_, _, _, surface, _)| surface.clone()).collect();
+    prepared.add_edges(&edges(&facing), &drawing);
     for (_, _, _, surface, glossy) in order {
         let print = surface.print.map(|p| &prints[p]);
         // A film before the symbols below it; those are drawn again as they show through it.
@@ -249,6 +257,28 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
 }
 
 impl Prepared {
+    /// Adds what softens edges, in pieces short enough for the lens to leave straight.
+    fn add_edges(&mut self, edges: &[[DVec3; 2]], eye: &Eye) {
+        let size = [eye.pinhole.intrinsics.size_px[0], eye.rows];
+        let pieces = if eye.bend.is_some() { BENT_PIECES } else { 1 };
+        for [from, to] in edges {
+            let seen = |i: u32| {
+                let point = from.lerp(*to, f64::from(i) / f64::from(pieces));
+                let p = in_camera(&eye.sight, eye.pinhole.camera_from_rig.transform_point(point));
+                let pixel = match &eye.bend {
+                    Some(bend) => Some(bend.project(p)),
+                    None => eye.pinhole.project(point),
+                };
+                pixel.filter(|_| p.z > NEAR).map(|pixel| (pixel, p.z))
+            };
+            for i in 0..pieces {
+                if let (Some((a, near)), Some((b, far))) = (seen(i), seen(i + 1)) {
+                    push_quad([a, b], [near, far], size, &mut self.edges);
+                }
+            }
+        }
+    }
+
     /// Adds a convex polygon (u, v) of a surface as a fan, moved towards the eye by the share `lift` of its distance.
     fn add(&mut self, draw: Draw, surface: &Surface, eye: &Eye, outline: &[[f64; 2]], lift: f64) {
         let start = (self.vertices.len() / 16) as u32;
