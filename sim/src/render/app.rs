@@ -35,6 +35,7 @@ use super::{AdapterInfo, Radiance};
 use crate::artwork::{FacePrint, SymbolPattern};
 use crate::error::SimError;
 use crate::glass::Glass;
+use crate::shading::mirrored_share;
 use crate::spec::LampSpec;
 
 /// Updates that a request may take until its frame shows the right tokens.
@@ -89,6 +90,7 @@ struct Key {
     angle: u64,
     shares: Vec<u64>,
     eye: [u64; 3],
+    analyser: bool,
 }
 
 /// Tables of the distorting lenses of a rig.
@@ -482,6 +484,7 @@ impl Lights {
             angle: shot.light_angle_rad.to_bits(),
             shares: shares.map(|s| s.to_bits()).collect(),
             eye: shot::apparent_eye(shot, glass).to_array().map(f64::to_bits),
+            analyser: shot.analyser,
         }
     }
 
@@ -506,7 +509,13 @@ impl Lights {
         // The parts of one exposure share what is mirrored, as they share shadows.
         let eye = shot::apparent_eye(shot, scene.glass.as_ref());
         let reflect = || Reflections::cast(scene, &stage.atlas.cells, shot.light_angle_rad, eye);
-        let mirrored = kept(&mut self.mirrored, (self.casts, key.eye), reflect).texels(&light.leaving, ambient as f32);
+        let strengths: Vec<f32> =
+            scene.lamps.iter().zip(&shot.lamp_shares).map(|(lamp, share)| (share * mirrored_share(lamp, shot.analyser)) as f32).collect();
+        let lit = |lamp: u32, texel: u32| {
+            let lamp = lamp as usize;
+            strengths[lamp] * f32::from(cast.shares[lamp / 4][texel as usize][lamp % 4]) / 255.0
+        };
+        let mirrored = kept(&mut self.mirrored, (self.casts, key.eye), reflect).texels(&light.leaving, ambient as f32, lit);
         let data = LightData {
             stamp: self.stamp,
             cast: self.casts,

@@ -240,6 +240,19 @@ pub(super) struct Gather {
     seen: Vec<(u32, f32)>,
     /// By place, all of the surface.
     covered: Vec<bool>,
+    /// Number of a place that looks, and what it has of lamps.
+    glints: Vec<(u32, Glint)>,
+}
+
+/// A lamp's image in something varnished, as another one mirrors it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Glint {
+    /// Index of the lamp.
+    pub lamp: u32,
+    /// Texel of light of what shows it, which knows how much of the lamp it sees.
+    pub texel: u32,
+    /// Radiance where it sees all of the lamp at full strength.
+    pub radiance: f32,
 }
 
 impl Exchange {
@@ -279,7 +292,7 @@ impl Exchange {
         let light = |split: &Gather| {
             let middles = |axis: usize| (0..split.grid.size[axis]).map(|i| (i as f32 + 0.5) / split.grid.size[axis] as f32).collect();
             let values = cells.grids[split.surface].between([middles(0), middles(1)], arriving).collect();
-            (split.surface, split.texels(values, leaving, ambient))
+            (split.surface, split.texels(values, leaving, ambient, |_, _| 0.0))
         };
         self.split.par_iter().map(light).collect()
     }
@@ -354,21 +367,27 @@ impl Gather {
     fn of(surface: &Surface, grid: Grid, parts: Vec<usize>, view: impl Fn([f64; 2]) -> View + Sync) -> Self {
         let views: Vec<View> = parts.par_iter().map(|part| view(grid.middle(*part))).collect();
         let (mut room, mut starts, mut seen, mut covered) = (Vec::with_capacity(parts.len()), vec![0], Vec::new(), vec![false; grid.len()]);
-        for (part, view) in parts.iter().zip(views) {
+        let mut glints = Vec::new();
+        for (i, (part, view)) in parts.iter().zip(views).enumerate() {
+            glints.extend(view.glints.into_iter().map(|glint| (i as u32, glint)));
             covered[*part] = view.covered;
             room.push(view.room);
             seen.extend(view.seen.iter().map(|(spot, share)| (spot.texel, *share)));
             starts.push(seen.len() as u32);
         }
-        Self { surface: surface.index, grid, parts, room, starts, seen, covered }
+        Self { surface: surface.index, grid, parts, room, starts, seen, covered, glints }
     }
 
-    /// Light that it finds, by texel of the surface; `values` is that of the places which don't look.
-    pub fn texels(&self, mut values: Vec<f32>, leaving: &[f32], ambient: f32) -> Vec<f32> {
+    /// Light that it finds, by texel of the surface; `values` is that of the places which don't look, `lit` the share of a lamp that a texel sees times its
+    /// strength.
+    pub fn texels(&self, mut values: Vec<f32>, leaving: &[f32], ambient: f32, lit: impl Fn(u32, u32) -> f32) -> Vec<f32> {
         values.resize(self.grid.len(), 0.0);
         for (i, part) in self.parts.iter().enumerate() {
             let seen = &self.seen[self.starts[i] as usize..self.starts[i + 1] as usize];
             values[*part] = self.room[i] * ambient + seen.iter().map(|(texel, share)| share * leaving[*texel as usize]).sum::<f32>();
+        }
+        for (i, glint) in &self.glints {
+            values[self.parts[*i as usize]] += glint.radiance * lit(glint.lamp, glint.texel);
         }
         self.grid.uncover(&self.covered, &mut values);
         let edge_to_edge = |axis: usize| {
@@ -398,6 +417,8 @@ pub(super) struct View {
     pub room: f32,
     /// What it sees of surfaces, and their share.
     pub seen: Vec<(Spot, f32)>,
+    /// Images of lamps in those.
+    pub glints: Vec<Glint>,
     /// Whether something lies upon it.
     pub covered: bool,
     /// Mean of 1 ÷ distance to what is no room, 1/m.
@@ -492,7 +513,7 @@ impl<'a> Station<'a> {
         let scale = if whole > 0.0 { cells.grids[surface.index].enters / whole } else { 0.0 };
         seen.iter_mut().for_each(|(_, weight)| *weight *= scale);
         let covered = self.covered(point, up, &near);
-        View { room: room * scale, seen, covered, closeness: closeness / whole.max(1e-6) }
+        View { room: room * scale, seen, covered, closeness: closeness / whole.max(1e-6), ..View::default() }
     }
 
     /// Whether one of the bodies `near` lies upon a point of a surface.
@@ -508,6 +529,12 @@ impl<'a> Station<'a> {
             !own && (body.centre - point).dot(up) > -body.radius
         };
         (0..self.boxes.len()).filter(seen).collect()
+    }
+
+    /// The surface that a ray of unit length ended on, the place and the normal there.
+    pub fn met(&self, spot: &Spot, from: Vec3, ray: Vec3) -> (&'a Surface, DVec3, DVec3) {
+        let (surface, point) = (&self.surfaces[spot.surface as usize], (from + ray * spot.distance).as_dvec3());
+        (surface, point, surface.normal_at(place(surface, point)))
     }
 
     /// What a ray of unit length meets, where only the bodies `near` may stand in its way.
@@ -586,7 +613,12 @@ impl<'a> Station<'a> {
         let (uv, size) = (place(surface, point.as_dvec3()), surface.size());
         let share = [0, 1].map(|i| ((uv[i] - surface.start[i]) / size[i]).clamp(0.0, 1.0));
         let grid = &cells.grids[surface.index];
-        Hit::Spot(Spot { cell: grid.at(share) as u32, texel: grid.texel(share) as u32, distance: REACH * at })
+        Hit::Spot(Spot {
+            surface: surface.index as u32,
+            cell: grid.at(share) as u32,
+            texel: grid.texel(share) as u32,
+            distance: REACH * at,
+        })
     }
 }
 
@@ -603,6 +635,7 @@ pub(super) enum Hit {
 /// Where a ray ends on a surface.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spot {
+    surface: u32,
     cell: u32,
     /// The texel of light there.
     pub texel: u32,
