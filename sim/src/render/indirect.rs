@@ -22,7 +22,7 @@ const CELL_SAMPLES: f64 = 5.0;
 
 /// Cells that see others at a harmonic mean distance below this, m, are split into so many parts each way.
 const NEAR: f32 = 0.025;
-const PARTS: usize = 3;
+const PARTS: usize = 2;
 
 /// Edge of a cell of what lies below the plate, m.
 const TABLE_CELL: f64 = 0.15;

@@ -146,11 +146,13 @@ impl Visibility {
             self.facing.iter().zip(lamp_shares).filter(|(_, s)| **s > 0.0).map(|(f, s)| (f.as_slice(), *s as f32)).collect();
         let count = atlas.texels();
         let mut white = vec![0.0; count];
-        for (facing, share) in lit {
-            for (sum, f) in white.iter_mut().zip(facing) {
-                *sum += share * f;
+        white.par_chunks_mut(ATLAS_WIDTH as usize).enumerate().for_each(|(row, white)| {
+            for (facing, share) in &lit {
+                for (sum, f) in white.iter_mut().zip(&facing[row * ATLAS_WIDTH as usize..]) {
+                    *sum += share * f;
+                }
             }
-        }
+        });
         let sizes: Vec<[usize; 2]> = atlas.patches.iter().map(|patch| patch.size.map(|n| n as usize)).collect();
         let index = |patch: &Patch, x: usize, y: usize| (patch.at[1] as usize + y) * ATLAS_WIDTH as usize + patch.at[0] as usize + x;
         let by_cell = atlas.cells.averaged(&sizes, |surface, x, y| white[index(&atlas.patches[surface], x, y)]);
@@ -186,19 +188,27 @@ pub struct Irradiance {
 impl Irradiance {
     /// As the shader takes it: by texel the radiance of a white surface and what `mirrored` has of its surface, in halves; with `stamp` in texel (0, 0).
     pub fn bytes(&self, atlas: &Atlas, mirrored: &[(usize, Vec<f32>)], stamp: u16) -> Vec<u8> {
-        let mut pairs = vec![0.0; 2 * self.white.len()];
-        pairs.chunks_exact_mut(2).zip(&self.white).for_each(|(pair, white)| pair[0] = *white);
+        const WIDTH: usize = ATLAS_WIDTH as usize;
+        let mut around = vec![0.0; self.white.len()];
         for (surface, values) in mirrored {
             let Patch { at: [x, y], size: [width, _] } = atlas.patches[*surface];
             for (row, values) in (y as usize..).zip(values.chunks_exact(width as usize)) {
-                let first = row * ATLAS_WIDTH as usize + x as usize;
-                pairs[2 * first..].chunks_exact_mut(2).zip(values).for_each(|(pair, value)| pair[1] = *value);
+                around[row * WIDTH + x as usize..][..values.len()].copy_from_slice(values);
             }
         }
-        pairs[0] = f32::from(stamp);
-        let mut halves = vec![f16::ZERO; pairs.len()];
-        halves.convert_from_f32_slice(&pairs);
-        halves.iter().flat_map(|half| half.to_le_bytes()).collect()
+        let mut bytes = vec![0; 4 * self.white.len()];
+        let rows = self.white.par_chunks(WIDTH).zip(around.par_chunks(WIDTH));
+        bytes.par_chunks_mut(4 * WIDTH).zip(rows).for_each(|(bytes, (white, around))| {
+            let mut halves = [[f16::ZERO; WIDTH]; 2];
+            halves[0].convert_from_f32_slice(white);
+            halves[1].convert_from_f32_slice(around);
+            for ((texel, white), around) in bytes.chunks_exact_mut(4).zip(&halves[0]).zip(&halves[1]) {
+                texel[..2].copy_from_slice(&white.to_le_bytes());
+                texel[2..].copy_from_slice(&around.to_le_bytes());
+            }
+        });
+        bytes[..2].copy_from_slice(&f16::from_f32(f32::from(stamp)).to_le_bytes());
+        bytes
     }
 }
 
