@@ -343,8 +343,10 @@ mod tests {
         let found = mirrored_in_the_middle(&scene, 1, slanted, |_| 0.5, 0.0);
         let wanted = 0.5 * fresnel((slanted - DVec3::new(0.0, 0.0, 0.05)).normalize().dot(DVec3::NEG_Y), GLOSS);
         assert!((found / wanted - 1.0).abs() < 0.02, "{found} instead of {wanted}");
-        let found = mirrored_in_the_middle(&scene, 0, DVec3::new(0.0, -0.05, 5.0), |_| 0.5, 0.0);
-        assert!((found / (0.1 * GLOSS) - 1.0).abs() < 0.05, "{found}");
+        scene.surfaces.truncate(1);
+        scene.occluders.clear();
+        let found = mirrored_in_the_middle(&scene, 0, DVec3::new(0.0, 0.0, 5.0), |_| 0.5, 0.0);
+        assert!((found / (0.1 * GLOSS) - 1.0).abs() < 0.01, "{found}");
     }
 
     #[test]
