@@ -28,6 +28,9 @@ const LEAST_SAMPLES: usize = 6;
 /// Edge of the pieces in which surfaces are worked on, texels.
 const TILE: usize = 12;
 
+/// Of texels nearer than this, m, every other one each way is looked at first; those between ask lamps only where these differ.
+const DENSE: f64 = 0.0018;
+
 /// Lift of a sample above its surface, m.
 pub(super) const LIFT: f64 = 5e-5;
 
@@ -281,33 +284,60 @@ impl<'a> Tile<'a> {
                 !(self.surface.owner == Some(b.package) && self.surface.part == b.part) && b.near(middle, radius, lamp.centre, reach)
             })
             .collect();
-        for y in 0..self.size[1] {
-            for x in 0..self.size[0] {
-                // Facets are thinner than the distance of samples: those beside one count as on its edge.
-                let uv = self.surface.on_facet(self.uv(x, y));
-                let point = self.surface.point(uv) + normal * LIFT;
-                let (raise, passes) = scene.glass.as_ref().map_or((0.0, 1.0), |glass| through(glass, lamp.spec, point, floor));
-                let sunk = point - DVec3::Z * raise;
-                let normal = self.surface.normal_at(uv);
-                let cosine = normal.dot((lamp.spec.position - sunk).normalize_or_zero());
-                let light = passes * diffuse_white(lamp.spec, sunk, normal) * enters(cosine, self.surface.gloss);
-                if light <= 0.0 {
-                    texels.push([0.0, 0.0]);
-                    continue;
-                }
-                let start = point.as_vec3();
-                let mut blocked = 0u32;
-                if self.surface.below_plate && !floor {
-                    blocked |= bits(&lamp.samples, |s| crosses_plate(start, s, scene.plate_radius as f32));
-                }
-                let up = Vec3::Z * raise as f32;
-                for shadow in near.iter().filter(|b| b.near(start, 0.0, lamp.centre, reach)) {
-                    blocked |= bits(&lamp.samples, |s| shadow.blocks(start, s + up));
-                }
-                let share = 1.0 - blocked.count_ones() as f32 / lamp.samples.len() as f32;
-                texels.push([light as f32 * share, share * (passes * beam_share(lamp.spec, sunk)) as f32]);
+        let up_to = |point: DVec3, raise: f64| {
+            let (start, up) = (point.as_vec3(), Vec3::Z * raise as f32);
+            let mut blocked = 0;
+            if self.surface.below_plate && !floor {
+                blocked |= bits(&lamp.samples, |s| crosses_plate(start, s, scene.plate_radius as f32));
             }
+            for shadow in near.iter().filter(|b| b.near(start, 0.0, lamp.centre, reach)) {
+                blocked |= bits(&lamp.samples, |s| shadow.blocks(start, s + up));
+            }
+            blocked
+        };
+        let first = texels.len();
+        texels.resize(first + self.texels(), [0.0; 2]);
+        let mut known: Vec<Option<u32>> = vec![None; self.texels()];
+        for (x, y) in self.in_turns() {
+            // Facets are thinner than the distance of samples: those beside one count as on its edge.
+            let uv = self.surface.on_facet(self.uv(x, y));
+            let point = self.surface.point(uv) + normal * LIFT;
+            let (raise, passes) = scene.glass.as_ref().map_or((0.0, 1.0), |glass| through(glass, lamp.spec, point, floor));
+            let sunk = point - DVec3::Z * raise;
+            let normal = self.surface.normal_at(uv);
+            let cosine = normal.dot((lamp.spec.position - sunk).normalize_or_zero());
+            let light = passes * diffuse_white(lamp.spec, sunk, normal) * enters(cosine, self.surface.gloss);
+            if light <= 0.0 {
+                continue;
+            }
+            let blocked = self.as_around(&known, x, y).unwrap_or_else(|| up_to(point, raise));
+            known[y * self.size[0] + x] = Some(blocked);
+            let share = 1.0 - blocked.count_ones() as f32 / lamp.samples.len() as f32;
+            texels[first + y * self.size[0] + x] = [light as f32 * share, share * (passes * beam_share(lamp.spec, sunk)) as f32];
         }
+    }
+
+    /// Its texels, those first which others may be taken from.
+    fn in_turns(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let [width, height] = self.size;
+        let all = move || (0..height).flat_map(move |y| (0..width).map(move |x| (x, y)));
+        let first = |(x, y): &(usize, usize)| x % 2 == 0 && y % 2 == 0;
+        all().filter(first).chain(all().filter(move |place| !first(place)))
+    }
+
+    /// What of a lamp is hidden from a texel between others of a dense patch that all have the same hidden.
+    fn as_around(&self, known: &[Option<u32>], x: usize, y: usize) -> Option<u32> {
+        if self.surface.cell > DENSE || (x % 2 == 0 && y % 2 == 0) {
+            return None;
+        }
+        let [left, top] = [x - x % 2, y - y % 2];
+        let [right, bottom] = [x + x % 2, y + y % 2];
+        if right >= self.size[0] || bottom >= self.size[1] {
+            return None;
+        }
+        let at = |x: usize, y: usize| known[y * self.size[0] + x];
+        let hidden = at(left, top)?;
+        [at(right, top), at(left, bottom), at(right, bottom)].iter().all(|other| *other == Some(hidden)).then_some(hidden)
     }
 
     /// Adds what of a lamp's light varnish mirrors onto its texels.
@@ -443,6 +473,37 @@ pub(super) mod tests {
             let found = halves[texel(x, y)].to_f64();
             assert!((found / wanted - 1.0).abs() < 1e-3, "{found} instead of {wanted} at {x}, {y}");
         }
+    }
+
+    #[test]
+    fn a_dense_patch_has_the_shadows_that_each_texel_would_find() {
+        let occluder = Occluder {
+            package: 3,
+            part: 0,
+            convex: None,
+            rotation: DQuat::IDENTITY,
+            translation: DVec3::new(0.0, 0.0, 0.02),
+            half: DVec3::new(0.05, 0.02, 1e-3),
+            round: false,
+        };
+        let mut scene = floor_under(vec![lamp(DVec3::new(0.3, 0.1, 1.0))], vec![occluder]);
+        let shares = |cell: f64, scene: &mut Scene| {
+            scene.surfaces[0].cell = cell;
+            let atlas = Atlas::new(scene).unwrap();
+            let (patch, cast) = (atlas.patches[0], Visibility::cast(scene, &atlas, 0.0));
+            let at = |x: u32, y: u32| cast.shares[0][((patch.at[1] + y) * ATLAS_WIDTH + patch.at[0] + x) as usize][0];
+            (0..patch.size[1]).flat_map(|y| (0..patch.size[0]).map(move |x| (x, y))).map(|(x, y)| at(x, y)).collect::<Vec<u8>>()
+        };
+        // 250 texels each way. As if each were looked at: a cell that counts as coarse, in patches of the same size.
+        let found = shares(0.0016, &mut scene);
+        scene.surfaces[0].extent = [0.4 * 1.25; 2];
+        scene.surfaces[0].outline = [[0.0, 0.0], [0.5, 0.0], [0.5, 0.5], [0.0, 0.5]].into();
+        scene.surfaces[0].right *= 0.8;
+        scene.surfaces[0].down *= 0.8;
+        let wanted = shares(0.002, &mut scene);
+        assert_eq!(found.len(), wanted.len());
+        assert!(found.contains(&0) && found.contains(&255) && found.iter().any(|share| (1..255).contains(share)));
+        assert!(found.iter().zip(&wanted).all(|(found, wanted)| found.abs_diff(*wanted) <= 11));
     }
 
     #[test]
