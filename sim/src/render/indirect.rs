@@ -276,8 +276,10 @@ impl Exchange {
             exchange.starts.push(exchange.seen.len() as u32);
         }
         let covered = &exchange.covered;
-        // From above nobody sees what looks down.
-        let looked_at = |surface: &&Surface| surface.print.is_some() && (station.scene.glass.is_some() || surface.normal().z > -0.5);
+        // From above nobody sees what looks down; what is round has narrow cells as it is.
+        let looked_at = |surface: &&Surface| {
+            surface.print.is_some() && surface.is_flat() && (station.scene.glass.is_some() || surface.normal().z > -0.5)
+        };
         let split = station.surfaces.par_iter().filter(looked_at).filter_map(|surface| {
             let grid = &cells.grids[surface.index];
             let open = |i: usize| close[grid.first + i] && grid.around(i).any(|j| !covered[grid.first + j]);

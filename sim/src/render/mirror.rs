@@ -21,6 +21,8 @@ const SOFT_REACH: f64 = 2.5;
 
 /// Edge of the pieces of a surface for which what it mirrors is looked up, m.
 const PIECE: f64 = 0.004;
+/// The same of round things, which spread images, and whose strips and facets are pieces themselves.
+const ROUND_PIECE: f64 = 0.012;
 
 /// Slopes of the varnish that each of them has a ray for.
 const SLOPES: usize = 12;
@@ -43,8 +45,7 @@ pub(super) struct LampMirror<'a> {
 
 /// The faces in which a lamp is mirrored, in the rig's frame.
 pub(super) fn lamp_mirrors<'a>(surfaces: &'a [Surface], lamp: &'a LampSpec) -> Vec<LampMirror<'a>> {
-    let mirrors =
-        |surface: &&Surface| surface.gloss > 0.0 && surface.curvature == 0.0 && surface.smooth.is_none() && surface.transmission >= 1.0;
+    let mirrors = |surface: &&Surface| surface.gloss > 0.0 && surface.is_flat() && surface.transmission >= 1.0;
     surfaces.iter().filter(mirrors).filter_map(|surface| LampMirror::new(surface, lamp)).collect()
 }
 
@@ -163,7 +164,11 @@ impl Reflections {
         // How much of its beam reaches a place goes with the share of it that is seen from there.
         let lamps: Vec<LampSpec> = scene.lamps.iter().map(|lamp| LampSpec { beam_half_angle: f64::MAX, ..lamp.clone() }).collect();
         let seen = surfaces.par_iter().filter(|s| s.gloss > 0.0 && (eye - s.origin).dot(s.normal()) > 0.0);
-        Self(seen.map(|s| Gather::all_over(cells, s, PIECE, |place| mirrored(&station, cells, s, place, eye, (&slopes, &lamps)))).collect())
+        let looked_up = |s: &Surface| {
+            let edge = if s.is_flat() { PIECE } else { ROUND_PIECE };
+            Gather::all_over(cells, s, edge, |place| mirrored(&station, cells, s, place, eye, (&slopes, &lamps)))
+        };
+        Self(seen.map(looked_up).collect())
     }
 
     /// By surface that has some: the radiance that each of its texels mirrors, where `leaving` is that of every texel, `ambient` that of the room, and `lit`

@@ -166,6 +166,11 @@ impl Surface {
         self.outline.iter().map(|uv| self.normal_at(*uv).angle_between(normal)).fold(0.0, f64::max)
     }
 
+    /// Whether its normal is the same all over, films' wrinkles apart.
+    pub fn is_flat(&self) -> bool {
+        self.curvature == 0.0 && self.smooth.is_none()
+    }
+
     /// Whether its outline is all of its extent.
     pub fn is_rectangle(&self) -> bool {
         let on_edge = |[u, v]: &[f64; 2]| (*u == self.start[0] || *u == self.extent[0]) && (*v == self.start[1] || *v == self.extent[1]);
