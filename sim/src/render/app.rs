@@ -24,7 +24,8 @@ use rayon::prelude::*;
 use super::bars::SymbolTables;
 use super::bend::Bend;
 use super::glass::{Drawn, finish};
-use super::light::{Atlas, Visibility};
+use super::light::{Atlas, Irradiance, Visibility};
+use super::mirror::Reflections;
 use super::pass::{CapturePass, Delivery, LightData, NextShot, SceneData, ShotData, TintData, take_shot};
 use super::print::PrintImage;
 use super::scene::{Occluder, Scene, Surface};
@@ -34,6 +35,7 @@ use super::{AdapterInfo, Radiance};
 use crate::artwork::{FacePrint, SymbolPattern};
 use crate::error::SimError;
 use crate::glass::Glass;
+use crate::shading::mirrored_share;
 use crate::spec::LampSpec;
 
 /// Updates that a request may take until its frame shows the right tokens.
@@ -75,7 +77,20 @@ struct Lights {
     casts: u64,
     shares: Option<Arc<[Vec<[u8; 4]>]>>,
     stamp: u16,
-    recent: Vec<(u64, Vec<u64>, LightData)>,
+    /// By cast and shares.
+    lit: Vec<(u64, Vec<u64>, Arc<Irradiance>)>,
+    /// By cast and eye.
+    mirrored: Vec<(u64, [u64; 3], Arc<Reflections>)>,
+    recent: Vec<(Key, LightData)>,
+}
+
+/// What decides on the light of a shot: the plate's angle, lamps' and room's shares, and, for what is mirrored, the eye.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    angle: u64,
+    shares: Vec<u64>,
+    eye: [u64; 3],
+    analyser: bool,
 }
 
 /// Tables of the distorting lenses of a rig.
@@ -100,7 +115,7 @@ impl Bends {
 struct Upload(SceneData);
 
 #[derive(Resource)]
-struct CaptureShader(Handle<Shader>);
+struct CaptureShader([Handle<Shader>; 2]);
 
 /// The app and what is needed to check its frames.
 pub struct CaptureApp {
@@ -150,8 +165,11 @@ impl CaptureApp {
         while app.plugins_state() == PluginsState::Adding {
             bevy::tasks::tick_global_task_pools_on_main_thread();
         }
-        let shader = Shader::from_wgsl(include_str!("capture.wgsl"), "sim/src/render/capture.wgsl");
-        let shader = app.world_mut().resource_mut::<Assets<Shader>>().add(shader);
+        let shaders = [
+            Shader::from_wgsl(include_str!("capture.wgsl"), "sim/src/render/capture.wgsl"),
+            Shader::from_wgsl(include_str!("edges.wgsl"), "sim/src/render/edges.wgsl"),
+        ];
+        let shaders = shaders.map(|shader| app.world_mut().resource_mut::<Assets<Shader>>().add(shader));
         let delivery = Delivery::default();
         app.insert_resource(stage)
             .init_resource::<Request>()
@@ -175,7 +193,7 @@ impl CaptureApp {
         };
         render
             .insert_resource(Upload(data))
-            .insert_resource(CaptureShader(shader))
+            .insert_resource(CaptureShader(shaders))
             .insert_resource(delivery.clone())
             .init_resource::<NextShot>()
             .add_systems(RenderStartup, start_pass)
@@ -204,7 +222,8 @@ impl CaptureApp {
             if let Some(failure) = self.world().resource_mut::<Failure>().0.take() {
                 return Err(SimError::Environment(format!("the graphics device failed: {failure}")));
             }
-            let light = self.world().resource::<Lights>().stamp_of(shot);
+            let glass = self.glass.clone();
+            let light = self.world().resource::<Lights>().stamp_of(shot, glass.as_ref());
             // A spoilt request expects another number than the one it sent.
             let request = self.requests.wrapping_add(u32::from(spoil));
             let stamps = Stamps { request, light, scene: self.scene_stamp };
@@ -252,7 +271,7 @@ impl CaptureApp {
         world.spawn_batch(scene.occluders);
         world.spawn_batch(scene.lamps.into_iter().enumerate().map(|(i, lamp)| Lamp(i, lamp)));
         let mut lights = world.resource_mut::<Lights>();
-        (lights.cast, lights.recent) = (None, Vec::new());
+        (lights.cast, lights.lit, lights.mirrored, lights.recent) = Default::default();
         Ok(())
     }
 
@@ -431,7 +450,7 @@ fn expose(
         glass: stage.glass.clone(),
     };
     let light = lights.of(&scene, &stage, &shot);
-    let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints, &light.leaving);
+    let prepared = shot::prepare(&scene, &stage.atlas, &shot, &stage.prints);
     let bend = if prepared.bent { bends.of(&shot.calibration.intrinsics) } else { None };
     exposed.0 = Some(ShotData {
         request: number,
@@ -445,19 +464,37 @@ fn expose(
     });
 }
 
+/// A value that `known` has for two keys, or that is made and kept with the latest.
+fn kept<A: PartialEq, B: PartialEq, T>(known: &mut Vec<(A, B, Arc<T>)>, keys: (A, B), make: impl FnOnce() -> T) -> Arc<T> {
+    if let Some((.., value)) = known.iter().find(|(a, b, _)| (a, b) == (&keys.0, &keys.1)) {
+        return Arc::clone(value);
+    }
+    let value = Arc::new(make());
+    if known.len() == KEPT_LIGHTS {
+        known.remove(0);
+    }
+    known.push((keys.0, keys.1, Arc::clone(&value)));
+    value
+}
+
 impl Lights {
-    fn key(shot: &Shot) -> (u64, Vec<u64>) {
+    fn key(shot: &Shot, glass: Option<&Glass>) -> Key {
         let shares = shot.lamp_shares.iter().chain([&shot.ambient_share]);
-        (shot.light_angle_rad.to_bits(), shares.map(|s| s.to_bits()).collect())
+        Key {
+            angle: shot.light_angle_rad.to_bits(),
+            shares: shares.map(|s| s.to_bits()).collect(),
+            eye: shot::apparent_eye(shot, glass).to_array().map(f64::to_bits),
+            analyser: shot.analyser,
+        }
     }
 
     fn of(&mut self, scene: &Scene, stage: &Stage, shot: &Shot) -> LightData {
-        let (angle, shares) = Self::key(shot);
-        if let Some((.., data)) = self.recent.iter().find(|(a, s, _)| *a == angle && *s == shares) {
+        let key = Self::key(shot, scene.glass.as_ref());
+        if let Some((_, data)) = self.recent.iter().find(|(known, _)| *known == key) {
             return data.clone();
         }
         let cast = match &self.cast {
-            Some(cast) if cast.angle_rad.to_bits() == angle => Arc::clone(cast),
+            Some(cast) if cast.angle_rad.to_bits() == key.angle => Arc::clone(cast),
             _ => {
                 let cast = Arc::new(Visibility::cast(scene, &stage.atlas, shot.light_angle_rad));
                 self.casts += 1;
@@ -467,24 +504,34 @@ impl Lights {
             }
         };
         self.stamp = self.stamp % 2047 + 1;
-        let (irradiance, leaving) = cast.irradiance(&stage.atlas, scene.ambient * shot.ambient_share, &shot.lamp_shares, self.stamp);
+        let ambient = scene.ambient * shot.ambient_share;
+        let light = kept(&mut self.lit, (self.casts, key.shares.clone()), || cast.irradiance(&stage.atlas, ambient, &shot.lamp_shares));
+        // The parts of one exposure share what is mirrored, as they share shadows.
+        let eye = shot::apparent_eye(shot, scene.glass.as_ref());
+        let reflect = || Reflections::cast(scene, &stage.atlas.cells, shot.light_angle_rad, eye);
+        let strengths: Vec<f32> =
+            scene.lamps.iter().zip(&shot.lamp_shares).map(|(lamp, share)| (share * mirrored_share(lamp, shot.analyser)) as f32).collect();
+        let lit = |lamp: u32, texel: u32| {
+            let lamp = lamp as usize;
+            strengths[lamp] * f32::from(cast.shares[lamp / 4][texel as usize][lamp % 4]) / 255.0
+        };
+        let mirrored = kept(&mut self.mirrored, (self.casts, key.eye), reflect).texels(&light.leaving, ambient as f32, lit);
         let data = LightData {
             stamp: self.stamp,
             cast: self.casts,
-            irradiance: irradiance.into(),
-            leaving: leaving.into(),
+            texels: light.bytes(&stage.atlas, &mirrored, self.stamp).into(),
             shares: self.shares.clone().unwrap_or_default(),
         };
         if self.recent.len() == KEPT_LIGHTS {
             self.recent.remove(0);
         }
-        self.recent.push((angle, shares, data.clone()));
+        self.recent.push((key, data.clone()));
         data
     }
 
-    fn stamp_of(&self, shot: &Shot) -> u16 {
-        let (angle, shares) = Self::key(shot);
-        self.recent.iter().find(|(a, s, _)| *a == angle && *s == shares).map_or(0, |(.., data)| data.stamp)
+    fn stamp_of(&self, shot: &Shot, glass: Option<&Glass>) -> u16 {
+        let key = Self::key(shot, glass);
+        self.recent.iter().find(|(known, _)| *known == key).map_or(0, |(_, data)| data.stamp)
     }
 }
 
@@ -500,5 +547,5 @@ fn start_pass(
     shader: Res<CaptureShader>,
     upload: Res<Upload>,
 ) {
-    commands.insert_resource(CapturePass::new(&device, &queue, &cache, &shader.0, &upload.0));
+    commands.insert_resource(CapturePass::new(&device, &queue, &cache, shader.0.each_ref(), &upload.0));
 }

@@ -37,7 +37,6 @@ struct Surface {
     turn_u: vec4<f32>, // how that normal changes per metre along u; all 0 for what is flat or a strip; w: how the light that leaves changes along u
     turn_v: vec4<f32>, // the same along v
     creases: array<vec4<f32>, 2>, // wrinkles of a film: wave number along u and v, phase, greatest slope
-    surroundings: vec4<f32>, // what it mirrors of what stands around: where u = v = 0, change along u and v
 }
 
 struct Symbol {
@@ -256,8 +255,9 @@ fn matrix_albedo(f: Footprint, index: u32) -> f32 {
 
 fn diffuse(f: Footprint, albedo: f32) -> f32 {
     let leaves = max(bitcast<f32>(surface.ids.y) + surface.turn_u.w * f.uv.x + surface.turn_v.w * f.uv.y, 0.0);
-    let around = max(surface.surroundings.x + dot(surface.surroundings.yz, f.uv), 0.0);
-    return albedo * leaves * textureSampleLevel(light_map, smooth_sampler, f.uv * surface.light.xy + surface.light.zw, 0.0).r + around;
+    // What arrives there, and what varnish mirrors of what stands around.
+    let light = textureSampleLevel(light_map, smooth_sampler, f.uv * surface.light.xy + surface.light.zw, 0.0).rg;
+    return albedo * leaves * light.x + light.y;
 }
 
 fn glare(f: Footprint, glaring: u32) -> f32 {
@@ -283,10 +283,19 @@ fn smooth_normal(f: Footprint) -> vec3<f32> {
     return cross(surface.down.xyz, surface.right.xyz) + surface.right.xyz * (surface.texels.z * (f.uv.x - surface.texels.w)) + turned;
 }
 
+// Share of light that varnish of this index mirrors at an angle of this cosine.
+fn fresnel(cosine: f32, index: f32) -> f32 {
+    let within = sqrt(1.0 - (1.0 - cosine * cosine) / (index * index));
+    let parallel = (index * cosine - within) / (index * cosine + within);
+    let crossed = (cosine - index * within) / (cosine + index * within);
+    return 0.5 * (parallel * parallel + crossed * crossed);
+}
+
 fn mirrored(f: Footprint, glaring: u32, normal: vec3<f32>) -> f32 {
     let point = surface.origin.xyz + surface.right.xyz * f.uv.x + surface.down.xyz * f.uv.y;
     let light_at = f.uv * surface.light.xy + surface.light.zw;
-    let gloss = surface.origin.w;
+    let root = sqrt(min(surface.origin.w, 0.99));
+    let index = (1.0 + root) / (1.0 - root);
     let to_eye = normalize(view.eye - point);
     let lobe_scale = -0.5 / (VARNISH_SIGMA * VARNISH_SIGMA);
     var sum = 0.0;
@@ -302,12 +311,10 @@ fn mirrored(f: Footprint, glaring: u32, normal: vec3<f32>) -> f32 {
         let sine_vector = cross(normal, half_vector);
         let sine_sq = dot(sine_vector, sine_vector);
         let delta_sq = sine_sq * (1.0 + sine_sq / 3.0);
-        let away = 1.0 - clamp(dot(half_vector, to_eye), 0.0, 1.0);
-        let away_sq = away * away;
-        let fresnel = gloss + (1.0 - gloss) * away_sq * away_sq * away;
+        let share_mirrored = fresnel(clamp(dot(half_vector, to_eye), 0.0, 1.0), index);
         // Visible share of the lamp and its beam's edge, 0 where the surface faces away.
         let share = textureSampleLevel(lamp_shares, smooth_sampler, light_at, i32(which / 4u), 0.0)[which % 4u];
-        sum += share * fresnel * lamp.power * inv * inv * exp(lobe_scale * delta_sq);
+        sum += share * share_mirrored * lamp.power * inv * inv * exp(lobe_scale * delta_sq);
     }
     let cos_eye = max(dot(normal, to_eye), 0.05);
     // π / (2πσ² · 4 cos)

@@ -2,13 +2,14 @@
 //!
 //! Surfaces are cut into cells of about a centimetre. From the middle of each, rays find which cells it sees and how much of the room; what arrives there
 //! is scattered on from cell to cell (radiosity: Goral et al. 1984, *Modeling the interaction of light between diffuse surfaces*). Every cell's rays go the
-//! same ways, so that neighbours differ by what they see and not by chance. Mirror images of packages in each other are left out, and colours are those of
-//! the first tint.
+//! same ways, so that neighbours differ by what they see and not by chance. Where others are so near that light changes within a cell, printed surfaces
+//! gather it once more in parts of cells, from every texel of light that their rays meet (final gathering; how near is near follows from Ward, Rubinstein,
+//! Clear 1988, *A ray tracing solution for diffuse interreflection*). Colours are those of the first tint.
 
 use hardware_hal::glam::{DVec3, Vec3};
 use rayon::prelude::*;
 
-use super::light::LIFT;
+use super::light::{ATLAS_WIDTH, LIFT, Patch};
 use super::scene::{Scene, Surface};
 use super::shadow::ShadowBox;
 use crate::artwork::{FacePrint, GreyImage, Printed};
@@ -18,6 +19,10 @@ use crate::shading::spread_enters;
 /// Least edge of a cell, m, and of one in samples of light.
 const CELL: f64 = 0.012;
 const CELL_SAMPLES: f64 = 5.0;
+
+/// Cells that see others at a harmonic mean distance below this, m, are split into so many parts each way.
+const NEAR: f32 = 0.025;
+const PARTS: usize = 2;
 
 /// Edge of a cell of what lies below the plate, m.
 const TABLE_CELL: f64 = 0.15;
@@ -44,6 +49,8 @@ struct Grid {
     size: [usize; 2],
     /// What of evenly spread light gets through its varnish.
     enters: f32,
+    /// Its texels of light.
+    patch: Patch,
 }
 
 impl Grid {
@@ -55,6 +62,43 @@ impl Grid {
 
     fn len(&self) -> usize {
         self.size[0] * self.size[1]
+    }
+
+    /// The texel of light nearest to a place.
+    fn texel(&self, place: [f64; 2]) -> usize {
+        let [x, y] = [0, 1].map(|i| self.patch.at[i] as usize + (place[i] * f64::from(self.patch.size[i] - 1) + 0.5) as usize);
+        y * ATLAS_WIDTH as usize + x
+    }
+
+    /// Its texels, row by row.
+    fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        let [[x, y], [w, h]] = [self.patch.at, self.patch.size].map(|pair| pair.map(|n| n as usize));
+        (y..y + h).flat_map(move |row| (x..x + w).map(move |column| row * ATLAS_WIDTH as usize + column))
+    }
+
+    /// Values of cells where these columns and rows of places meet, row by row: linear between the middles of cells.
+    fn between<'a>(&self, places: [Vec<f32>; 2], values: &'a [f32]) -> impl Iterator<Item = f32> + use<'a> {
+        let grid = *self;
+        let spot = move |axis: usize, place: f32| {
+            let most = (grid.size[axis] - 1) as f32;
+            let at = (place * grid.size[axis] as f32 - 0.5).clamp(0.0, most);
+            let low = at.floor().min((most - 1.0).max(0.0));
+            (low as usize, if most > 0.0 { at - low } else { 0.0 })
+        };
+        let [columns, rows] = places;
+        let columns: Vec<(usize, f32)> = columns.into_iter().map(|place| spot(0, place)).collect();
+        let value = move |column: usize, row: usize| {
+            let [column, row] = [column.min(grid.size[0] - 1), row.min(grid.size[1] - 1)];
+            values[grid.first + row * grid.size[0] + column]
+        };
+        rows.into_iter().flat_map(move |place| {
+            let (row, down) = spot(1, place);
+            let between = move |(column, right): &(usize, f32)| {
+                let along = |row| value(*column, row) * (1.0 - right) + value(*column + 1, row) * right;
+                along(row) * (1.0 - down) + along(row + 1) * down
+            };
+            columns.iter().map(between).collect::<Vec<f32>>()
+        })
     }
 
     /// The middle of its `i`th cell, in shares of the surface's extent.
@@ -70,22 +114,32 @@ pub struct Cells {
     albedo: Vec<f32>,
     /// Share of evenly spread light below the varnish that the varnish mirrors besides.
     mirrors: Vec<f32>,
+    /// What every texel of light reflects.
+    texels: Vec<f32>,
 }
 
 impl Cells {
-    /// Cuts every surface of the scene, whose prints it averages.
-    pub fn new(scene: &Scene) -> Self {
+    /// Cuts every surface of the scene, whose prints it averages over its cells and over its texels in an atlas of so many rows.
+    pub fn new(scene: &Scene, patches: &[Patch], rows: u32) -> Self {
         let pictures: Vec<GreyImage> = scene.prints.par_iter().map(|print| print.rasterise(PX_PER_M, Printed::All)).collect();
-        let mut cells = Self { grids: Vec::with_capacity(scene.surfaces.len()), albedo: Vec::new(), mirrors: Vec::new() };
-        for surface in &scene.surfaces {
+        let texels = vec![0.0; ATLAS_WIDTH as usize * rows as usize];
+        let mut cells = Self { grids: Vec::with_capacity(scene.surfaces.len()), albedo: Vec::new(), mirrors: Vec::new(), texels };
+        for (surface, patch) in scene.surfaces.iter().zip(patches) {
             let edge = if surface.below_plate { TABLE_CELL } else { CELL.max(CELL_SAMPLES * surface.cell) };
             let size = surface.size().map(|extent| ((extent / edge).round() as usize).max(1));
             let leaves = spread_enters(surface.gloss) as f32;
-            let grid = Grid { first: cells.albedo.len(), size, enters: leaves };
-            cells.albedo.extend((0..grid.len()).map(|i| match surface.print {
-                Some(print) => leaves * mean_reflectance(surface, &grid, i, &scene.prints[print], &pictures[print]),
+            let grid = Grid { first: cells.albedo.len(), size, enters: leaves, patch: *patch };
+            let albedo = |middle: [f64; 2], half: [f64; 2]| match surface.print {
+                Some(print) => leaves * mean_reflectance(surface, middle, half, &scene.prints[print], &pictures[print]),
                 None => leaves * surface.albedo as f32,
-            }));
+            };
+            let half = size.map(|n| 0.5 / n as f64);
+            cells.albedo.extend((0..grid.len()).map(|i| albedo(grid.middle(i), half)));
+            let steps = patch.size.map(|n| 1.0 / f64::from(n - 1));
+            for (x, y) in (0..patch.size[1]).flat_map(|y| (0..patch.size[0]).map(move |x| (x, y))) {
+                let place = [f64::from(x) * steps[0], f64::from(y) * steps[1]];
+                cells.texels[grid.texel(place)] = albedo(place, steps.map(|step| 0.5 * step));
+            }
             let mirrors = (1.0 - (1.0 - surface.gloss as f32) * leaves) / leaves;
             cells.mirrors.resize(cells.albedo.len(), if surface.gloss > 0.0 { mirrors } else { 0.0 });
             cells.grids.push(grid);
@@ -95,26 +149,8 @@ impl Cells {
 
     /// What a value for every cell is along a surface's patch of `size` texels, edge to edge, row by row: linear between the middles of cells.
     pub fn interpolated<'a>(&self, surface: usize, size: [usize; 2], values: &'a [f32]) -> impl Iterator<Item = f32> + use<'a> {
-        let grid = self.grids[surface];
-        let spot = move |axis: usize, texel: usize| {
-            let most = (grid.size[axis] - 1) as f32;
-            let at = (texel as f32 / (size[axis] - 1).max(1) as f32 * grid.size[axis] as f32 - 0.5).clamp(0.0, most);
-            let low = at.floor().min((most - 1.0).max(0.0));
-            (low as usize, if most > 0.0 { at - low } else { 0.0 })
-        };
-        let columns: Vec<(usize, f32)> = (0..size[0]).map(|texel| spot(0, texel)).collect();
-        let value = move |column: usize, row: usize| {
-            let [column, row] = [column.min(grid.size[0] - 1), row.min(grid.size[1] - 1)];
-            values[grid.first + row * grid.size[0] + column]
-        };
-        (0..size[1]).flat_map(move |texel| {
-            let (row, down) = spot(1, texel);
-            let between = move |(column, right): &(usize, f32)| {
-                let along = |row| value(*column, row) * (1.0 - right) + value(*column + 1, row) * right;
-                along(row) * (1.0 - down) + along(row + 1) * down
-            };
-            columns.iter().map(between).collect::<Vec<f32>>()
-        })
+        let edge_to_edge = |axis: usize| (0..size[axis]).map(|texel| texel as f32 / (size[axis] - 1).max(1) as f32).collect();
+        self.grids[surface].between([edge_to_edge(0), edge_to_edge(1)], values)
     }
 
     /// By cell: radiance that leaves it where lamps give `direct` and all else `arriving`.
@@ -124,6 +160,21 @@ impl Cells {
             .zip(self.albedo.iter().zip(&self.mirrors))
             .map(|((direct, arriving), (albedo, mirrors))| albedo * (direct + arriving) + mirrors * arriving)
             .collect()
+    }
+
+    /// By texel: radiance that leaves it where lamps give `direct` alone.
+    pub fn scattered(&self, direct: &[f32]) -> Vec<f32> {
+        self.texels.iter().zip(direct).map(|(albedo, direct)| albedo * direct).collect()
+    }
+
+    /// Adds light that arrives on a surface's texels by way of others, row by row, to that of a white surface there and to the radiance that leaves them.
+    pub fn add(&self, surface: usize, more: impl Iterator<Item = f32>, white: &mut [f32], leaving: &mut [f32]) {
+        let grid = &self.grids[surface];
+        let mirrors = self.mirrors[grid.first];
+        for (texel, more) in grid.places().zip(more) {
+            white[texel] += more;
+            leaving[texel] += (self.texels[texel] + mirrors) * more;
+        }
     }
 
     /// The mean over every cell of what `texel` gives by surface and place in its patch of `size` texels.
@@ -145,14 +196,13 @@ impl Cells {
     }
 }
 
-/// Mean reflectance of a print over a cell.
-fn mean_reflectance(surface: &Surface, grid: &Grid, i: usize, print: &FacePrint, picture: &GreyImage) -> f32 {
-    let (middle, size) = (grid.middle(i), surface.size());
+/// Mean reflectance of a print around a place, both and half of its size in shares of the surface's extent.
+fn mean_reflectance(surface: &Surface, middle: [f64; 2], half: [f64; 2], print: &FacePrint, picture: &GreyImage) -> f32 {
+    let size = surface.size();
     let span = |axis: usize, pixels: usize| {
-        let half = 0.5 / grid.size[axis] as f64;
         let at = |share: f64| (surface.start[axis] + size[axis] * share) / print.extent[axis] * pixels as f64;
-        let first = (at(middle[axis] - half).max(0.0) as usize).min(pixels - 1);
-        first..(at(middle[axis] + half) as usize).clamp(first + 1, pixels)
+        let first = (at(middle[axis] - half[axis]).max(0.0) as usize).min(pixels - 1);
+        first..(at(middle[axis] + half[axis]) as usize).clamp(first + 1, pixels)
     };
     let (columns, rows) = (span(0, picture.width), span(1, picture.height));
     let count = (columns.len() * rows.len()) as f32;
@@ -171,6 +221,38 @@ pub struct Exchange {
     seen: Vec<(u32, f32)>,
     /// Cells that something lies upon.
     covered: Vec<bool>,
+    /// Surfaces that have cells in parts.
+    split: Vec<Gather>,
+}
+
+/// What is seen from places of a surface, of which some may need no look.
+#[derive(Debug, Clone)]
+pub(super) struct Gather {
+    /// Which surface.
+    pub surface: usize,
+    grid: Grid,
+    /// The places that look, by their number.
+    parts: Vec<usize>,
+    room: Vec<f32>,
+    /// By part: where what it sees begins in `seen`; one more at the end.
+    starts: Vec<u32>,
+    /// Texels of light and their share.
+    seen: Vec<(u32, f32)>,
+    /// By place, all of the surface.
+    covered: Vec<bool>,
+    /// Number of a place that looks, and what it has of lamps.
+    glints: Vec<(u32, Glint)>,
+}
+
+/// A lamp's image in something varnished, as another one mirrors it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Glint {
+    /// Index of the lamp.
+    pub lamp: u32,
+    /// Texel of light of what shows it, which knows how much of the lamp it sees.
+    pub texel: u32,
+    /// Radiance where it sees all of the lamp at full strength.
+    pub radiance: f32,
 }
 
 impl Exchange {
@@ -185,14 +267,36 @@ impl Exchange {
                 (0..grid.len()).map(move |i| station.view(cells, surface, grid.middle(i), directions))
             })
             .collect();
-        let mut exchange = Self { room: Vec::new(), starts: vec![0], seen: Vec::new(), covered: Vec::new() };
+        let close: Vec<bool> = views.iter().map(|view| view.closeness > 1.0 / NEAR).collect();
+        let mut exchange = Self { room: Vec::new(), starts: vec![0], seen: Vec::new(), covered: Vec::new(), split: Vec::new() };
         for view in views {
             exchange.room.push(view.room);
             exchange.covered.push(view.covered);
-            exchange.seen.extend(view.seen);
+            exchange.seen.extend(view.seen.iter().map(|(spot, share)| (spot.cell, *share)));
             exchange.starts.push(exchange.seen.len() as u32);
         }
+        let covered = &exchange.covered;
+        // From above nobody sees what looks down; what is round has narrow cells as it is.
+        let looked_at = |surface: &&Surface| {
+            surface.print.is_some() && surface.is_flat() && (station.scene.glass.is_some() || surface.normal().z > -0.5)
+        };
+        let split = station.surfaces.par_iter().filter(looked_at).filter_map(|surface| {
+            let grid = &cells.grids[surface.index];
+            let open = |i: usize| close[grid.first + i] && grid.around(i).any(|j| !covered[grid.first + j]);
+            Gather::close(cells, station, surface, (0..grid.len()).filter(|i| open(*i)).collect(), &directions)
+        });
+        exchange.split = split.collect();
         exchange
+    }
+
+    /// Light that arrives on the split surfaces by texel, where `arriving` has it by cell and `leaving` is the radiance of texels.
+    pub fn gathered(&self, cells: &Cells, arriving: &[f32], leaving: &[f32], ambient: f32) -> Vec<(usize, Vec<f32>)> {
+        let light = |split: &Gather| {
+            let middles = |axis: usize| (0..split.grid.size[axis]).map(|i| (i as f32 + 0.5) / split.grid.size[axis] as f32).collect();
+            let values = cells.grids[split.surface].between([middles(0), middles(1)], arriving).collect();
+            (split.surface, split.texels(values, leaving, ambient, |_, _| 0.0))
+        };
+        self.split.par_iter().map(light).collect()
     }
 
     /// By cell: radiance of a white surface there under the room's light and what others scatter, where `direct` is its radiance under the lamps alone.
@@ -212,23 +316,87 @@ impl Exchange {
 
     /// Gives covered cells what their open neighbours have, so that what lies beside the foot of a package isn't darkened by what it hides.
     fn uncover(&self, cells: &Cells, values: &mut [f32]) {
-        for grid in cells.grids.iter().filter(|grid| self.covered[grid.first..][..grid.len()].contains(&true)) {
-            let [width, height] = grid.size;
-            let mut open: Vec<bool> = self.covered[grid.first..][..grid.len()].iter().map(|covered| !covered).collect();
-            for _ in 0..2 {
-                let known = open.clone();
-                for i in (0..grid.len()).filter(|i| !known[*i]) {
-                    let (column, row) = (i % width, i / width);
-                    let around = (row.saturating_sub(1)..(row + 2).min(height))
-                        .flat_map(|y| (column.saturating_sub(1)..(column + 2).min(width)).map(move |x| y * width + x))
-                        .filter(|j| known[*j]);
-                    let (sum, count) = around.fold((0.0, 0), |(sum, count), j| (sum + values[grid.first + j], count + 1));
-                    if count > 0 {
-                        (values[grid.first + i], open[i]) = (sum / count as f32, true);
-                    }
+        for grid in &cells.grids {
+            grid.uncover(&self.covered[grid.first..][..grid.len()], &mut values[grid.first..][..grid.len()]);
+        }
+    }
+}
+
+impl Grid {
+    /// A cell and those around it.
+    fn around(&self, i: usize) -> impl Iterator<Item = usize> + use<> {
+        let [width, height] = self.size;
+        let (column, row) = (i % width, i / width);
+        (row.saturating_sub(1)..(row + 2).min(height))
+            .flat_map(move |y| (column.saturating_sub(1)..(column + 2).min(width)).map(move |x| y * width + x))
+    }
+
+    fn uncover(&self, covered: &[bool], values: &mut [f32]) {
+        if !covered.contains(&true) {
+            return;
+        }
+        let mut open: Vec<bool> = covered.iter().map(|covered| !covered).collect();
+        for _ in 0..2 {
+            let known = open.clone();
+            for i in (0..values.len()).filter(|i| !known[*i]) {
+                let (sum, count) = self.around(i).filter(|j| known[*j]).fold((0.0, 0), |(sum, count), j| (sum + values[j], count + 1));
+                if count > 0 {
+                    (values[i], open[i]) = (sum / count as f32, true);
                 }
             }
         }
+    }
+}
+
+impl Gather {
+    /// From the parts of these cells of a surface, if there are any.
+    fn close(cells: &Cells, station: &Station, surface: &Surface, close: Vec<usize>, directions: &[Vec3]) -> Option<Self> {
+        let whole = cells.grids[surface.index];
+        let grid = Grid { first: 0, size: whole.size.map(|n| n * PARTS), ..whole };
+        let first = |i: usize| (i / whole.size[0] * grid.size[0] + i % whole.size[0]) * PARTS;
+        let part = |i: usize| first(i / (PARTS * PARTS)) + i / PARTS % PARTS * grid.size[0] + i % PARTS;
+        let parts: Vec<usize> = close.iter().flat_map(|i| (0..PARTS * PARTS).map(move |of| part(i * PARTS * PARTS + of))).collect();
+        (!parts.is_empty()).then(|| Self::of(surface, grid, parts, |place| station.view(cells, surface, place, directions)))
+    }
+
+    /// From places `edge` apart at most, all over a surface, each of which has this view.
+    pub fn all_over(cells: &Cells, surface: &Surface, edge: f64, view: impl Fn([f64; 2]) -> View + Sync) -> Self {
+        let size = surface.size().map(|extent| ((extent / edge).ceil() as usize).max(1));
+        let grid = Grid { first: 0, size, ..cells.grids[surface.index] };
+        Self::of(surface, grid, (0..grid.len()).collect(), view)
+    }
+
+    fn of(surface: &Surface, grid: Grid, parts: Vec<usize>, view: impl Fn([f64; 2]) -> View + Sync) -> Self {
+        let views: Vec<View> = parts.par_iter().map(|part| view(grid.middle(*part))).collect();
+        let (mut room, mut starts, mut seen, mut covered) = (Vec::with_capacity(parts.len()), vec![0], Vec::new(), vec![false; grid.len()]);
+        let mut glints = Vec::new();
+        for (i, (part, view)) in parts.iter().zip(views).enumerate() {
+            glints.extend(view.glints.into_iter().map(|glint| (i as u32, glint)));
+            covered[*part] = view.covered;
+            room.push(view.room);
+            seen.extend(view.seen.iter().map(|(spot, share)| (spot.texel, *share)));
+            starts.push(seen.len() as u32);
+        }
+        Self { surface: surface.index, grid, parts, room, starts, seen, covered, glints }
+    }
+
+    /// Light that it finds, by texel of the surface; `values` is that of the places which don't look, `lit` the share of a lamp that a texel sees times its
+    /// strength.
+    pub fn texels(&self, mut values: Vec<f32>, leaving: &[f32], ambient: f32, lit: impl Fn(u32, u32) -> f32) -> Vec<f32> {
+        values.resize(self.grid.len(), 0.0);
+        for (i, part) in self.parts.iter().enumerate() {
+            let seen = &self.seen[self.starts[i] as usize..self.starts[i + 1] as usize];
+            values[*part] = self.room[i] * ambient + seen.iter().map(|(texel, share)| share * leaving[*texel as usize]).sum::<f32>();
+        }
+        for (i, glint) in &self.glints {
+            values[self.parts[*i as usize]] += glint.radiance * lit(glint.lamp, glint.texel);
+        }
+        self.grid.uncover(&self.covered, &mut values);
+        let edge_to_edge = |axis: usize| {
+            let last = self.grid.patch.size[axis] - 1;
+            (0..=last).map(|texel| texel as f32 / last as f32).collect()
+        };
+        self.grid.between([edge_to_edge(0), edge_to_edge(1)], &values).collect()
     }
 }
 
@@ -244,11 +412,19 @@ fn directions() -> Vec<Vec3> {
     (0..DIRECTIONS).map(direction).collect()
 }
 
-/// What one cell sees.
-struct View {
-    room: f32,
-    seen: Vec<(u32, f32)>,
-    covered: bool,
+/// What a place sees.
+#[derive(Default)]
+pub(super) struct View {
+    /// Share of the room's light.
+    pub room: f32,
+    /// What it sees of surfaces, and their share.
+    pub seen: Vec<(Spot, f32)>,
+    /// Images of lamps in those.
+    pub glints: Vec<Glint>,
+    /// Whether something lies upon it.
+    pub covered: bool,
+    /// Mean of 1 ÷ distance to what is no room, 1/m.
+    pub closeness: f32,
 }
 
 /// What rays end on.
@@ -317,10 +493,10 @@ impl<'a> Station<'a> {
         // The housing's floor sees the room through the plate of glass, the table around it nothing else.
         if self.scene.glass.is_some() && surface.below_plate {
             let room = if self.scene.is_floor(surface) { self.upward } else { 1.0 };
-            return View { room, seen: Vec::new(), covered: false };
+            return View { room, ..View::default() };
         }
         let near = self.before(surface, point, up);
-        let (mut room, mut whole, mut seen) = (0.0, 0.0, Vec::new());
+        let (mut room, mut whole, mut closeness, mut seen) = (0.0, 0.0, 0.0, Vec::new());
         for direction in directions {
             let weight = normal.dot(*direction);
             if weight <= 0.0 || up.dot(*direction) <= 0.0 {
@@ -329,14 +505,22 @@ impl<'a> Station<'a> {
             whole += weight;
             match self.hit(cells, point, *direction, &near) {
                 Hit::Room(share) => room += weight * share,
-                Hit::Cell(cell) => seen.push((cell as u32, weight)),
+                Hit::Spot(spot) => {
+                    closeness += weight / spot.distance.max(1e-3);
+                    seen.push((spot, weight));
+                }
                 Hit::Dark => {}
             }
         }
         let scale = if whole > 0.0 { cells.grids[surface.index].enters / whole } else { 0.0 };
         seen.iter_mut().for_each(|(_, weight)| *weight *= scale);
-        let covered = near.iter().any(|i| self.boxes[*i].entered(point, up * COVERED).is_some());
-        View { room: room * scale, seen, covered }
+        let covered = self.covered(point, up, &near);
+        View { room: room * scale, seen, covered, closeness: closeness / whole.max(1e-6), ..View::default() }
+    }
+
+    /// Whether one of the bodies `near` lies upon a point of a surface.
+    pub fn covered(&self, point: Vec3, up: Vec3, near: &[usize]) -> bool {
+        near.iter().any(|i| self.boxes[*i].entered(point, up * COVERED).is_some())
     }
 
     /// The bodies that a point of a surface may see.
@@ -347,6 +531,12 @@ impl<'a> Station<'a> {
             !own && (body.centre - point).dot(up) > -body.radius
         };
         (0..self.boxes.len()).filter(seen).collect()
+    }
+
+    /// The surface that a ray of unit length ended on, the place and the normal there.
+    pub fn met(&self, spot: &Spot, from: Vec3, ray: Vec3) -> (&'a Surface, DVec3, DVec3) {
+        let (surface, point) = (&self.surfaces[spot.surface as usize], (from + ray * spot.distance).as_dvec3());
+        (surface, point, surface.normal_at(place(surface, point)))
     }
 
     /// What a ray of unit length meets, where only the bodies `near` may stand in its way.
@@ -369,7 +559,7 @@ impl<'a> Station<'a> {
         // What no package stops before it.
         let free = |at: f32| nearest.is_none_or(|(best, _)| at < best);
         if let Some((at, wall)) = self.rim_hit(from, step).filter(|(at, _)| free(*at)) {
-            return self.on(cells, wall, from + step * at);
+            return self.on(cells, wall, from + step * at, at);
         }
         for (level, below) in [(self.plate, false), (self.table, true)] {
             let Some(surface) = level else { continue };
@@ -378,11 +568,11 @@ impl<'a> Station<'a> {
             let within = below || point.truncate().length_squared() < self.plate_radius * self.plate_radius;
             if at > 0.0 && at < 1.0 && free(at) && within {
                 // From below the plate is in the dark.
-                return if step.z < 0.0 { self.on(cells, surface, point) } else { Hit::Dark };
+                return if step.z < 0.0 { self.on(cells, surface, point, at) } else { Hit::Dark };
             }
         }
         match nearest {
-            Some((at, body)) if at > 0.0 => self.on_body(cells, body, from + step * at, direction),
+            Some((at, body)) if at > 0.0 => self.on_body(cells, body, from + step * at, direction, at),
             // It begins within a body.
             Some(_) => Hit::Dark,
             None if self.scene.glass.is_some() && direction.z < 0.0 => Hit::Room(self.upward),
@@ -409,7 +599,7 @@ impl<'a> Station<'a> {
         Some((at, self.rim[segment.min(count - 1)]))
     }
 
-    fn on_body(&self, cells: &Cells, body: usize, point: Vec3, direction: Vec3) -> Hit {
+    fn on_body(&self, cells: &Cells, body: usize, point: Vec3, direction: Vec3, at: f32) -> Hit {
         let p = point.as_dvec3();
         let away = |s: &Surface| {
             let uv = place(s, p);
@@ -418,13 +608,19 @@ impl<'a> Station<'a> {
         };
         let facing = self.skins[body].iter().filter(|s| s.normal().as_vec3().dot(direction) < 0.0);
         let nearest = facing.map(|s| (away(s), *s)).min_by(|a, b| a.0.total_cmp(&b.0));
-        nearest.map_or(Hit::Dark, |(_, surface)| self.on(cells, surface, point))
+        nearest.map_or(Hit::Dark, |(_, surface)| self.on(cells, surface, point, at))
     }
 
-    fn on(&self, cells: &Cells, surface: &Surface, point: Vec3) -> Hit {
+    fn on(&self, cells: &Cells, surface: &Surface, point: Vec3, at: f32) -> Hit {
         let (uv, size) = (place(surface, point.as_dvec3()), surface.size());
         let share = [0, 1].map(|i| ((uv[i] - surface.start[i]) / size[i]).clamp(0.0, 1.0));
-        Hit::Cell(cells.grids[surface.index].at(share))
+        let grid = &cells.grids[surface.index];
+        Hit::Spot(Spot {
+            surface: surface.index as u32,
+            cell: grid.at(share) as u32,
+            texel: grid.texel(share) as u32,
+            distance: REACH * at,
+        })
     }
 }
 
@@ -432,10 +628,21 @@ impl<'a> Station<'a> {
 pub(super) enum Hit {
     /// The room, and what of its light comes from there.
     Room(f32),
-    /// A cell.
-    Cell(usize),
+    /// A surface.
+    Spot(Spot),
     /// What nobody lights.
     Dark,
+}
+
+/// Where a ray ends on a surface.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    surface: u32,
+    cell: u32,
+    /// The texel of light there.
+    pub texel: u32,
+    /// m.
+    distance: f32,
 }
 
 /// Where a point lies on a surface, (u, v); the axes of facets are nearly at right angles.
@@ -453,6 +660,7 @@ fn turn_of(point: Vec3) -> f32 {
 mod tests {
     use hardware_hal::glam::DQuat;
 
+    use super::super::light::Atlas;
     use super::super::light::tests::floor_under;
     use super::super::scene::Occluder;
     use super::*;
@@ -473,7 +681,7 @@ mod tests {
             cell: 0.0025,
             ..scene.surfaces[0].clone()
         });
-        let cells = Cells::new(&scene);
+        let cells = Atlas::new(&scene).unwrap().cells;
         let boxes: Vec<ShadowBox> = scene.occluders.iter().map(|o| ShadowBox::new(o, 0.0)).collect();
         let exchange = Exchange::cast(&cells, &Station::new(&scene, &scene.surfaces, &boxes));
         (scene, cells, exchange)
@@ -531,10 +739,12 @@ mod tests {
 
     #[test]
     fn values_of_cells_are_linear_between_their_middles() {
+        let patch = Patch { at: [0; 2], size: [2; 2] };
         let cells = Cells {
-            grids: vec![Grid { first: 1, size: [2, 1], enters: 1.0 }, Grid { first: 3, size: [1, 1], enters: 1.0 }],
+            grids: vec![Grid { first: 1, size: [2, 1], enters: 1.0, patch }, Grid { first: 3, size: [1, 1], enters: 1.0, patch }],
             albedo: vec![0.0; 4],
             mirrors: vec![0.0; 4],
+            texels: Vec::new(),
         };
         let values = [9.0, 1.0, 3.0, 5.0];
         assert_eq!(cells.interpolated(0, [5, 2], &values).collect::<Vec<_>>(), [1.0, 1.0, 2.0, 3.0, 3.0, 1.0, 1.0, 2.0, 3.0, 3.0]);

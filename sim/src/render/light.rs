@@ -28,6 +28,9 @@ const LEAST_SAMPLES: usize = 6;
 /// Edge of the pieces in which surfaces are worked on, texels.
 const TILE: usize = 12;
 
+/// Of texels nearer than this, m, every other one each way is looked at first; those between ask lamps only where these differ.
+const DENSE: f64 = 0.0018;
+
 /// Lift of a sample above its surface, m.
 pub(super) const LIFT: f64 = 5e-5;
 
@@ -80,7 +83,9 @@ impl Atlas {
             x += w + 1;
             shelf = shelf.max(h + 1);
         }
-        Ok(Self { patches, height: (y + shelf).max(1), cells: Cells::new(scene) })
+        let height = (y + shelf).max(1);
+        let cells = Cells::new(scene, &patches, height);
+        Ok(Self { patches, height, cells })
     }
 
     fn texels(&self) -> usize {
@@ -138,40 +143,75 @@ impl Visibility {
         Self { angle_rad, facing, exchange, shares, films }
     }
 
-    /// Radiance of a white surface under ambient light, the lamps in these shares and what other surfaces scatter, by texel, with `stamp` in texel (0, 0);
-    /// and the radiance that leaves every cell.
-    pub fn irradiance(&self, atlas: &Atlas, ambient: f64, lamp_shares: &[f64], stamp: u16) -> (Vec<f16>, Vec<f32>) {
+    /// Light and what leaves the surfaces under ambient light, the lamps in these shares and what other surfaces scatter.
+    pub fn irradiance(&self, atlas: &Atlas, ambient: f64, lamp_shares: &[f64]) -> Irradiance {
         let lit: Vec<(&[f32], f32)> =
             self.facing.iter().zip(lamp_shares).filter(|(_, s)| **s > 0.0).map(|(f, s)| (f.as_slice(), *s as f32)).collect();
         let count = atlas.texels();
-        let mut sums = vec![0.0; count];
-        for (facing, share) in lit {
-            for (sum, f) in sums.iter_mut().zip(facing) {
-                *sum += share * f;
+        let mut white = vec![0.0; count];
+        white.par_chunks_mut(ATLAS_WIDTH as usize).enumerate().for_each(|(row, white)| {
+            for (facing, share) in &lit {
+                for (sum, f) in white.iter_mut().zip(&facing[row * ATLAS_WIDTH as usize..]) {
+                    *sum += share * f;
+                }
             }
-        }
+        });
         let sizes: Vec<[usize; 2]> = atlas.patches.iter().map(|patch| patch.size.map(|n| n as usize)).collect();
         let index = |patch: &Patch, x: usize, y: usize| (patch.at[1] as usize + y) * ATLAS_WIDTH as usize + patch.at[0] as usize + x;
-        let direct = atlas.cells.averaged(&sizes, |surface, x, y| sums[index(&atlas.patches[surface], x, y)]);
-        let arriving = self.exchange.arriving(&atlas.cells, &direct, ambient as f32);
-        let leaving = atlas.cells.leaving(&direct, &arriving);
-        for (surface, (patch, size)) in atlas.patches.iter().zip(&sizes).enumerate() {
-            let mut more = atlas.cells.interpolated(surface, *size, &arriving);
-            for y in 0..size[1] {
-                let row = index(patch, 0, y);
-                sums[row..row + size[0]].iter_mut().zip(&mut more).for_each(|(sum, more)| *sum += more);
-            }
+        let by_cell = atlas.cells.averaged(&sizes, |surface, x, y| white[index(&atlas.patches[surface], x, y)]);
+        let arriving = self.exchange.arriving(&atlas.cells, &by_cell, ambient as f32);
+        let mut leaving = atlas.cells.scattered(&white);
+        for (surface, size) in sizes.iter().enumerate() {
+            let more = atlas.cells.interpolated(surface, *size, &arriving);
+            atlas.cells.add(surface, more, &mut white, &mut leaving);
+        }
+        for (surface, more) in self.exchange.gathered(&atlas.cells, &arriving, &leaving, ambient as f32) {
+            let before = atlas.cells.interpolated(surface, sizes[surface], &arriving);
+            atlas.cells.add(surface, more.into_iter().zip(before).map(|(more, before)| more - before), &mut white, &mut leaving);
         }
         for (patch, transmission) in &self.films {
             let [[x, y], [w, h]] = [patch.at, patch.size].map(|pair| pair.map(|n| n as usize));
             for row in y..y + h {
-                sums[row * ATLAS_WIDTH as usize + x..][..w].iter_mut().for_each(|sum| *sum *= transmission);
+                white[row * ATLAS_WIDTH as usize + x..][..w].iter_mut().for_each(|sum| *sum *= transmission);
             }
         }
-        sums[0] = f32::from(stamp);
-        let mut halves = vec![f16::ZERO; count];
-        halves.convert_from_f32_slice(&sums);
-        (halves, leaving)
+        Irradiance { white, leaving }
+    }
+}
+
+/// Light of one state.
+#[derive(Debug, Clone)]
+pub struct Irradiance {
+    /// By texel: radiance of a white surface there.
+    pub white: Vec<f32>,
+    /// By texel: radiance that leaves the surface there.
+    pub leaving: Vec<f32>,
+}
+
+impl Irradiance {
+    /// As the shader takes it: by texel the radiance of a white surface and what `mirrored` has of its surface, in halves; with `stamp` in texel (0, 0).
+    pub fn bytes(&self, atlas: &Atlas, mirrored: &[(usize, Vec<f32>)], stamp: u16) -> Vec<u8> {
+        const WIDTH: usize = ATLAS_WIDTH as usize;
+        let mut around = vec![0.0; self.white.len()];
+        for (surface, values) in mirrored {
+            let Patch { at: [x, y], size: [width, _] } = atlas.patches[*surface];
+            for (row, values) in (y as usize..).zip(values.chunks_exact(width as usize)) {
+                around[row * WIDTH + x as usize..][..values.len()].copy_from_slice(values);
+            }
+        }
+        let mut bytes = vec![0; 4 * self.white.len()];
+        let rows = self.white.par_chunks(WIDTH).zip(around.par_chunks(WIDTH));
+        bytes.par_chunks_mut(4 * WIDTH).zip(rows).for_each(|(bytes, (white, around))| {
+            let mut halves = [[f16::ZERO; WIDTH]; 2];
+            halves[0].convert_from_f32_slice(white);
+            halves[1].convert_from_f32_slice(around);
+            for ((texel, white), around) in bytes.chunks_exact_mut(4).zip(&halves[0]).zip(&halves[1]) {
+                texel[..2].copy_from_slice(&white.to_le_bytes());
+                texel[2..].copy_from_slice(&around.to_le_bytes());
+            }
+        });
+        bytes[..2].copy_from_slice(&f16::from_f32(f32::from(stamp)).to_le_bytes());
+        bytes
     }
 }
 
@@ -244,33 +284,60 @@ impl<'a> Tile<'a> {
                 !(self.surface.owner == Some(b.package) && self.surface.part == b.part) && b.near(middle, radius, lamp.centre, reach)
             })
             .collect();
-        for y in 0..self.size[1] {
-            for x in 0..self.size[0] {
-                // Facets are thinner than the distance of samples: those beside one count as on its edge.
-                let uv = self.surface.on_facet(self.uv(x, y));
-                let point = self.surface.point(uv) + normal * LIFT;
-                let (raise, passes) = scene.glass.as_ref().map_or((0.0, 1.0), |glass| through(glass, lamp.spec, point, floor));
-                let sunk = point - DVec3::Z * raise;
-                let normal = self.surface.normal_at(uv);
-                let cosine = normal.dot((lamp.spec.position - sunk).normalize_or_zero());
-                let light = passes * diffuse_white(lamp.spec, sunk, normal) * enters(cosine, self.surface.gloss);
-                if light <= 0.0 {
-                    texels.push([0.0, 0.0]);
-                    continue;
-                }
-                let start = point.as_vec3();
-                let mut blocked = 0u32;
-                if self.surface.below_plate && !floor {
-                    blocked |= bits(&lamp.samples, |s| crosses_plate(start, s, scene.plate_radius as f32));
-                }
-                let up = Vec3::Z * raise as f32;
-                for shadow in near.iter().filter(|b| b.near(start, 0.0, lamp.centre, reach)) {
-                    blocked |= bits(&lamp.samples, |s| shadow.blocks(start, s + up));
-                }
-                let share = 1.0 - blocked.count_ones() as f32 / lamp.samples.len() as f32;
-                texels.push([light as f32 * share, share * (passes * beam_share(lamp.spec, sunk)) as f32]);
+        let up_to = |point: DVec3, raise: f64| {
+            let (start, up) = (point.as_vec3(), Vec3::Z * raise as f32);
+            let mut blocked = 0;
+            if self.surface.below_plate && !floor {
+                blocked |= bits(&lamp.samples, |s| crosses_plate(start, s, scene.plate_radius as f32));
             }
+            for shadow in near.iter().filter(|b| b.near(start, 0.0, lamp.centre, reach)) {
+                blocked |= bits(&lamp.samples, |s| shadow.blocks(start, s + up));
+            }
+            blocked
+        };
+        let first = texels.len();
+        texels.resize(first + self.texels(), [0.0; 2]);
+        let mut known: Vec<Option<u32>> = vec![None; self.texels()];
+        for (x, y) in self.in_turns() {
+            // Facets are thinner than the distance of samples: those beside one count as on its edge.
+            let uv = self.surface.on_facet(self.uv(x, y));
+            let point = self.surface.point(uv) + normal * LIFT;
+            let (raise, passes) = scene.glass.as_ref().map_or((0.0, 1.0), |glass| through(glass, lamp.spec, point, floor));
+            let sunk = point - DVec3::Z * raise;
+            let normal = self.surface.normal_at(uv);
+            let cosine = normal.dot((lamp.spec.position - sunk).normalize_or_zero());
+            let light = passes * diffuse_white(lamp.spec, sunk, normal) * enters(cosine, self.surface.gloss);
+            if light <= 0.0 {
+                continue;
+            }
+            let blocked = self.as_around(&known, x, y).unwrap_or_else(|| up_to(point, raise));
+            known[y * self.size[0] + x] = Some(blocked);
+            let share = 1.0 - blocked.count_ones() as f32 / lamp.samples.len() as f32;
+            texels[first + y * self.size[0] + x] = [light as f32 * share, share * (passes * beam_share(lamp.spec, sunk)) as f32];
         }
+    }
+
+    /// Its texels, those first which others may be taken from.
+    fn in_turns(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let [width, height] = self.size;
+        let all = move || (0..height).flat_map(move |y| (0..width).map(move |x| (x, y)));
+        let first = |(x, y): &(usize, usize)| x % 2 == 0 && y % 2 == 0;
+        all().filter(first).chain(all().filter(move |place| !first(place)))
+    }
+
+    /// What of a lamp is hidden from a texel between others of a dense patch that all have the same hidden.
+    fn as_around(&self, known: &[Option<u32>], x: usize, y: usize) -> Option<u32> {
+        if self.surface.cell > DENSE || (x % 2 == 0 && y % 2 == 0) {
+            return None;
+        }
+        let [left, top] = [x - x % 2, y - y % 2];
+        let [right, bottom] = [x + x % 2, y + y % 2];
+        if right >= self.size[0] || bottom >= self.size[1] {
+            return None;
+        }
+        let at = |x: usize, y: usize| known[y * self.size[0] + x];
+        let hidden = at(left, top)?;
+        [at(right, top), at(left, bottom), at(right, bottom)].iter().all(|other| *other == Some(hidden)).then_some(hidden)
     }
 
     /// Adds what of a lamp's light varnish mirrors onto its texels.
@@ -390,16 +457,53 @@ pub(super) mod tests {
     fn without_boxes_light_is_the_reference_shading() {
         let scene = floor_under(vec![lamp(DVec3::new(0.3, 0.0, 1.0))], Vec::new());
         let atlas = Atlas::new(&scene).unwrap();
-        let light = Visibility::cast(&scene, &atlas, 0.0).irradiance(&atlas, 0.1, &[0.5], 7).0;
+        let light = Visibility::cast(&scene, &atlas, 0.0).irradiance(&atlas, 0.1, &[0.5]);
         let patch = atlas.patches[0];
-        assert_eq!(light[0].to_f32(), 7.0);
+        let count = (patch.size[0] * patch.size[1]) as usize;
+        let mirrored: Vec<f32> = (0..count).map(|i| i as f32 / 65536.0).collect();
+        let bytes = light.bytes(&atlas, &[(0, mirrored)], 7);
+        let halves: Vec<f16> = bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect();
+        assert_eq!(halves[0].to_f32(), 7.0);
+        let texel = |x: u32, y: u32| 2 * ((patch.at[1] + y) * ATLAS_WIDTH + patch.at[0] + x) as usize;
+        assert_eq!(halves[texel(5, 3) + 1], f16::from_f32((3 * 201 + 5) as f32 / 65536.0));
         assert_eq!(patch.size, [201, 201]);
         for (x, y) in [(0, 0), (200, 200), (100, 100), (17, 140)] {
             let point = DVec3::new(-0.2 + 0.002 * f64::from(x), 0.2 - 0.002 * f64::from(y), 0.0);
             let wanted = 0.1 + 0.5 * diffuse_white(&scene.lamps[0], point, DVec3::Z);
-            let found = light[((patch.at[1] + y) * ATLAS_WIDTH + patch.at[0] + x) as usize].to_f64();
+            let found = halves[texel(x, y)].to_f64();
             assert!((found / wanted - 1.0).abs() < 1e-3, "{found} instead of {wanted} at {x}, {y}");
         }
+    }
+
+    #[test]
+    fn a_dense_patch_has_the_shadows_that_each_texel_would_find() {
+        let occluder = Occluder {
+            package: 3,
+            part: 0,
+            convex: None,
+            rotation: DQuat::IDENTITY,
+            translation: DVec3::new(0.0, 0.0, 0.02),
+            half: DVec3::new(0.05, 0.02, 1e-3),
+            round: false,
+        };
+        let mut scene = floor_under(vec![lamp(DVec3::new(0.3, 0.1, 1.0))], vec![occluder]);
+        let shares = |cell: f64, scene: &mut Scene| {
+            scene.surfaces[0].cell = cell;
+            let atlas = Atlas::new(scene).unwrap();
+            let (patch, cast) = (atlas.patches[0], Visibility::cast(scene, &atlas, 0.0));
+            let at = |x: u32, y: u32| cast.shares[0][((patch.at[1] + y) * ATLAS_WIDTH + patch.at[0] + x) as usize][0];
+            (0..patch.size[1]).flat_map(|y| (0..patch.size[0]).map(move |x| (x, y))).map(|(x, y)| at(x, y)).collect::<Vec<u8>>()
+        };
+        // 250 texels each way. As if each were looked at: a cell that counts as coarse, in patches of the same size.
+        let found = shares(0.0016, &mut scene);
+        scene.surfaces[0].extent = [0.4 * 1.25; 2];
+        scene.surfaces[0].outline = [[0.0, 0.0], [0.5, 0.0], [0.5, 0.5], [0.0, 0.5]].into();
+        scene.surfaces[0].right *= 0.8;
+        scene.surfaces[0].down *= 0.8;
+        let wanted = shares(0.002, &mut scene);
+        assert_eq!(found.len(), wanted.len());
+        assert!(found.contains(&0) && found.contains(&255) && found.iter().any(|share| (1..255).contains(share)));
+        assert!(found.iter().zip(&wanted).all(|(found, wanted)| found.abs_diff(*wanted) <= 11));
     }
 
     #[test]

@@ -2,28 +2,33 @@
 //!
 //! Both are of flat faces above all: the image of a lamp in a flat mirror is a lamp behind it, whose light comes through the mirror's outline, with edges
 //! softened by the varnish's slopes ([`VARNISH_SIGMA`]). What is mirrored towards the eye is what a ray meets that leaves the surface as a mirror would
-//! send it; it changes slowly, so that each surface takes it as a linear function.
+//! send it, here or, as its slopes have it, a little aside.
 //!
-//! Left out: lamps' light mirrored by round things (it is spread wide and weak), mirrored twice, or through a glass plate.
+//! Left out: lamps' light that round things mirror onto others (it is spread wide and weak), that others mirror twice, or through a glass plate.
 
 use hardware_hal::glam::{DVec2, DVec3};
+use rayon::prelude::*;
 
-use super::indirect::{Cells, Hit, Station};
+use super::indirect::{Cells, Gather, Glint, Hit, Station, View};
 use super::light::LIFT;
-use super::scene::Surface;
+use super::scene::{Scene, Surface};
 use super::shadow::ShadowBox;
-use crate::shading::{VARNISH_SIGMA, beam_share, enters, fresnel};
+use crate::shading::{VARNISH_SIGMA, beam_share, enters, fresnel, varnish};
 use crate::spec::LampSpec;
 
 /// Softened edges that reach farther than so many standard deviations are nothing.
 const SOFT_REACH: f64 = 2.5;
 
-/// Edge of the pieces of a surface for which what it mirrors is looked up, m, and how many there are at most each way.
-const PIECE: f64 = 0.012;
-const MOST_PIECES: usize = 8;
+/// Edge of the pieces of a surface for which what it mirrors is looked up, m.
+const PIECE: f64 = 0.004;
+/// The same of round things, which spread images, and whose strips and facets are pieces themselves.
+const ROUND_PIECE: f64 = 0.012;
 
-/// Weight of a plane without slope when a surface's mirrored light is fitted: too few or too narrow pieces say nothing about slopes.
-const FLATNESS: f64 = 1e-3;
+/// Slopes of the varnish that each of them has a ray for.
+const SLOPES: usize = 12;
+
+/// Cosine of the angle between normal and half vector, four standard deviations, beyond which varnish shows nothing of a lamp.
+const GLINT: f64 = 0.98;
 
 /// A flat varnished face, and a lamp that it mirrors.
 pub(super) struct LampMirror<'a> {
@@ -40,8 +45,7 @@ pub(super) struct LampMirror<'a> {
 
 /// The faces in which a lamp is mirrored, in the rig's frame.
 pub(super) fn lamp_mirrors<'a>(surfaces: &'a [Surface], lamp: &'a LampSpec) -> Vec<LampMirror<'a>> {
-    let mirrors =
-        |surface: &&Surface| surface.gloss > 0.0 && surface.curvature == 0.0 && surface.smooth.is_none() && surface.transmission >= 1.0;
+    let mirrors = |surface: &&Surface| surface.gloss > 0.0 && surface.is_flat() && surface.transmission >= 1.0;
     surfaces.iter().filter(mirrors).filter_map(|surface| LampMirror::new(surface, lamp)).collect()
 }
 
@@ -146,64 +150,108 @@ fn upper_tail(x: f64) -> f64 {
     1.0 / (1.0 + (x * (1.5976 + 0.070_566 * x * x)).clamp(-40.0, 40.0).exp())
 }
 
-/// What a surface mirrors of its surroundings towards the eye, as a linear function: its value at u = v = 0, its change per metre of u and v.
-///
-/// `leaving` is the radiance of every cell, `ambient` that of the room.
-pub(super) fn surroundings(station: &Station, cells: &Cells, surface: &Surface, eye: DVec3, leaving: &[f32], ambient: f64) -> [f64; 3] {
-    let (start, size) = (surface.start, surface.size());
-    let pieces = size.map(|extent| ((extent / PIECE).ceil() as usize).clamp(1, MOST_PIECES));
-    let up = surface.normal().as_vec3();
-    let middle = surface.point(surface.middle()).as_vec3();
-    let near = station.before(surface, middle, up);
-    let mut samples = Vec::with_capacity(pieces[0] * pieces[1]);
-    for row in 0..pieces[1] {
-        for column in 0..pieces[0] {
-            let share = [(column as f64 + 0.5) / pieces[0] as f64, (row as f64 + 0.5) / pieces[1] as f64];
-            let uv = surface.on_facet([0, 1].map(|i| start[i] + size[i] * share[i]));
-            let (point, normal) = (surface.point(uv) + surface.normal() * LIFT, surface.normal_at(uv));
-            let to_eye = (eye - point).normalize_or_zero();
-            let cosine = normal.dot(to_eye);
-            if cosine <= 0.0 {
-                continue;
-            }
-            let mirrored = (normal * (2.0 * cosine) - to_eye).as_vec3();
-            let radiance = match station.hit(cells, point.as_vec3(), mirrored, &near) {
-                Hit::Room(share) => f64::from(share) * ambient,
-                Hit::Cell(cell) => f64::from(leaving[cell]),
-                Hit::Dark => 0.0,
-            };
-            samples.push((uv, fresnel(cosine, surface.gloss) * radiance));
-        }
+/// What varnish mirrors of its surroundings towards one eye, at one angle of the plate.
+#[derive(Debug, Clone, Default)]
+pub struct Reflections(Vec<Gather>);
+
+impl Reflections {
+    /// Casts the rays.
+    pub fn cast(scene: &Scene, cells: &Cells, angle_rad: f64, eye: DVec3) -> Self {
+        let boxes: Vec<ShadowBox> = scene.occluders.iter().map(|body| ShadowBox::new(body, angle_rad)).collect();
+        let surfaces: Vec<Surface> = scene.surfaces.iter().map(|flat| flat.in_rig(angle_rad)).collect();
+        let station = Station::new(scene, &surfaces, &boxes);
+        let slopes = slopes();
+        // How much of its beam reaches a place goes with the share of it that is seen from there.
+        let lamps: Vec<LampSpec> = scene.lamps.iter().map(|lamp| LampSpec { beam_half_angle: f64::MAX, ..lamp.clone() }).collect();
+        let seen = surfaces.par_iter().filter(|s| s.gloss > 0.0 && (eye - s.origin).dot(s.normal()) > 0.0);
+        let looked_up = |s: &Surface| {
+            let edge = if s.is_flat() { PIECE } else { ROUND_PIECE };
+            Gather::all_over(cells, s, edge, |place| mirrored(&station, cells, s, place, eye, (&slopes, &lamps)))
+        };
+        Self(seen.map(looked_up).collect())
     }
-    plane_through(&samples, surface.middle())
+
+    /// By surface that has some: the radiance that each of its texels mirrors, where `leaving` is that of every texel, `ambient` that of the room, and `lit`
+    /// the share of a lamp that a texel sees times its strength.
+    pub fn texels(&self, leaving: &[f32], ambient: f32, lit: impl Fn(u32, u32) -> f32 + Sync) -> Vec<(usize, Vec<f32>)> {
+        self.0.par_iter().map(|gather| (gather.surface, gather.texels(Vec::new(), leaving, ambient, &lit))).collect()
+    }
 }
 
-/// A place (u, v) and a value there.
-type Sample = ([f64; 2], f64);
+/// Slopes along u and v, normally distributed with [`VARNISH_SIGMA`] each: half of them on each of two rings, whose squared radii are the means of the
+/// distribution's inner and outer half, 2σ²·(1 ∓ ln 2).
+fn slopes() -> [DVec2; SLOPES] {
+    std::array::from_fn(|i| {
+        let outer = i % 2;
+        let squared = 2.0 * (1.0 + [-1.0, 1.0][outer] * std::f64::consts::LN_2);
+        let turn = std::f64::consts::TAU * i as f64 / SLOPES as f64;
+        DVec2::new(libm::cos(turn), libm::sin(turn)) * (VARNISH_SIGMA * squared.sqrt())
+    })
+}
 
-/// The linear function of (u, v) that is nearest to values at places: its value at u = v = 0 and its slopes.
-fn plane_through(samples: &[Sample], middle: [f64; 2]) -> [f64; 3] {
-    let count = samples.len() as f64;
-    if samples.is_empty() {
-        return [0.0; 3];
+/// What a place of a surface, in shares of its extent, mirrors towards the eye. Of the slopes, the eye sees each as large as it is turned to it (the
+/// distribution of visible normals: Heitz 2014, *Understanding the masking-shadowing function in microfacet-based BRDFs*).
+fn mirrored(
+    station: &Station,
+    cells: &Cells,
+    surface: &Surface,
+    place: [f64; 2],
+    eye: DVec3,
+    (slopes, lamps): (&[DVec2], &[LampSpec]),
+) -> View {
+    let (start, size, up) = (surface.start, surface.size(), surface.normal());
+    let uv = surface.on_facet([0, 1].map(|i| start[i] + size[i] * place[i]));
+    let (point, normal) = (surface.point(uv) + up * LIFT, surface.normal_at(uv));
+    let to_eye = (eye - point).normalize_or_zero();
+    let (from, above) = (point.as_vec3(), up.as_vec3());
+    let near = station.before(surface, from, above);
+    let mut view = View { covered: station.covered(from, above, &near), ..View::default() };
+    let mut whole = 0.0;
+    for slope in slopes {
+        let leaning = normal + surface.right * slope.x + surface.down * slope.y;
+        let length = leaning.length();
+        let cosine = leaning.dot(to_eye) / length;
+        if cosine <= 0.0 {
+            continue;
+        }
+        // `length` is 1 ÷ the cosine between both normals.
+        let weight = cosine * length;
+        whole += weight;
+        let ray = leaning * (2.0 * cosine / length) - to_eye;
+        if ray.dot(up) <= 0.0 {
+            continue;
+        }
+        let share = (weight * fresnel(cosine, surface.gloss)) as f32;
+        match station.hit(cells, from, ray.as_vec3(), &near) {
+            Hit::Room(room) => view.room += share * room,
+            Hit::Spot(spot) => {
+                view.seen.push((spot, share));
+                let (met, point, normal) = station.met(&spot, from, ray.as_vec3());
+                for (lamp, spec) in lamps.iter().enumerate().filter(|_| met.gloss > 0.0) {
+                    let half = ((spec.position - point).normalize_or_zero() - ray).normalize_or_zero();
+                    if half.dot(normal) < GLINT {
+                        continue;
+                    }
+                    let radiance = share * varnish(spec, point, normal, -ray, met.gloss) as f32;
+                    view.glints.push(Glint { lamp: lamp as u32, texel: spot.texel, radiance });
+                }
+            }
+            Hit::Dark => {}
+        }
     }
-    let mean = |of: &dyn Fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / count;
-    let (u, v, value) = (mean(&|s| s.0[0] - middle[0]), mean(&|s| s.0[1] - middle[1]), mean(&|s| s.1));
-    let offset = |s: &Sample| [s.0[0] - middle[0] - u, s.0[1] - middle[1] - v, s.1 - value];
-    let sum = |i: usize, j: usize| samples.iter().map(|s| offset(s)[i] * offset(s)[j]).sum::<f64>() / count;
-    let room = FLATNESS * PIECE * PIECE;
-    let (uu, uv, vv, ul, vl) = (sum(0, 0) + room, sum(0, 1), sum(1, 1) + room, sum(0, 2), sum(1, 2));
-    let whole = uu * vv - uv * uv;
-    let slopes = [(ul * vv - vl * uv) / whole, (vl * uu - ul * uv) / whole];
-    [value - slopes[0] * (middle[0] + u) - slopes[1] * (middle[1] + v), slopes[0], slopes[1]]
+    let scale = if whole > 0.0 { (1.0 / whole) as f32 } else { 0.0 };
+    view.room *= scale;
+    view.seen.iter_mut().for_each(|(_, share)| *share *= scale);
+    view.glints.iter_mut().for_each(|glint| glint.radiance *= scale);
+    view
 }
 
 #[cfg(test)]
 mod tests {
     use hardware_hal::glam::DQuat;
 
-    use super::super::light::Atlas;
     use super::super::light::tests::{floor_under, lamp};
+    use super::super::light::{ATLAS_WIDTH, Atlas};
     use super::super::scene::{Occluder, Scene};
     use super::*;
 
@@ -255,8 +303,8 @@ mod tests {
         assert!((0.42..0.55).contains(&edge), "{edge}");
         assert!(mirrored_at(&scene, -0.2) < 1e-3 * wanted);
         assert_eq!(mirrored_at(&scene, 0.05), 0.0);
-        // Fresnel's share is what plain glass mirrors at 45°, within what Schlick's formula leaves (Hecht, Optics, section 4.6: 5.0 %).
-        assert!((mirrored - 0.050).abs() < 0.009, "{mirrored}");
+        // What plain glass mirrors at about 45° (Hecht, Optics, section 4.6: 5.0 %).
+        assert!((mirrored - 0.050).abs() < 0.002, "{mirrored}");
     }
 
     #[test]
@@ -280,37 +328,76 @@ mod tests {
         }
     }
 
+    /// What a surface mirrors in its middle where every texel sends out what `leaving` makes of its place and lamps have this strength.
+    fn mirrored_in_the_middle(scene: &Scene, surface: usize, eye: DVec3, leaving: impl Fn(usize) -> f32, lamps: f32) -> f64 {
+        let atlas = Atlas::new(scene).unwrap();
+        let leaving: Vec<f32> = (0..(ATLAS_WIDTH * atlas.height) as usize).map(leaving).collect();
+        let found = Reflections::cast(scene, &atlas.cells, 0.0, eye).texels(&leaving, 0.1, |_, _| lamps);
+        let (_, texels) = found.iter().find(|(index, _)| *index == surface).unwrap();
+        let [width, height] = atlas.patches[surface].size.map(|n| n as usize);
+        f64::from(texels[height / 2 * width + width / 2])
+    }
+
     #[test]
     fn a_wall_shows_the_floor_and_a_floor_the_room() {
         let mut scene = before_a_wall();
         scene.surfaces[0].gloss = GLOSS;
         // All of the floor.
         scene.plate_radius = 0.4;
-        let atlas = Atlas::new(&scene).unwrap();
-        let boxes: Vec<ShadowBox> = scene.occluders.iter().map(|body| ShadowBox::new(body, 0.0)).collect();
-        let station = Station::new(&scene, &scene.surfaces, &boxes);
-        let leaving = vec![0.5; 4096];
-        let around = |surface: usize, eye: DVec3| surroundings(&station, &atlas.cells, &scene.surfaces[surface], eye, &leaving, 0.1);
         let slanted = DVec3::new(0.0, -5.0, 5.0);
-        let [value, along_u, along_v] = around(1, slanted);
-        let middle = value + 0.2 * along_u + 0.05 * along_v;
+        let found = mirrored_in_the_middle(&scene, 1, slanted, |_| 0.5, 0.0);
         let wanted = 0.5 * fresnel((slanted - DVec3::new(0.0, 0.0, 0.05)).normalize().dot(DVec3::NEG_Y), GLOSS);
-        assert!((middle / wanted - 1.0).abs() < 0.01, "{middle} instead of {wanted}");
-        let [value, along_u, along_v] = around(0, DVec3::new(0.0, 0.0, 5.0));
-        let middle = value + 0.2 * along_u + 0.2 * along_v;
-        assert!((middle / (0.1 * GLOSS) - 1.0).abs() < 0.05, "{middle}");
+        assert!((found / wanted - 1.0).abs() < 0.02, "{found} instead of {wanted}");
+        scene.surfaces.truncate(1);
+        scene.occluders.clear();
+        let found = mirrored_in_the_middle(&scene, 0, DVec3::new(0.0, 0.0, 5.0), |_| 0.5, 0.0);
+        assert!((found / (0.1 * GLOSS) - 1.0).abs() < 0.01, "{found}");
     }
 
     #[test]
-    fn a_plane_through_a_linear_function_is_that_function() {
-        let at = |u: f64, v: f64| 0.3 + 2.0 * u - 1.5 * v;
-        let samples: Vec<([f64; 2], f64)> =
-            (0..16).map(|i| [f64::from(i % 4) * 0.02, f64::from(i / 4) * 0.03]).map(|[u, v]| ([u, v], at(u, v))).collect();
-        let [value, u, v] = plane_through(&samples, [0.03, 0.045]);
-        assert!((value - 0.3).abs() < 1e-4 && (u - 2.0).abs() < 2e-3 && (v + 1.5).abs() < 2e-3, "{value} {u} {v}");
-        // A single place has no slope.
-        assert_eq!(plane_through(&[([0.1, 0.2], 0.7)], [0.1, 0.2]), [0.7, 0.0, 0.0]);
-        assert_eq!(plane_through(&[], [0.0; 2]), [0.0; 3]);
+    fn a_mirror_image_has_edges_that_the_varnish_softens() {
+        let scene = before_a_wall();
+        let atlas = Atlas::new(&scene).unwrap();
+        let patch = atlas.patches[0];
+        // The wall's middle, 50 mm high, shows an eye at 45° the floor 50 mm before it, 250 mm from its upper end: texel 125 down. Beyond an edge some
+        // standard deviations off (2σ × 70 mm, and √2 times that along the floor, is 10 mm) all of it is lit or dark; at the edge half of it.
+        let floor = |edge: u32| {
+            let scene = &scene;
+            let lit = move |texel: usize| {
+                let row = texel as u32 / ATLAS_WIDTH;
+                f32::from(u8::from(row >= patch.at[1] && row < patch.at[1] + patch.size[1] && row - patch.at[1] > edge))
+            };
+            mirrored_in_the_middle(scene, 1, DVec3::new(0.0, -5.0, 5.05), lit, 0.0)
+        };
+        let whole = floor(0);
+        assert!(whole > 0.04, "{whole}");
+        assert!(floor(110) > 0.98 * whole && floor(140) < 0.02 * whole, "{} {}", floor(110) / whole, floor(140) / whole);
+        assert!((0.35..0.65).contains(&(floor(125) / whole)), "{}", floor(125) / whole);
+    }
+
+    #[test]
+    fn a_wall_shows_the_lamp_that_shines_in_the_floor() {
+        let mut scene = before_a_wall();
+        // From the wall's middle the eye at 45° sees the floor 50 mm before it, and there, were it a mirror too, a lamp at 45° before the wall's back.
+        scene.lamps = vec![lamp(DVec3::new(0.0, -1.05, 1.0))];
+        let eye = DVec3::new(0.0, -5.0, 5.05);
+        scene.surfaces[0].gloss = GLOSS;
+        let wanted = |reach: f64| {
+            // Two varnishes in a row spread it as one with √2 of the slopes: half as high.
+            let peak = varnish(&scene.lamps[0], DVec3::new(0.0, -0.05, 0.0), DVec3::Z, DVec3::new(0.0, 1.0, 1.0).normalize(), GLOSS);
+            reach * peak * fresnel(0.5f64.sqrt(), GLOSS) / 2.0
+        };
+        let seen = |lamps| mirrored_in_the_middle(&scene, 1, eye, |_| 0.0, lamps);
+        let found = seen(1.0) - seen(0.0);
+        assert!((wanted(0.7)..wanted(1.3)).contains(&found), "{found} instead of {}", wanted(1.0));
+    }
+
+    #[test]
+    fn slopes_are_spread_as_the_varnish_has_them() {
+        let slopes = slopes();
+        let moment = |of: &dyn Fn(&DVec2) -> f64| slopes.iter().map(of).sum::<f64>() / SLOPES as f64 / (VARNISH_SIGMA * VARNISH_SIGMA);
+        let found = [moment(&|s| s.x), moment(&|s| s.y), moment(&|s| s.x * s.y), moment(&|s| s.x * s.x), moment(&|s| s.y * s.y)];
+        assert!(found.iter().zip([0.0, 0.0, 0.0, 1.0, 1.0]).all(|(found, wanted)| (found - wanted).abs() < 1e-12), "{found:?}");
     }
 
     #[test]

@@ -12,12 +12,14 @@
 //! - [`bend`]: lens distortion
 //! - [`glass`]: what a glass plate takes and mirrors
 //! - [`bars`], [`print`](mod@print): symbols and prints, area-sampled
+//! - [`edges`]: pixels that packages' edges cross
 //! - [`mask`]: which package every pixel shows
-//! - [`pass`]: the pass itself, with `capture.wgsl`
+//! - [`pass`]: the pass itself, with `capture.wgsl` and `edges.wgsl`
 
 mod app;
 mod bars;
 mod bend;
+mod edges;
 mod glass;
 mod indirect;
 mod light;

@@ -1,6 +1,6 @@
 //! The capture pass in Bevy's render world: one opaque pass into a float target, copied to a buffer that the caller maps.
 //!
-//! It stands beside Bevy's cameras rather than behind one: no tone mapping, no upscaling, no blit, and nothing that is drawn one frame late.
+//! A second one softens the packages' edges in it. It stands beside Bevy's cameras rather than behind one: no tone mapping, no upscaling, no blit, and nothing that is drawn one frame late.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,9 +18,9 @@ use bevy::render::render_resource::{
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::shader::Shader;
-use half::f16;
 
 use super::bars::{SymbolRecord, SymbolTables};
+use super::edges::EDGE_STRIDE;
 use super::light::ATLAS_WIDTH;
 use super::print::PrintImage;
 use super::shot::{Draw, Kind, Prepared, SURFACE_STRIDE, token_rows};
@@ -62,10 +62,8 @@ pub struct LightData {
     pub stamp: u16,
     /// Which cast of rays the shares come from.
     pub cast: u64,
-    /// Radiance of a white surface by texel.
-    pub irradiance: Arc<[f16]>,
-    /// Radiance that leaves every cell of the atlas.
-    pub leaving: Arc<[f32]>,
+    /// By texel: radiance of a white surface, and of what varnish mirrors of its surroundings; halves.
+    pub texels: Arc<[u8]>,
     /// Four lamps per layer.
     pub shares: Arc<[Vec<[u8; 4]>]>,
 }
@@ -117,6 +115,9 @@ struct Target {
     size_px: [u32; 2],
     colour: Texture,
     colour_view: TextureView,
+    /// The picture before its edges are softened.
+    hard: Texture,
+    hard_group: BindGroup,
     depth: Texture,
     depth_view: TextureView,
     depth_buffer: Option<Buffer>,
@@ -158,6 +159,8 @@ pub struct CapturePass {
     /// The same for lenses that distort, from the first such shot on, and for cameras that look through glass.
     bent_pipelines: [Option<[CachedRenderPipelineId; FRAGMENT_COUNT]>; 2],
     shader: Handle<Shader>,
+    soften: CachedRenderPipelineId,
+    edges: Option<Buffer>,
     bend: Option<(Buffer, BindGroup)>,
     /// By tint.
     view_groups: Vec<BindGroup>,
@@ -216,6 +219,50 @@ fn surface_layout() -> BindGroupLayoutDescriptor {
 fn bend_layout() -> BindGroupLayoutDescriptor {
     let storage = BufferBindingType::Storage { read_only: true };
     BindGroupLayoutDescriptor::new("capture bend", &[buffer_entry(0, storage, false, ShaderStages::FRAGMENT)])
+}
+
+fn edges_layout() -> BindGroupLayoutDescriptor {
+    let ty = BindingType::Texture {
+        sample_type: TextureSampleType::Float { filterable: false },
+        view_dimension: TextureViewDimension::D2,
+        multisampled: false,
+    };
+    let entry = BindGroupLayoutEntry { binding: 0, visibility: ShaderStages::FRAGMENT, ty, count: None };
+    BindGroupLayoutDescriptor::new("edges", &[entry])
+}
+
+fn edges_pipeline(shader: &Handle<Shader>) -> RenderPipelineDescriptor {
+    let vector = |at: u64| VertexAttribute { format: VertexFormat::Float32x4, offset: 16 * at, shader_location: at as u32 };
+    let layout = bevy::mesh::VertexBufferLayout {
+        array_stride: EDGE_STRIDE,
+        step_mode: VertexStepMode::Vertex,
+        attributes: vec![vector(0), vector(1)],
+    };
+    RenderPipelineDescriptor {
+        label: Some("edges".into()),
+        layout: vec![edges_layout()],
+        vertex: VertexState {
+            shader: shader.clone(),
+            shader_defs: Vec::new(),
+            entry_point: Some("place_edge".into()),
+            buffers: vec![layout],
+        },
+        primitive: PrimitiveState::default(),
+        depth_stencil: Some(DepthStencilState {
+            format: DEPTH,
+            depth_write_enabled: Some(false),
+            depth_compare: Some(CompareFunction::Greater),
+            stencil: StencilState::default(),
+            bias: DepthBiasState::default(),
+        }),
+        fragment: Some(FragmentState {
+            shader: shader.clone(),
+            shader_defs: Vec::new(),
+            entry_point: Some("soften".into()),
+            targets: vec![Some(ColorTargetState { format: COLOUR, blend: None, write_mask: ColorWrites::ALL })],
+        }),
+        ..Default::default()
+    }
 }
 
 /// `bent`: with a table of the lens; and whether through glass.
@@ -297,7 +344,13 @@ fn entry(binding: u32, resource: BindingResource<'_>) -> BindGroupEntry<'_> {
 
 impl CapturePass {
     /// Puts the scene on the GPU.
-    pub fn new(device: &RenderDevice, queue: &RenderQueue, cache: &PipelineCache, shader: &Handle<Shader>, data: &SceneData) -> Self {
+    pub fn new(
+        device: &RenderDevice,
+        queue: &RenderQueue,
+        cache: &PipelineCache,
+        [shader, edges_shader]: [&Handle<Shader>; 2],
+        data: &SceneData,
+    ) -> Self {
         let pipelines = FRAGMENTS.map(|fragment| cache.queue_render_pipeline(pipeline(shader, fragment, None)));
         let uniform = |label, size| {
             device.create_buffer(&BufferDescriptor {
@@ -311,7 +364,7 @@ impl CapturePass {
             device.create_buffer_with_data(&BufferInitDescriptor { label: Some(label), contents, usage: BufferUsages::STORAGE })
         };
         let sampled = TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST;
-        let light = texture(device, "light", extent(ATLAS_WIDTH, data.light_rows, 1), TextureFormat::R16Float, sampled);
+        let light = texture(device, "light", extent(ATLAS_WIDTH, data.light_rows, 1), TextureFormat::Rg16Float, sampled);
         let layers = data.light_layers.max(1);
         let shares = texture(device, "lamp shares", extent(ATLAS_WIDTH, data.light_rows, layers), TextureFormat::Rgba8Unorm, sampled);
         let sampler: Sampler = device.create_sampler(&SamplerDescriptor {
@@ -366,6 +419,8 @@ impl CapturePass {
             pipelines,
             bent_pipelines: [None; 2],
             shader: shader.clone(),
+            soften: cache.queue_render_pipeline(edges_pipeline(edges_shader)),
+            edges: None,
             bend: None,
             view_groups: data.tints.iter().map(view_group).collect(),
             surface_groups: data.tints.iter().map(groups).collect(),
@@ -385,17 +440,15 @@ impl CapturePass {
         view[12..16].copy_from_slice(&shot.request.to_le_bytes());
         queue.write_buffer(&self.view, 0, &view);
         queue.write_buffer(&self.surfaces, 0, &shot.prepared.surfaces);
-        let needed = shot.prepared.vertices.len().max(16) as u64;
-        if self.vertices.as_ref().is_none_or(|b| b.size() < needed) {
-            self.vertices = Some(device.create_buffer(&BufferDescriptor {
-                label: Some("vertices"),
-                size: needed,
-                usage: BufferUsages::VERTEX | BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            }));
-        }
-        if let Some(vertices) = &self.vertices {
-            queue.write_buffer(vertices, 0, &shot.prepared.vertices);
+        for (buffer, bytes) in [(&mut self.vertices, &shot.prepared.vertices), (&mut self.edges, &shot.prepared.edges)] {
+            let size = bytes.len().max(EDGE_STRIDE as usize) as u64;
+            if buffer.as_ref().is_none_or(|b| b.size() < size) {
+                let usage = BufferUsages::VERTEX | BufferUsages::COPY_DST;
+                *buffer = Some(device.create_buffer(&BufferDescriptor { label: Some("vertices"), size, usage, mapped_at_creation: false }));
+            }
+            if let Some(buffer) = buffer {
+                queue.write_buffer(buffer, 0, bytes);
+            }
         }
         let write = |texture: &Texture, layer: u32, bytes: &[u8], texel: u32| {
             let (width, height) = (texture.width(), texture.height());
@@ -404,8 +457,7 @@ impl CapturePass {
             queue.write_texture(to, bytes, layout, extent(width, height, 1));
         };
         if self.light_stamp != shot.light.stamp {
-            let bytes: Vec<u8> = shot.light.irradiance.iter().flat_map(|x| x.to_le_bytes()).collect();
-            write(&self.light, 0, &bytes, 2);
+            write(&self.light, 0, &shot.light.texels, 4);
             self.light_stamp = shot.light.stamp;
         }
         if self.light_cast != Some(shot.light.cast) {
@@ -452,7 +504,7 @@ impl CapturePass {
         });
     }
 
-    fn make_target(&mut self, device: &RenderDevice, size_px: [u32; 2]) {
+    fn make_target(&mut self, device: &RenderDevice, cache: &PipelineCache, size_px: [u32; 2]) {
         if self.target.as_ref().is_some_and(|t| t.size_px == size_px) {
             return;
         }
@@ -461,6 +513,19 @@ impl CapturePass {
         let rows = size_px[1] + token_rows(size_px[0], self.surface_groups[0].len());
         let size = extent(size_px[0], rows, 1);
         let colour = texture(device, "radiance", size, COLOUR, TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC);
+        let hard = texture(
+            device,
+            "hard edges",
+            extent(size_px[0], size_px[1], 1),
+            COLOUR,
+            TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
+        );
+        let hard_view = hard.create_view(&TextureViewDescriptor::default());
+        let hard_group = device.create_bind_group(
+            "edges",
+            &cache.get_bind_group_layout(&edges_layout()),
+            &[entry(0, BindingResource::TextureView(&hard_view))],
+        );
         let depth = texture(device, "depth", size, DEPTH, TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC);
         let stride = RenderDevice::align_copy_bytes_per_row(size_px[0] as usize * 4);
         let buffer = device.create_buffer(&BufferDescriptor {
@@ -475,6 +540,8 @@ impl CapturePass {
             depth_view: depth.create_view(&TextureViewDescriptor::default()),
             depth,
             depth_buffer: None,
+            hard,
+            hard_group,
             colour,
             delivered: Delivered { buffer, stride, rows, depth: None },
         });
@@ -492,7 +559,7 @@ pub fn take_shot(
 ) {
     let Some(shot) = next.0.take() else { return };
     pass.upload(&device, &queue, &shot);
-    pass.make_target(&device, shot.size_px);
+    pass.make_target(&device, &cache, shot.size_px);
     if let Some(table) = &shot.bend {
         pass.upload_bend(&device, &queue, &cache, table, shot.prepared.through_glass);
     }
@@ -506,7 +573,8 @@ pub fn take_shot(
     let bent = &pass.bent_pipelines[usize::from(shot.prepared.through_glass)];
     let pipelines = bent.as_ref().filter(|_| shot.bend.is_some()).unwrap_or(&pass.pipelines);
     let ready: Vec<_> = pipelines.iter().filter_map(|id| cache.get_render_pipeline(*id)).collect();
-    if let (FRAGMENT_COUNT, Some(vertices)) = (ready.len(), &pass.vertices) {
+    let soften = cache.get_render_pipeline(pass.soften);
+    if let (FRAGMENT_COUNT, Some(soften), Some(vertices), Some(edges)) = (ready.len(), soften, &pass.vertices, &pass.edges) {
         let mut draw = encoder.begin_render_pass(&RenderPassDescriptor {
             label: Some("capture"),
             color_attachments: &[Some(RenderPassColorAttachment {
@@ -520,7 +588,7 @@ pub fn take_shot(
             })],
             depth_stencil_attachment: Some(RenderPassDepthStencilAttachment {
                 view: &target.depth_view,
-                depth_ops: Some(Operations { load: LoadOp::Clear(0.0), store: if shot.depth { StoreOp::Store } else { StoreOp::Discard } }),
+                depth_ops: Some(Operations { load: LoadOp::Clear(0.0), store: StoreOp::Store }),
                 stencil_ops: None,
             }),
             ..Default::default()
@@ -543,6 +611,32 @@ pub fn take_shot(
             draw.set_bind_group(1, &**group, &[(index * SURFACE_STRIDE) as u32]);
             draw.draw(0..6, 0..1);
         }
+        drop(draw);
+        encoder.copy_texture_to_texture(
+            target.colour.as_image_copy(),
+            target.hard.as_image_copy(),
+            extent(shot.size_px[0], shot.size_px[1], 1),
+        );
+        let mut draw = encoder.begin_render_pass(&RenderPassDescriptor {
+            label: Some("edges"),
+            color_attachments: &[Some(RenderPassColorAttachment {
+                view: &target.colour_view,
+                depth_slice: None,
+                resolve_target: None,
+                ops: Operations { load: LoadOp::Load, store: StoreOp::Store },
+            })],
+            depth_stencil_attachment: Some(RenderPassDepthStencilAttachment {
+                view: &target.depth_view,
+                depth_ops: Some(Operations { load: LoadOp::Load, store: if shot.depth { StoreOp::Store } else { StoreOp::Discard } }),
+                stencil_ops: None,
+            }),
+            ..Default::default()
+        });
+        draw.set_scissor_rect(0, 0, shot.size_px[0], shot.size_px[1]);
+        draw.set_pipeline(soften);
+        draw.set_bind_group(0, &*target.hard_group, &[]);
+        draw.set_vertex_buffer(0, *edges.slice(..));
+        draw.draw(0..(shot.prepared.edges.len() as u64 / EDGE_STRIDE) as u32, 0..1);
     }
     let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(target.delivered.stride as u32), rows_per_image: None };
     encoder.copy_texture_to_buffer(

@@ -5,16 +5,13 @@
 
 use hardware_hal::Calibration;
 use hardware_hal::glam::{DMat3, DVec2, DVec3};
-use rayon::prelude::*;
 
 use super::bend::{Bend, is_bent};
-use super::indirect::Station;
+use super::edges::{edges, push_quad};
 use super::light::{ATLAS_WIDTH, Atlas};
-use super::mirror::surroundings;
 use super::scene::{Scene, Surface, clipped};
-use super::shadow::ShadowBox;
 use crate::error::SimError;
-use crate::glass::Sight;
+use crate::glass::{Glass, Sight};
 use crate::shading::{VARNISH_SIGMA, enters, mirrored_share};
 use crate::spec::LampSpec;
 
@@ -27,8 +24,8 @@ const MAX_GLARES: usize = 16;
 /// Bytes of a surface in the uniform buffer, padded to what every adapter accepts as dynamic offset.
 pub const SURFACE_STRIDE: usize = 256;
 
-/// Where in them the mirrored surroundings stand.
-const SURROUNDINGS: usize = 240;
+/// Straight pieces of an edge that the lens or a glass plate bends.
+const BENT_PIECES: u32 = 8;
 
 /// Distance that has depth 1, m.
 pub const NEAR: f64 = 0.01;
@@ -152,6 +149,8 @@ pub struct Prepared {
     pub surfaces: Vec<u8>,
     /// Clip-space vertices.
     pub vertices: Vec<u8>,
+    /// Quads of edges, [`super::edges::EDGE_STRIDE`] bytes a vertex.
+    pub edges: Vec<u8>,
     /// What faces the camera, nearest first.
     pub draws: Vec<Draw>,
     /// Whether the lens distorts or the camera looks through glass, so that the table of [`Bend::table`] goes with it.
@@ -192,13 +191,18 @@ pub fn token_rows(width: u32, tokens: usize) -> u32 {
     (tokens as u32).div_ceil(width)
 }
 
-/// Prepares a shot, in whose light the atlas's cells send out the radiance `leaving`.
-pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout], leaving: &[f32]) -> Prepared {
+/// Where the camera's eye seems to stand: what is seen through glass is seen from a little higher up; straight up by as much as here.
+pub fn apparent_eye(shot: &Shot, glass: Option<&Glass>) -> DVec3 {
+    let sight = Sight::through(glass.map(|glass| glass.pane), &shot.calibration);
+    shot.calibration.eye() + DVec3::Z * sight.pane.map_or(0.0, |pane| pane.raise(0.0))
+}
+
+/// Prepares a shot.
+pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]) -> Prepared {
     let intrinsics = &shot.calibration.intrinsics;
     let pane = scene.glass.as_ref().map(|glass| glass.pane);
     let sight = Sight::through(pane, &shot.calibration);
-    // What is seen through glass is seen from a little higher up; straight up by as much as here.
-    let eye = shot.calibration.eye() + DVec3::Z * sight.pane.map_or(0.0, |pane| pane.raise(0.0));
+    let eye = apparent_eye(shot, scene.glass.as_ref());
     let rows = intrinsics.size_px[1] + token_rows(intrinsics.size_px[0], scene.surfaces.len());
     let pinhole = Calibration { intrinsics: hardware_hal::Intrinsics { distortion: [0.0; 5], ..*intrinsics }, ..shot.calibration };
     // Checked before; a lens that cannot be undistorted draws like a pinhole.
@@ -213,13 +217,10 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
         ..Prepared::default()
     };
     let mut order = Vec::new();
-    let surfaces: Vec<Surface> = scene.surfaces.iter().map(|flat| flat.in_rig(shot.angle_rad)).collect();
-    let around = mirrored_around(scene, atlas, shot, &surfaces, eye, leaving);
-    for (surface, around) in surfaces.into_iter().zip(around) {
+    for surface in scene.surfaces.iter().map(|flat| flat.in_rig(shot.angle_rad)) {
         let glare = if surface.gloss > 0.0 { glare_lamps(&surface, scene, shot, eye) } else { Vec::new() };
         let print = surface.print.map(|p| &prints[p]);
-        let towards_eye = TowardsEye { scattered: leaving_varnish(&surface, eye), around };
-        surface_bytes(&surface, calibration, atlas, &glare, print, &towards_eye, &mut prepared.surfaces);
+        surface_bytes(&surface, calibration, atlas, &glare, print, leaving_varnish(&surface, eye), &mut prepared.surfaces);
         // From below, table and floor are no part of the picture.
         let drawn = sight.pane.is_none() || !surface.below_plate;
         if drawn && (eye - surface.origin).dot(surface.normal()) > 0.0 {
@@ -229,6 +230,8 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
     }
     // Nearest first, so that what is hidden is never shaded; the plate after all that stands on it, the table last.
     order.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.index.cmp(&b.3.index)));
+    let facing: Vec<Surface> = order.iter().map(|(_, _, _, surface, _)| surface.clone()).collect();
+    prepared.add_edges(&edges(&facing), &drawing);
     for (_, _, _, surface, glossy) in order {
         let print = surface.print.map(|p| &prints[p]);
         // A film before the symbols below it; those are drawn again as they show through it.
@@ -254,6 +257,28 @@ pub fn prepare(scene: &Scene, atlas: &Atlas, shot: &Shot, prints: &[PrintLayout]
 }
 
 impl Prepared {
+    /// Adds what softens edges, in pieces short enough for the lens to leave straight.
+    fn add_edges(&mut self, edges: &[[DVec3; 2]], eye: &Eye) {
+        let size = [eye.pinhole.intrinsics.size_px[0], eye.rows];
+        let pieces = if eye.bend.is_some() { BENT_PIECES } else { 1 };
+        for [from, to] in edges {
+            let seen = |i: u32| {
+                let point = from.lerp(*to, f64::from(i) / f64::from(pieces));
+                let p = in_camera(&eye.sight, eye.pinhole.camera_from_rig.transform_point(point));
+                let pixel = match &eye.bend {
+                    Some(bend) => Some(bend.project(p)),
+                    None => eye.pinhole.project(point),
+                };
+                pixel.filter(|_| p.z > NEAR).map(|pixel| (pixel, p.z))
+            };
+            for i in 0..pieces {
+                if let (Some((a, near)), Some((b, far))) = (seen(i), seen(i + 1)) {
+                    push_quad([a, b], [near, far], size, &mut self.edges);
+                }
+            }
+        }
+    }
+
     /// Adds a convex polygon (u, v) of a surface as a fan, moved towards the eye by the share `lift` of its distance.
     fn add(&mut self, draw: Draw, surface: &Surface, eye: &Eye, outline: &[[f64; 2]], lift: f64) {
         let start = (self.vertices.len() / 16) as u32;
@@ -360,11 +385,10 @@ fn surface_bytes(
     atlas: &Atlas,
     glare: &[u32],
     print: Option<&PrintLayout>,
-    towards_eye: &TowardsEye,
+    [leaves, leaves_u, leaves_v]: [f64; 3],
     out: &mut Vec<u8>,
 ) {
     let start = out.len();
-    let [leaves, leaves_u, leaves_v] = towards_eye.scattered;
     let (homography, origin_px) = uv_from_pixel(surface, calibration);
     let rows = homography.transpose();
     push_vector(out, rows.x_axis, origin_px.x);
@@ -400,29 +424,7 @@ fn surface_bytes(
     for creases in surface.wrinkles.map(|wrinkles| wrinkles.families).unwrap_or_default() {
         push_vector(out, DVec3::new(creases.wave[0], creases.wave[1], creases.phase), creases.slope);
     }
-    out.resize(start + SURROUNDINGS, 0);
-    push_vector(out, DVec3::from_array(towards_eye.around), 0.0);
     out.resize(start + SURFACE_STRIDE, 0);
-}
-
-/// What goes from a surface towards the eye, as linear functions: value at u = v = 0, change per metre of u and of v.
-struct TowardsEye {
-    /// Share of the light that paper scatters.
-    scattered: [f64; 3],
-    /// Radiance that varnish mirrors of what stands around.
-    around: [f64; 3],
-}
-
-/// What every surface mirrors of its surroundings.
-fn mirrored_around(scene: &Scene, atlas: &Atlas, shot: &Shot, surfaces: &[Surface], eye: DVec3, leaving: &[f32]) -> Vec<[f64; 3]> {
-    let boxes: Vec<ShadowBox> = scene.occluders.iter().map(|body| ShadowBox::new(body, shot.angle_rad)).collect();
-    let station = Station::new(scene, surfaces, &boxes);
-    let ambient = scene.ambient * shot.ambient_share;
-    let of = |surface: &Surface| {
-        let mirrors = surface.gloss > 0.0 && (eye - surface.origin).dot(surface.normal()) > 0.0;
-        if mirrors { surroundings(&station, &atlas.cells, surface, eye, leaving, ambient) } else { [0.0; 3] }
-    };
-    surfaces.par_iter().map(of).collect()
 }
 
 /// What of the light that paper scatters leaves its varnish towards the eye, as a linear function: its value at u = v = 0, its change per metre of u and v.
