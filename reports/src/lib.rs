@@ -30,5 +30,5 @@ pub use bands::{Band, BandCount, ByBand, Recall};
 pub use error::{Medium, ReportError};
 pub use files::{write_all, write_atomically, write_study};
 pub use records::*;
-pub use summary::{MisreadNote, MisreadRate, OrderCounts, Recognition, Summary, merge, summary};
+pub use summary::{CYCLE_PX_PER_MODULE, MisreadNote, MisreadRate, OrderCounts, Recognition, Summary, merge, summary};
 pub use table::{Align, TextTable, Tone, terminal};

@@ -5,8 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::bands::{Band, BandCount, ByBand, Recall};
-use crate::records::{Hashes, LineState, MisreadKind, PackageState, PrintRole, RunRecord, SCHEMA_VERSION};
+use crate::records::{CodeView, Hashes, LineState, MisreadKind, PackageState, PrintRole, RunRecord, SCHEMA_VERSION};
 use crate::stats;
+
+/// Least px per module of the views by which packages are counted that a whole cycle should read.
+pub const CYCLE_PX_PER_MODULE: f64 = 0.7;
+/// Angle against the pixel grid below which a linear code's rows all sample it alike, degrees.
+pub const ON_GRID_DEG: f64 = 1.0;
+/// How views of matrix codes are named.
+const MATRIX: &str = "data_matrix";
 
 /// A distinct misread: duplicates in several frames count once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,12 +69,24 @@ pub struct Recognition {
     pub packages_read: u64,
     /// Packages whose code is visible in any frame of their cycle.
     pub packages_ceiling: u64,
+    /// Packages whose code any frame of their cycle shows under nominal conditions and at [`CYCLE_PX_PER_MODULE`] or more.
+    #[serde(default)]
+    pub packages_nominal: u64,
+    /// Those of them whose code was read.
+    #[serde(default)]
+    pub packages_nominal_read: u64,
     /// Visible views of traceability codes, by band.
     pub visible: ByBand<BandCount>,
     /// Those of them under nominal conditions.
     pub nominal: ByBand<BandCount>,
     /// Those of them under other conditions.
     pub off_nominal: ByBand<BandCount>,
+    /// Of the nominal ones, those of matrix codes.
+    #[serde(default)]
+    pub nominal_matrix: ByBand<BandCount>,
+    /// Of the nominal ones, those that lie within [`ON_GRID_DEG`] of the pixel grid.
+    #[serde(default)]
+    pub nominal_on_grid: ByBand<BandCount>,
     /// Views of traceability codes that were read although they do not count as visible.
     pub read_not_visible: u64,
     /// Trace-role readings in single frames, right and wrong.
@@ -91,6 +110,11 @@ impl Recognition {
             packages_ceiling: run.packages.iter().filter(|package| package.visible_in_any_frame).count() as u64,
             ..Self::default()
         };
+        let shown =
+            |view: &&CodeView| view.role == PrintRole::Trace && view.visible && view.nominal && view.px_per_module >= CYCLE_PX_PER_MODULE;
+        let shown: BTreeSet<usize> = run.views.iter().filter(shown).map(|view| view.package).collect();
+        of.packages_nominal = shown.len() as u64;
+        of.packages_nominal_read = run.packages.iter().filter(|package| package.read && shown.contains(&package.index)).count() as u64;
         let mut texts = BTreeSet::new();
         for view in run.views.iter().filter(|view| view.role == PrintRole::Trace) {
             let band = Band::of(view.px_per_module);
@@ -98,6 +122,12 @@ impl Recognition {
                 of.visible.get_mut(band).count(view.read);
                 let apart = if view.nominal { &mut of.nominal } else { &mut of.off_nominal };
                 apart.get_mut(band).count(view.read);
+                if view.nominal && view.symbology == MATRIX {
+                    of.nominal_matrix.get_mut(band).count(view.read);
+                }
+                if view.nominal && view.grid_angle_deg < ON_GRID_DEG {
+                    of.nominal_on_grid.get_mut(band).count(view.read);
+                }
             } else {
                 of.read_not_visible += u64::from(view.read);
             }
@@ -128,10 +158,14 @@ impl Recognition {
         self.packages += other.packages;
         self.packages_read += other.packages_read;
         self.packages_ceiling += other.packages_ceiling;
+        self.packages_nominal += other.packages_nominal;
+        self.packages_nominal_read += other.packages_nominal_read;
         for band in Band::ALL {
             self.visible.get_mut(band).add(*other.visible.get(band));
             self.nominal.get_mut(band).add(*other.nominal.get(band));
             self.off_nominal.get_mut(band).add(*other.off_nominal.get(band));
+            self.nominal_matrix.get_mut(band).add(*other.nominal_matrix.get(band));
+            self.nominal_on_grid.get_mut(band).add(*other.nominal_on_grid.get(band));
         }
         self.read_not_visible += other.read_not_visible;
         self.trace_readings += other.trace_readings;

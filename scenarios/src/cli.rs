@@ -82,20 +82,7 @@ pub enum Command {
         command: RigCommand,
     },
     /// Run scenarios with many seeds and print recall per px-per-module band and misreads.
-    Recall {
-        /// Scenario files.
-        #[arg(required = true, value_name = "FILE")]
-        scenarios: Vec<PathBuf>,
-        /// How many seeds of each.
-        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-        seeds: u64,
-        /// The first of them.
-        #[arg(long, default_value_t = 1)]
-        first_seed: u64,
-        /// Print it as JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Recall(RecallArguments),
     /// Simulate a study and hold it against what a paper reports: one verdict per figure.
     Study(crate::study::StudyArguments),
     /// Gather folders of `run` into a table of capture cycles, which studies draw from.
@@ -137,6 +124,29 @@ pub enum RigCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Arguments of `recall`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RecallArguments {
+    /// Scenario files; with `--set` the file of the frozen sets.
+    #[arg(required = true, value_name = "FILE")]
+    pub scenarios: Vec<PathBuf>,
+    /// Run the loads of this frozen set; several are run in turns.
+    #[arg(long = "set", value_name = "NAME", conflicts_with = "first_seed")]
+    pub sets: Vec<String>,
+    /// How many seeds of each.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// The first of them; a frozen set has its own.
+    #[arg(long, default_value_t = 1)]
+    pub first_seed: u64,
+    /// Begin no further load after so many minutes, and print what there is.
+    #[arg(long)]
+    pub minutes: Option<u64>,
+    /// Print it as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `run`.
@@ -277,7 +287,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Fidelity(command) => crate::run::fidelity(&command),
         Command::Verify(arguments) => pool::verify(&arguments),
         Command::Rig { command: RigCommand::Check { file, json } } => crate::run::check_rig(&file, json),
-        Command::Recall { scenarios, seeds, first_seed, json } => crate::run::recall(&scenarios, first_seed, seeds, json),
+        Command::Recall(arguments) => crate::run::recall(&arguments),
         Command::Study(arguments) => crate::study::command(&arguments),
         Command::Cycles { runs, scenarios, out } => crate::study::cycles::command(&runs, &scenarios, &out),
         Command::Regress { baseline, bless, junit } => regress::command(&baseline, bless, junit.as_deref()),

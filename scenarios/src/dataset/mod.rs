@@ -17,7 +17,7 @@ mod coco;
 mod sets;
 mod tables;
 
-pub use sets::command as sets;
+pub use sets::{choose, command as sets};
 
 use std::path::{Path, PathBuf};
 

@@ -51,9 +51,11 @@ pub fn command(arguments: &crate::cli::RunArguments) -> crate::error::Result<()>
 /// # Errors
 /// Always: this build has no twin. A fault in a scenario is said first.
 #[cfg(not(feature = "twin"))]
-pub fn recall(files: &[std::path::PathBuf], _first_seed: u64, _seeds: u64, _json: bool) -> crate::error::Result<()> {
-    for file in files {
-        crate::scenario::Scenario::load(file)?;
+pub fn recall(arguments: &crate::cli::RecallArguments) -> crate::error::Result<()> {
+    if arguments.sets.is_empty() {
+        for file in &arguments.scenarios {
+            crate::scenario::Scenario::load(file)?;
+        }
     }
     no_twin()
 }

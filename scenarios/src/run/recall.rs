@@ -1,12 +1,13 @@
 //! `tracetwin recall`: recall per band and misreads over many seeds of one or more scenarios.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
-use reports::{Align, Band, Recall, Recognition, TextTable};
+use reports::{Align, Band, CYCLE_PX_PER_MODULE, MisreadRate, PrintRole, Recall, Recognition, RunRecord, TextTable};
 use serde::Serialize;
 
 use super::compose::{Options, perform};
+use crate::cli::RecallArguments;
+use crate::dataset::choose;
 use crate::error::{Failure, Result};
 use crate::output;
 use crate::scenario::Scenario;
@@ -15,7 +16,7 @@ use crate::scenario::Scenario;
 #[derive(Serialize)]
 struct Report<'a> {
     scenarios: Vec<&'a str>,
-    first_seed: u64,
+    first_seeds: Vec<u64>,
     seeds: u64,
     recall_nominal: reports::ByBand<Recall>,
     recall_off_nominal: reports::ByBand<Recall>,
@@ -25,43 +26,65 @@ struct Report<'a> {
     recognition: &'a Recognition,
 }
 
-/// Runs every scenario with `seeds` seeds from `first_seed` on and prints what they add up to.
+/// Scenarios, each with the seed of its first load and how many it may have.
+fn sources(options: &RecallArguments) -> Result<Vec<(Scenario, u64, u64)>> {
+    if options.sets.is_empty() {
+        return options.scenarios.iter().map(|file| Ok((Scenario::load(file)?, options.first_seed, options.seeds))).collect();
+    }
+    let chosen = options.scenarios.iter().flat_map(|file| options.sets.iter().map(move |name| choose(file, name)));
+    chosen.map(|chosen| chosen.map(|set| (set.scenario, set.first_seed, set.loads.min(options.seeds)))).collect()
+}
+
+/// Runs every scenario or set with many seeds, in turns, and prints what they add up to.
 ///
 /// # Errors
 /// Bad input; an environment that refuses; misreads, of which there may be none.
-pub fn command(files: &[PathBuf], first_seed: u64, seeds: u64, json: bool) -> Result<()> {
-    let scenarios = files.iter().map(|file| Scenario::load(file)).collect::<Result<Vec<_>>>()?;
+pub fn command(options: &RecallArguments) -> Result<()> {
+    let sources = sources(options)?;
+    let started = Instant::now();
     let mut all = Recognition::default();
-    for scenario in &scenarios {
-        for seed in first_seed..first_seed.saturating_add(seeds) {
+    let mut loads = 0;
+    'loads: for load in 0..options.seeds {
+        for (scenario, first_seed, _) in sources.iter().filter(|(_, _, most)| load < *most) {
+            if options.minutes.is_some_and(|minutes| started.elapsed().as_secs() >= 60 * minutes) {
+                output::note(&format!("stopped after {} loads: the time is over", all.runs));
+                break 'loads;
+            }
+            let seed = first_seed.saturating_add(load);
             let begun = Instant::now();
             let folder = tempfile::tempdir().map_err(|error| Failure::environment(format!("cannot make a temporary folder: {error}")))?;
-            let options = Options { seed: Some(seed), ..Options::default() };
-            let outcome = perform(scenario, &options, &folder.path().join("manufacturer.xml"), &folder.path().join("pool.sqlite"))?;
+            let run = Options { seed: Some(seed), ..Options::default() };
+            let outcome = perform(scenario, &run, &folder.path().join("manufacturer.xml"), &folder.path().join("pool.sqlite"))?;
             if let Some(message) = outcome.cut_short {
                 return Err(Failure::environment(format!("{} with seed {seed} was cut short: {message}", scenario.body.name)));
             }
             let one = Recognition::of(&outcome.record);
             output::note(&format!(
-                "{} seed {seed}: {} of {} packages, ceiling {}, {} misreads, {:.0} s",
+                "{} seed {seed}: {} of {} packages, ceiling {}, {} of {} nominal, {} misreads, {:.0} s",
                 scenario.body.name,
                 one.packages_read,
                 one.packages,
                 one.packages_ceiling,
+                one.packages_nominal_read,
+                one.packages_nominal,
                 one.misreads.len(),
                 begun.elapsed().as_secs_f64()
             ));
+            for view in missed(&outcome.record) {
+                output::note(&format!("  not read: {view}"));
+            }
             all.add(&one);
         }
+        loads = load + 1;
     }
     let nominal = all.recall_nominal();
     let off = all.recall_off_nominal();
     let at_two = all.recall_nominal_from(Band::of(2.0));
-    if json {
+    if options.json {
         let report = Report {
-            scenarios: scenarios.iter().map(|scenario| scenario.body.name.as_str()).collect(),
-            first_seed,
-            seeds,
+            scenarios: sources.iter().map(|(scenario, ..)| scenario.body.name.as_str()).collect(),
+            first_seeds: sources.iter().map(|(_, first_seed, _)| *first_seed).collect(),
+            seeds: loads,
             recall_nominal: nominal,
             recall_off_nominal: off,
             recall_visible: all.recall_visible(),
@@ -70,29 +93,14 @@ pub fn command(files: &[PathBuf], first_seed: u64, seeds: u64, json: bool) -> Re
         };
         output::line(&serde_json::to_string_pretty(&report).map_err(|error| Failure::environment(error.to_string()))?)?;
     } else {
-        let mut table = TextTable::new(&[
-            ("px per module", Align::Left),
-            ("views", Align::Right),
-            ("read", Align::Right),
-            ("recall", Align::Right),
-            ("lower 95 %", Align::Right),
-            ("other views", Align::Right),
-            ("recall", Align::Right),
-        ]);
-        let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share));
-        for (band, recall) in nominal.iter() {
-            let other = off.get(band);
-            table.row([
-                band.label().to_owned(),
-                recall.visible.to_string(),
-                recall.read.to_string(),
-                percent(recall.recall),
-                percent(recall.lower_95),
-                other.visible.to_string(),
-                percent(other.recall),
-            ]);
-        }
-        output::line(table.to_text(false).trim_end())?;
+        output::line(by_band(&all).to_text(false).trim_end())?;
+        let packages = MisreadRate::new(all.packages_nominal - all.packages_nominal_read, all.packages_nominal);
+        output::line(&format!(
+            "packages shown by any nominal view at {CYCLE_PX_PER_MODULE} px per module or more: {} of {} read{}",
+            all.packages_nominal_read,
+            all.packages_nominal,
+            packages.upper_95.map_or_else(String::new, |upper| format!(" (lower 95 % {:.2} %)", 100.0 * (1.0 - upper)))
+        ))?;
         output::line(&format!(
             "packages read {} of {} (ceiling {}); trace readings {}, wrong {}; misreads {}; nominal from 2 px per module: {} of {}",
             all.packages_read,
@@ -110,4 +118,48 @@ pub fn command(files: &[PathBuf], first_seed: u64, seeds: u64, json: bool) -> Re
     }
     let texts: Vec<String> = all.misreads.iter().map(|misread| output::printable(&misread.text)).collect();
     Err(Failure::FellShort(format!("{} misreads: {}", texts.len(), texts.join(", "))))
+}
+
+/// Nominal views by band: all, those of matrix codes and those on the pixel grid; and other views.
+fn by_band(all: &Recognition) -> TextTable {
+    let columns =
+        ["px per module", "views", "read", "recall", "lower 95 %", "matrix", "recall", "on the grid", "recall", "other views", "recall"];
+    let mut table = TextTable::new(&columns.map(|title| (title, if title == columns[0] { Align::Left } else { Align::Right })));
+    let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share));
+    for (band, recall) in all.recall_nominal().iter() {
+        let (matrix, grid) = (all.nominal_matrix.get(band).recall(), all.nominal_on_grid.get(band).recall());
+        let other = all.off_nominal.get(band).recall();
+        table.row([
+            band.label().to_owned(),
+            recall.visible.to_string(),
+            recall.read.to_string(),
+            percent(recall.recall),
+            percent(recall.lower_95),
+            matrix.visible.to_string(),
+            percent(matrix.recall),
+            grid.visible.to_string(),
+            percent(grid.recall),
+            other.visible.to_string(),
+            percent(other.recall),
+        ]);
+    }
+    table
+}
+
+/// Nominal views that were not read, for whoever wants to look at them.
+fn missed(run: &RunRecord) -> impl Iterator<Item = String> {
+    let missed = run.views.iter().filter(|view| view.role == PrintRole::Trace && view.visible && view.nominal && !view.read);
+    missed.map(|view| {
+        let [x, y] = [0, 1].map(|k| view.corners.iter().map(|c| c[k]).sum::<f64>() / 4.0);
+        format!(
+            "frame {} ({}) at {x:.0}, {y:.0}: {} on {}, {:.2} px per module, incidence {:.0}°, {}",
+            view.frame,
+            view.camera,
+            view.symbology,
+            view.package_name,
+            view.px_per_module,
+            view.incidence_deg,
+            view.reason.as_deref().unwrap_or_default()
+        )
+    })
 }
