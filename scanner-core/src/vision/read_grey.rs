@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn what_is_straight_is_not_arched() {
-        let bars = |x: usize, y: usize| if (40..220).contains(&x) && (70..105).contains(&y) && x / 2 % 2 == 0 { 0.1 } else { 0.8 };
+        let bars =
+            |x: usize, y: usize| if (40..220).contains(&x) && (70..105).contains(&y) && (x / 2).is_multiple_of(2) { 0.1 } else { 0.8 };
         let plane = Plane::new(260, 180, (0..260 * 180).map(|i| bars(i % 260, i / 260)).collect());
         let place = LinearBox::of_corners(&[[38.0, 68.0], [223.0, 68.0], [223.0, 107.0], [38.0, 107.0]]).unwrap();
         assert_eq!(arched(&plane, &place), None);

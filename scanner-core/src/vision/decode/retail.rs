@@ -135,7 +135,7 @@ mod tests {
             assert!(!is_ean13(&profile(&symbol, 0.9), [0.0, 0.9 * EAN13.modules]), "too small to say");
         }
         for i in 0..200u64 {
-            let symbol = LinearSymbol::code128_digits(&format!("8{:019}", i * 0x9E37_79B9_7F4A_7C1 % 10u64.pow(19))).unwrap();
+            let symbol = LinearSymbol::code128_digits(&format!("8{:019}", i.wrapping_mul(0x09E3_779B_97F4_A7C1) % 10u64.pow(19))).unwrap();
             for module in [0.8, 1.3, 2.0] {
                 let (forwards, length) = (profile(&symbol, module), 145.0 * module);
                 let backwards = Profile { mean: forwards.mean.iter().rev().copied().collect(), ..forwards.clone() };
