@@ -13,7 +13,7 @@ FIDELITY_ENV ?= $(CARGO_TARGET_DIR)/fidelity-env
 
 SCENARIO ?= scenarios/demo.toml
 
-.PHONY: help setup build demo view test test-view baseline bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz train curves curves-quick
+.PHONY: help setup build demo view test test-view baseline test-sets bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz train curves curves-quick
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,11 @@ test: build ## the whole fast suite, then the recognition regression over the fr
 baseline: build ## heavy (about an hour): recall per band over many seeds of the demo and the closer view
 	$(TRACETWIN) recall scenarios/demo.toml --seeds 12
 	$(TRACETWIN) recall scenarios/closer.toml --seeds 31
+
+MINUTES ?= 180
+
+test-sets: build ## heavy (MINUTES, 180): recall of views and of whole cycles over the frozen test sets, as many of their loads as there is time for
+	$(TRACETWIN) recall scenarios/sets/sets.toml --set test-far --set test-close --seeds 2000 --minutes $(MINUTES)
 
 bench: build ## criterion benches; the capture bench prints its ratio to Bevy's StandardMaterial
 	$(CARGO) bench --locked --profile dev --workspace --bench capture --bench vision

@@ -165,7 +165,8 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
         .flat_map_iter(|r| {
             let mut out = Vec::new();
             for c in (0..grid.cols).filter(|c| candidate[r * grid.cols + c]) {
-                let least = LEAST_SLOPE * white((c * CELL + CELL / 2) as f64, (r * CELL + CELL / 2) as f64).max(1e-3);
+                let light = white((c * CELL + CELL / 2) as f64, (r * CELL + CELL / 2) as f64);
+                let least = LEAST_SLOPE * light.min(brightest(plane, r, c)).max(1e-3);
                 for y in (r * CELL).max(2)..((r + 1) * CELL).min(h - 2) {
                     for x in (c * CELL).max(2)..((c + 1) * CELL).min(w - 2) {
                         let g = plane.gradient(x, y);
@@ -183,9 +184,10 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
                         } else {
                             (1, -1)
                         };
+                        // Of the same edge: the other side of a quiet zone of one module is another, and may be the stronger one.
                         let length = |k: isize| {
-                            let g = plane.gradient((x as isize + k * sx) as usize, (y as isize + k * sy) as usize);
-                            g[0].hypot(g[1])
+                            let beside = plane.gradient((x as isize + k * sx) as usize, (y as isize + k * sy) as usize);
+                            if beside[0] * g[0] + beside[1] * g[1] > 0.0 { beside[0].hypot(beside[1]) } else { 0.0 }
                         };
                         if length(-1) <= n && length(1) < n {
                             out.push(Point { x: x as u32, y: y as u32, g: [g[0] / n, g[1] / n], slope: n });
@@ -232,6 +234,13 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
         edges.extend(line(members.iter().map(|i| &points[*i as usize]).map(|p| ([f64::from(p.x), f64::from(p.y)], p.slope)), sum));
     }
     edges
+}
+
+/// The largest grey value in a cell and those around it: a shaded face beside a bright one has a white level of its own.
+fn brightest(plane: &Plane, row: usize, column: usize) -> f32 {
+    let around = |cell: usize, most: usize| (cell.saturating_sub(1) * CELL)..((cell + 2) * CELL).min(most);
+    let columns = around(column, plane.width());
+    around(row, plane.height()).flat_map(|y| plane.row(y)[columns.clone()].iter().copied()).fold(0.0, f32::max)
 }
 
 /// The straight line through an edge's pixels, or the parabola where they are bowed as a round package bows them; `None` where they bend otherwise. A
@@ -340,6 +349,19 @@ fn merged(edges: Vec<Edge>) -> Vec<Edge> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dark_leg_is_seen_beside_a_quiet_zone_of_one_module_in_the_shade() {
+        // From left to right a dark leg, 1.2 px of quiet zone and a grey carton, all in the shade of something that is ten times as light.
+        let cover = |x: usize, from: f64, to: f64| ((x as f64 + 0.5).min(to) - (x as f64 - 0.5).max(from)).clamp(0.0, 1.0);
+        let value = |x: usize| 0.03 * cover(x, -1.0, 40.3) + 0.15 * cover(x, 40.3, 41.5) + 0.05 * cover(x, 41.5, 99.0);
+        let plane = Plane::new(80, 64, (0..80 * 64).map(|i| value(i % 80) as f32).collect());
+        let white = |_: f64, _: f64| 1.5;
+        let grid = CellGrid::measure(&plane, white);
+        let edges = straight_edges(&plane, &grid, &vec![true; grid.cols * grid.rows], white);
+        let leg = edges.iter().find(|edge| edge.light[0] > 0.99).unwrap();
+        assert!((leg.ends[0][0] - 40.0).abs() < 1.0 && leg.length() > 50.0, "{edges:?}");
+    }
 
     #[test]
     fn an_edge_is_straight_or_bowed_evenly_or_none() {

@@ -36,7 +36,7 @@ pub struct Grid {
 }
 
 /// How far the located ends may be off, modules; they are rather too near, as bars' ends are blurred.
-const OFF: [f64; 9] = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5];
+const OFF: [f64; 11] = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.25, 4.0];
 /// Unevenness of modules along a bowed side that is tried.
 const UNEVEN: [f64; 7] = [-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45];
 /// Samples per module of a line along an alternating side.
