@@ -38,14 +38,15 @@ pub fn parts(strips: u64, impostors: u64) -> Vec<Part> {
 /// Strips of each part that are read before the next part's.
 const ROUND: u64 = 200;
 
-/// Reads them in rounds over all parts, so that a run that ends after `limit` has read as many of each.
-pub fn run(parts: &[Part], limit: Duration) -> Vec<Record> {
+/// Reads them in rounds over all parts, so that a run that ends after `limit` has read as many of each. `first` is the round to begin with: a run that was
+/// stopped is taken up there, and strips are the same whichever run reads them.
+pub fn run(parts: &[Part], first: u64, limit: Duration) -> Vec<Record> {
     let started = Instant::now();
     let mut records = Vec::new();
     let most = parts.iter().map(|part| part.count).max().unwrap_or(0);
     // A part with fewer strips takes as many rounds as the others.
     let rounds = most.div_ceil(ROUND).max(1);
-    for round in 0..rounds {
+    for round in first..rounds {
         if started.elapsed() > limit {
             eprintln!("stopped after {round} of {rounds} rounds: {:.0} minutes are over", limit.as_secs_f64() / 60.0);
             break;

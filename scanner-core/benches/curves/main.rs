@@ -1,8 +1,8 @@
 //! The reader's proof: recall and misreads by px per module, with 95 % bounds, and other readers on the very same pictures.
 //!
 //! `cargo bench -p scanner-core --bench curves -- --quick` takes some three minutes; `--full` reads 20,000 strips in each band and 20,000 that are no
-//! code. `--strips N`, `--impostors N` and `--minutes N` set the size of a run, `--out DIR` the folder of its tables and its
-//! report; `--only 0.5` reads the codes of one band. `--show INDEX` looks at one strip of
+//! code. `--strips N`, `--impostors N` and `--minutes N` set the size of a run, `--round N` takes up one that was stopped after N rounds, `--out DIR` is the folder
+//! of its tables and its report; `--only 0.5` reads the codes of one band. `--show INDEX` looks at one strip of
 //! that band, or at an impostor. `--compared N`, `--angles N` and `--speed N` set the size of the comparisons: strips of each
 //! band that every reader is asked about, turns of each photograph, rounds of the speed. With the feature `peers` zxing-cpp and zbar are asked, too.
 
@@ -34,6 +34,8 @@ struct Options {
     angles: u32,
     /// Rounds of the comparison of speed; 0 leaves it out.
     speed: u32,
+    /// Rounds of strips that an earlier run has read.
+    round: u64,
     limit: Duration,
     /// Only the band of codes that begins here.
     only: Option<f64>,
@@ -55,6 +57,7 @@ impl Options {
             compared: number("--compared", or(20, 1000)),
             angles: number("--angles", or(0, u64::from(photos::ANGLES))) as u32,
             speed: number("--speed", or(0, 3)) as u32,
+            round: number("--round", 0),
             limit: Duration::from_secs(60 * number("--minutes", or(3, 10_000))),
             only: value("--only").map(|v| v.parse().unwrap_or_else(|_| panic!("--only: {v} is no number"))),
             show: value("--show").map(|v| v.parse().unwrap_or_else(|_| panic!("--show: {v} is no number"))),
@@ -95,7 +98,7 @@ fn main() {
     let mut page = plots::Page::default();
     let mut parts = campaign::parts(options.strips, options.impostors);
     parts.retain(|part| options.only.is_none_or(|from| part.population == strips::Population::Codes && part.range[0] == from));
-    let records = campaign::run(&parts, options.limit);
+    let records = campaign::run(&parts, options.round, options.limit);
     std::fs::write(options.out.join("strips.csv"), campaign::csv(&records)).unwrap();
     page.recall(&records);
     for factor in &table::FACTORS {
