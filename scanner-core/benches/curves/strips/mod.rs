@@ -148,6 +148,9 @@ pub struct NominalBut {
     pub incidence: bool,
 }
 
+/// Pixels of the largest picture; usual ones have some hundred thousand.
+const MOST_PIXELS: usize = 16 << 20;
+
 /// A picture of a strip, and what is true of it.
 #[derive(Debug, Clone)]
 pub struct Strip {
@@ -194,9 +197,14 @@ impl Strip {
     }
 
     /// The picture of a label.
-    pub fn of(mut label: Label, text: Option<String>, impostor: Option<Impostor>, conditions: Conditions, dice: &mut Dice) -> Self {
+    pub fn of(mut label: Label, text: Option<String>, impostor: Option<Impostor>, mut conditions: Conditions, dice: &mut Dice) -> Self {
         label.finish();
-        let view = View::new(&label, conditions.pose);
+        let mut view = View::new(&label, conditions.pose);
+        // A module at the very contour of a cylinder is next to nothing wide, and would have to be enlarged without end.
+        while view.size[0].saturating_mul(view.size[1]) > MOST_PIXELS {
+            conditions.pose.tilt /= 2.0;
+            view = View::new(&label, conditions.pose);
+        }
         let ink = view.draw(&label, conditions.blur_px);
         let picture = conditions.camera.expose(&ink, view.size, dice);
         let [modules, height] = label.size;

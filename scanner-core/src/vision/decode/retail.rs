@@ -8,8 +8,6 @@ use crate::vision::rectify::{BINS_PER_PX, Profile};
 /// A symbology's fixed edges, modules from its first bar.
 struct Fixed {
     modules: f64,
-    /// Steps in which its ends are tried, modules of an EAN-13.
-    step: f64,
     /// Where light turns to dark.
     dark: &'static [f64],
     /// Where dark turns to light.
@@ -18,7 +16,6 @@ struct Fixed {
 
 const EAN13: Fixed = Fixed {
     modules: 95.0,
-    step: 0.7,
     dark: &[0.0, 2.0, 46.0, 48.0, 50.0, 57.0, 64.0, 71.0, 78.0, 85.0, 92.0, 94.0],
     light: &[1.0, 3.0, 10.0, 17.0, 24.0, 31.0, 38.0, 45.0, 47.0, 49.0, 93.0, 95.0],
 };
@@ -26,13 +23,16 @@ const EAN13: Fixed = Fixed {
 /// Twenty digits in code set C: start, where its characters begin, and stop.
 const CODE128: Fixed = Fixed {
     modules: 145.0,
-    step: 0.25,
     dark: &[0.0, 3.0, 6.0, 11.0, 22.0, 33.0, 44.0, 55.0, 66.0, 77.0, 88.0, 99.0, 110.0, 121.0, 132.0, 137.0, 141.0, 143.0],
     light: &[2.0, 4.0, 9.0, 134.0, 140.0, 142.0, 145.0],
 };
 
 /// How far the ends may be from where they are expected, in lengths.
 const REACH: f64 = 0.22;
+/// Steps in which they are tried, modules; the best few places are looked at in finer ones.
+const STEP: f64 = 1.0;
+const FINER: i32 = 4;
+const BEST: usize = 12;
 /// What is compared on both sides of an edge, modules.
 const SIDE: f64 = 0.8;
 
@@ -99,10 +99,17 @@ impl<'p> Running<'p> {
             }
             if squares > 0.0 { steps / f64::sqrt(n * squares) } else { 0.0 }
         };
-        let steps = (REACH * EAN13.modules / fixed.step).ceil() as i32;
-        let shift = |k: i32| f64::from(k) * fixed.step * (ends[1] - ends[0]) / EAN13.modules;
-        let all = (-steps..=steps).flat_map(|first| (-steps..=steps).map(move |last| [first, last]));
-        all.map(|[first, last]| at([ends[0] + shift(first), ends[1] + shift(last)])).fold(0.0, f64::max)
+        let module = (ends[1] - ends[0]) / fixed.modules;
+        let shifted = |[first, last]: [i32; 2], step: f64| {
+            let shift = |end: f64, by: i32| end + f64::from(by) * step * module;
+            at([shift(ends[0], first), shift(ends[1], last)])
+        };
+        let around = |[a, b]: [i32; 2], reach: i32| (a - reach..=a + reach).flat_map(move |a| (b - reach..=b + reach).map(move |b| [a, b]));
+        let reach = (REACH * fixed.modules / STEP).ceil() as i32;
+        let mut coarse: Vec<(f64, [i32; 2])> = around([0, 0], reach).map(|place| (shifted(place, STEP), place)).collect();
+        coarse.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let fine = coarse.iter().take(BEST).flat_map(|(_, place)| around(place.map(|k| k * FINER), FINER - 1));
+        fine.map(|place| shifted(place, STEP / f64::from(FINER))).fold(0.0, f64::max)
     }
 }
 
