@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::bands::{Band, BandCount, ByBand, Recall};
-use crate::records::{CodeView, Hashes, LineState, MisreadKind, PackageState, PrintRole, RunRecord, SCHEMA_VERSION};
+use crate::records::{Hashes, LineState, MisreadKind, PackageState, PrintRole, RunRecord, SCHEMA_VERSION};
 use crate::stats;
 
 /// Least px per module of the views by which packages are counted that a whole cycle should read.
@@ -110,12 +110,7 @@ impl Recognition {
             packages_ceiling: run.packages.iter().filter(|package| package.visible_in_any_frame).count() as u64,
             ..Self::default()
         };
-        let shown =
-            |view: &&CodeView| view.role == PrintRole::Trace && view.visible && view.nominal && view.px_per_module >= CYCLE_PX_PER_MODULE;
-        let shown: BTreeSet<usize> = run.views.iter().filter(shown).map(|view| view.package).collect();
-        of.packages_nominal = shown.len() as u64;
-        of.packages_nominal_read = run.packages.iter().filter(|package| package.read && shown.contains(&package.index)).count() as u64;
-        let mut texts = BTreeSet::new();
+        let (mut texts, mut shown) = (BTreeSet::new(), BTreeSet::new());
         for view in run.views.iter().filter(|view| view.role == PrintRole::Trace) {
             let band = Band::of(view.px_per_module);
             if view.visible {
@@ -128,6 +123,9 @@ impl Recognition {
                 if view.nominal && view.grid_angle_deg < ON_GRID_DEG {
                     of.nominal_on_grid.get_mut(band).count(view.read);
                 }
+                if view.nominal && view.px_per_module >= CYCLE_PX_PER_MODULE {
+                    shown.insert(view.package);
+                }
             } else {
                 of.read_not_visible += u64::from(view.read);
             }
@@ -136,6 +134,8 @@ impl Recognition {
                 texts.insert(view.text.as_str());
             }
         }
+        of.packages_nominal = shown.len() as u64;
+        of.packages_nominal_read = run.packages.iter().filter(|package| package.read && shown.contains(&package.index)).count() as u64;
         // Where a text is on no package it does not matter which package it seemed to lie on.
         let mut distinct = BTreeMap::new();
         for misread in run.frames.iter().flat_map(|frame| &frame.misreads) {

@@ -80,9 +80,13 @@ fn on_its_level(pyramid: &[Plane], place: &LinearBox, level: usize) -> Option<(u
 /// The same between the start and the stop that the strip shows.
 fn read_between_ends(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &GreyLevelRule) -> GreyReading {
     let Some((level, strip)) = on_its_level(pyramid, place, level) else { return GreyReading::Undecided(Vec::new()) };
-    let plane = &pyramid[level];
+    read_codes(&pyramid[level], &strip, &profile_around(&pyramid[level], &strip), level, rule)
+}
+
+/// The same of a strip that has the size and shape of a code, is on the level that it is read on, and whose profile is known.
+fn read_codes(plane: &Plane, strip: &LinearBox, profile: &Profile, level: usize, rule: &GreyLevelRule) -> GreyReading {
     let mut found = Vec::new();
-    for corners in codes(plane, &strip) {
+    for corners in codes(plane, strip, profile) {
         let Some(strip) = look_along(plane, &corners, CHARACTERS, REACH) else { continue };
         if let Some(reading) = accepted(plane, &strip, level, rule) {
             return GreyReading::Read(reading);
@@ -96,18 +100,19 @@ fn read_between_ends(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &
 pub fn read_rough(pyramid: &[Plane], place: &LinearBox, rule: &GreyLevelRule) -> GreyReading {
     let level = level(pyramid, place.length() / MODULES);
     let rough = place.rescaled(-(level as i32));
-    let flat = match straightened(&pyramid[level], &rough, STRAIGHT_BARS) {
-        Some(place) => {
-            let profile = Strip::gather(&pyramid[level], &middle(&place), place.length() * BEYOND).profile(Subset::Full);
-            if is_ean13(&profile, place.ends) {
-                return GreyReading::Undecided(Vec::new());
-            }
-            read_between_ends(pyramid, &place, level, rule)
+    let plane = &pyramid[level];
+    let mut flat = GreyReading::Undecided(Vec::new());
+    if let Some(place) = straightened(plane, &rough, STRAIGHT_BARS) {
+        let profile = profile_around(plane, &place);
+        if is_ean13(&profile, place.ends) {
+            return flat;
         }
-        None => GreyReading::Undecided(Vec::new()),
-    };
+        if let Some((_, strip)) = on_its_level(pyramid, &place, level) {
+            flat = read_codes(plane, &strip, &profile, level, rule);
+        }
+    }
     match flat {
-        GreyReading::Undecided(_) => read_round(&pyramid[level], &rough, level, rule).map_or(flat, GreyReading::Read),
+        GreyReading::Undecided(_) => read_round(plane, &rough, level, rule).map_or(flat, GreyReading::Read),
         GreyReading::Read(_) => flat,
     }
 }
@@ -122,8 +127,7 @@ fn straightened(plane: &Plane, rough: &LinearBox, least: f64) -> Option<LinearBo
 /// Reads a strip of `plane` whose code lies around something round and is seen aslant.
 fn read_round(plane: &Plane, rough: &LinearBox, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
     let place = straightened(plane, &arched(plane, rough)?, ROUND_BARS)?;
-    let profile = Strip::gather(plane, &middle(&place), place.length() * BEYOND).profile(Subset::Full);
-    let ends = bars_around(&profile, (place.ends[0] + place.ends[1]) / 2.0, place.length() / MODULES)?;
+    let ends = bars_around(&profile_around(plane, &place), (place.ends[0] + place.ends[1]) / 2.0, place.length() / MODULES)?;
     let (length, height) = (ends[1] - ends[0], place.height());
     if !RANGE.contains(&(length / MODULES)) || !ASPECT.contains(&(length / height)) {
         return None;
@@ -165,15 +169,19 @@ fn middle(strip: &LinearBox) -> LinearBox {
     LinearBox { top: [middle[0] - half, middle[1]], bottom: [middle[0] + half, middle[1]], ..*strip }
 }
 
-/// Where in a strip a code may lie, the likeliest first: between its start and its stop, between the edges of its bars.
-fn codes(plane: &Plane, strip: &LinearBox) -> Vec<Corners> {
-    let profile = Strip::gather(plane, &middle(strip), strip.length() * BEYOND).profile(Subset::Full);
-    let mut found = spans(&profile, strip.ends, MODULES as usize, MOST_SPANS);
+/// The profile of a strip's middle rows, with what lies beyond its ends.
+fn profile_around(plane: &Plane, strip: &LinearBox) -> Profile {
+    Strip::gather(plane, &middle(strip), strip.length() * BEYOND).profile(Subset::Full)
+}
+
+/// Where in a strip with this profile a code may lie, the likeliest first: between its start and its stop, between the edges of its bars.
+fn codes(plane: &Plane, strip: &LinearBox, profile: &Profile) -> Vec<Corners> {
+    let mut found = spans(profile, strip.ends, MODULES as usize, MOST_SPANS);
     let best = found.first().map_or(0.0, |span| span.score);
     found.retain(|span| span.score > LEAST_ENDS.max(best - AS_LIKELY));
     let mut place = *strip;
     if let Some(best) = found.first() {
-        (place.top, place.bottom) = refine_edges(plane, strip, &profile, [best.start, best.stop]);
+        (place.top, place.bottom) = refine_edges(plane, strip, profile, [best.start, best.stop]);
     }
     let directed = |span: &Span| {
         if span.start <= span.stop {

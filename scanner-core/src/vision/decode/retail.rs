@@ -120,8 +120,7 @@ mod tests {
 
     /// A symbol with 10 modules of paper on both sides; its bars' edges fall within a module of blur.
     fn profile(symbol: &LinearSymbol, module: f64) -> Profile {
-        let edges: Vec<f64> =
-            std::iter::successors(Some((0.0, 0)), |(at, i)| Some((at + f64::from(*symbol.runs.get(*i)?), i + 1))).map(|e| e.0).collect();
+        let edges = symbol.edges();
         let bins = ((symbol.modules() as f64 + 20.0) * module * BINS_PER_PX as f64) as usize;
         let dark =
             |u: f64| -> f64 { edges.iter().enumerate().map(|(k, e)| [1.0, -1.0][k % 2] * ((u / module - e) + 0.5).clamp(0.0, 1.0)).sum() };
