@@ -64,8 +64,8 @@ baseline: build ## heavy (about an hour): recall per band over many seeds of the
 
 MINUTES ?= 180
 
-test-sets: build ## heavy (MINUTES, 180): recall of views and of whole cycles over the frozen test sets, as many of their loads as there is time for
-	$(TRACETWIN) recall scenarios/sets/sets.toml --set test-far --set test-close --seeds 2000 --minutes $(MINUTES)
+test-sets: build ## heavy (MINUTES, 180): recall of views and of whole cycles over the frozen test sets, as many of their loads as there is time for; goes on from OUT/test-sets
+	$(TRACETWIN) recall scenarios/sets/sets.toml --set test-far --set test-close --seeds 2000 --minutes $(MINUTES) --tally $(OUT)/test-sets
 
 bench: build ## criterion benches; the capture bench prints its ratio to Bevy's StandardMaterial
 	$(CARGO) bench --locked --profile dev --workspace --bench capture --bench vision
@@ -150,8 +150,14 @@ SETS = scenarios/sets/sets.toml
 train: build ## heavy (hours): render the training sets, train the detector of codes and the net that tells packages apart, measure both on the validation sets
 	@test -x $(TRAIN_ENV)/bin/python || python3 -m venv $(TRAIN_ENV)
 	@$(TRAIN_ENV)/bin/python -c 'import torch, onnx, onnxruntime, cv2' 2>/dev/null || $(TRAIN_ENV)/bin/pip install --quiet -r scanner-core/training/requirements.txt
-	$(TRACETWIN) dataset $(SETS) --set training-far --count 480 --out $(TRAIN_DATA)/training-far
-	$(TRACETWIN) dataset $(SETS) --set training-close --count 360 --out $(TRAIN_DATA)/training-close
+	$(TRACETWIN) dataset $(SETS) --set training-far --per-load 4 --count 400 --out $(TRAIN_DATA)/training-far
+	$(TRACETWIN) dataset $(SETS) --set training-close --per-load 4 --count 72 --out $(TRAIN_DATA)/training-close
+	@mkdir -p $(TRAIN_DATA)/matrix-rich
+	sed 's/^data_matrix_share = 0.1$$/data_matrix_share = 0.8/' scenarios/catalogues/pharmacy.toml > $(TRAIN_DATA)/matrix-rich/pharmacy.toml
+	for view in far close; do sed 's#"\.\./rigs/#"$(CURDIR)/scenarios/rigs/#; s#"\.\./catalogues/#"#; s/"frozen-/"matrix-/' scenarios/sets/$$view.toml \
+	  > $(TRAIN_DATA)/matrix-rich/$$view.toml; done
+	$(TRACETWIN) dataset $(TRAIN_DATA)/matrix-rich/far.toml --first-seed 1060000 --per-load 4 --count 240 --out $(TRAIN_DATA)/matrix-far
+	$(TRACETWIN) dataset $(TRAIN_DATA)/matrix-rich/close.toml --first-seed 1160000 --per-load 4 --count 80 --out $(TRAIN_DATA)/matrix-close
 	$(TRACETWIN) dataset $(SETS) --set validation-far --per-load 4 --count 40 --out $(TRAIN_DATA)/validation-far
 	$(TRACETWIN) dataset $(SETS) --set validation-close --per-load 4 --count 30 --out $(TRAIN_DATA)/validation-close
 	$(TRAIN_ENV)/bin/python scanner-core/training/train.py $(TRAIN_DATA)/training-far $(TRAIN_DATA)/training-close \

@@ -140,6 +140,45 @@ fn merged_runs_add_up() {
     assert_eq!(merge([]), Recognition::default());
 }
 
+/// Five packages, each seen once; all but the second are read in their view.
+#[test]
+fn nominal_views_and_the_packages_that_they_show_are_counted_apart() {
+    let mut run = sample_run();
+    run.packages.truncate(5);
+    for (index, package) in run.packages.iter_mut().enumerate() {
+        package.read = index != 1;
+    }
+    let of = |package: usize, change: fn(&mut CodeView)| {
+        let mut view = CodeView { package, text: run.packages[package].text.clone(), read: package != 1, ..view() };
+        change(&mut view);
+        view
+    };
+    run.views = vec![
+        of(0, |_| {}),
+        of(1, |view| view.symbology = "data_matrix".to_owned()),
+        // Just on the grid, and as large as a cycle needs.
+        of(2, |view| (view.grid_angle_deg, view.px_per_module) = (0.99, 0.7)),
+        // Too small; not nominal.
+        of(3, |view| (view.grid_angle_deg, view.px_per_module) = (1.0, 0.69)),
+        of(4, |view| (view.nominal, view.grid_angle_deg) = (false, 0.0)),
+    ];
+    let counted = Recognition::of(&run);
+    let band = |of: &ByBand<BandCount>, px: f64| {
+        let count = of.get(Band::of(px));
+        (count.read, count.visible)
+    };
+    assert_eq!(band(&counted.nominal, 2.0), (1, 2));
+    assert_eq!(band(&counted.nominal_matrix, 2.0), (0, 1));
+    assert_eq!([0.69, 0.7, 2.0].map(|px| band(&counted.nominal_on_grid, px)), [(0, 0), (1, 1), (0, 0)]);
+    assert_eq!(band(&counted.off_nominal, 2.0), (1, 1));
+    // The fourth package's view is too small and the fifth's not nominal.
+    assert_eq!((counted.packages_nominal, counted.packages_nominal_read), (3, 2));
+    let twice = merge([&run, &run]);
+    assert_eq!((twice.packages_nominal, twice.packages_nominal_read), (6, 4));
+    assert_eq!(band(&twice.nominal_matrix, 2.0), (0, 2));
+    assert_eq!(band(&twice.nominal_on_grid, 0.7), (2, 2));
+}
+
 #[test]
 fn wall_times_pictures_and_the_start_change_no_result() {
     let run = sample_run();

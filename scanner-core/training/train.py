@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from common import check_and_describe, follow, refuse_held_out, write_list
 from data import Crops, pictures
 from net import CLASSES, Net
+from warm_start import load_exported
 
 
 class Stream(IterableDataset):
@@ -97,8 +98,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="checkpoint to go on from")
-    parser.add_argument("--skip-warmup", action="store_true")
+    parser.add_argument("--start", type=Path, help="checkpoint (.pt) or exported model (.onnx) to go on from")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
@@ -111,11 +111,13 @@ def main():
 
     net = Net().to(memory_format=torch.channels_last)
     shadow = Net()
-    if arguments.start:
-        net.load_state_dict(torch.load(arguments.start))
-    shadow.load_state_dict(net.state_dict())
     print(f"{sum(p.numel() for p in net.parameters())} weights", flush=True)
     batches = iter(DataLoader(Stream(found, arguments.side, arguments.seed), batch_size=arguments.batch, num_workers=arguments.workers, prefetch_factor=4))
+    if arguments.start and arguments.start.suffix == ".onnx":
+        load_exported(net, arguments.start, (next(batches)[0] for _ in range(16)))
+    elif arguments.start:
+        net.load_state_dict(torch.load(arguments.start))
+    shadow.load_state_dict(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), lr=arguments.rate, weight_decay=1e-3)
     began, step, shown = time.monotonic(), 0, np.zeros(2)
     while step < arguments.steps:
@@ -124,7 +126,7 @@ def main():
         done = max(step / arguments.steps, spent / arguments.minutes)
         if done >= 1:
             break
-        warm = 1.0 if arguments.skip_warmup else min(1.0, (step + 1) / 200)
+        warm = min(1.0, (step + 1) / 200)
         rate = arguments.rate * warm * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
         for group in optimiser.param_groups:
             group["lr"] = rate

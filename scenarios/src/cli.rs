@@ -144,6 +144,9 @@ pub struct RecallArguments {
     /// Begin no further load after so many minutes, and print what there is.
     #[arg(long)]
     pub minutes: Option<u64>,
+    /// Keep the counts of every load in this folder, and count no load again: a long run can be stopped and taken up, and several processes can share one
+    #[arg(long, value_name = "DIR")]
+    pub tally: Option<PathBuf>,
     /// Print it as JSON.
     #[arg(long)]
     pub json: bool,

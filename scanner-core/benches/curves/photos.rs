@@ -6,10 +6,10 @@ use image::GrayImage;
 use rayon::prelude::*;
 use reports::{Align, TextTable};
 use scanner_core::codes::Symbology;
-use scanner_core::vision::Scanner;
+use scanner_core::vision::{Corners, Scanner};
 
 use crate::compare::judge;
-use crate::peers::{Method, Scene, reduced};
+use crate::peers::{Method, Scene, on_reduced, reduced};
 use crate::strips::Camera;
 use crate::support::Dice;
 use crate::table::Share;
@@ -63,7 +63,7 @@ pub fn load() -> Result<Vec<Photo>, String> {
 /// Pictures read by every method, set by set, and wrong texts over all sets.
 pub fn as_they_are(methods: &[Method], photos: &[Photo]) -> TextTable {
     let judged: Vec<Vec<Option<(bool, usize)>>> =
-        photos.par_iter().map(|photo| ask(methods, &photo.picture, photo.text.as_deref())).collect();
+        photos.par_iter().map(|photo| ask(methods, &photo.picture, None, photo.text.as_deref())).collect();
     let header: Vec<(&str, Align)> = [("reader", Align::Left)]
         .into_iter()
         .chain(SETS.iter().map(|(name, _)| (*name, Align::Right)))
@@ -87,8 +87,8 @@ pub fn as_they_are(methods: &[Method], photos: &[Photo]) -> TextTable {
     table
 }
 
-fn ask(methods: &[Method], picture: &GrayImage, text: Option<&str>) -> Vec<Option<(bool, usize)>> {
-    let scene = Scene { picture, rough: None };
+fn ask(methods: &[Method], picture: &GrayImage, rough: Option<Corners>, text: Option<&str>) -> Vec<Option<(bool, usize)>> {
+    let scene = Scene { picture, rough };
     methods.iter().map(|method| (method.read)(&scene).map(|texts| judge(&texts, text))).collect()
 }
 
@@ -101,15 +101,15 @@ pub struct Reduced {
 }
 
 /// Turns and reduces photographs of Code 128 whose modules this reader measures in the picture as it is; noise of 1 % is added afterwards, as a
-/// sensor of that resolution would.
+/// sensor of that resolution would. Where a method wants the code's place, it is what was read in the picture as it is: better than any locator's.
 pub fn turned_and_reduced(methods: &[Method], photos: &[Photo], angles: u32) -> Reduced {
-    let measured: Vec<(&Photo, f64)> = photos
+    let measured: Vec<(&Photo, Corners, f64)> = photos
         .par_iter()
         .filter(|photo| photo.set.starts_with("code128"))
         .filter_map(|photo| {
             let readings = Scanner::default().scan_image(&photo.picture.clone().into()).readings;
             let right = readings.iter().find(|r| r.symbology == Symbology::Code128 && Some(&r.text) == photo.text.as_ref())?;
-            Some((photo, module(&right.corners, &right.text)?))
+            Some((photo, right.corners, module(&right.corners, &right.text)?))
         })
         .collect();
     let mut counts = vec![vec![(Share::default(), 0); methods.len()]; REDUCED.len()];
@@ -118,13 +118,14 @@ pub fn turned_and_reduced(methods: &[Method], photos: &[Photo], angles: u32) -> 
         let said: Vec<Vec<Option<(bool, usize)>>> = cases
             .into_par_iter()
             .filter_map(|(p, k)| {
-                let (photo, module) = measured[p];
+                let (photo, corners, module) = measured[p];
                 let factor = module / px;
                 let angle = (f64::from(k) * 360.0 / f64::from(angles)).to_radians();
                 let border = photo.picture.as_raw().iter().map(|v| u64::from(*v)).sum::<u64>() / photo.picture.as_raw().len() as u64;
                 let small = (factor >= 1.0).then(|| reduced(&photo.picture, angle, factor, border as u8))?;
                 let noisy = with_noise(&small, &mut Dice::new(p as u64 * 1000 + u64::from(k), &format!("photograph {px}")));
-                Some(ask(methods, &noisy, photo.text.as_deref()))
+                let place = corners.map(|corner| on_reduced(&photo.picture, angle, factor, corner));
+                Some(ask(methods, &noisy, Some(place), photo.text.as_deref()))
             })
             .collect();
         for (count, i) in counts[level].iter_mut().zip(0..) {

@@ -7,14 +7,19 @@ use reports::stats::median;
 use reports::{Align, TextTable};
 use scanner_core::vision::{LocateOptions, Locator, ScanOptions, Scanner, StageTiming, detect};
 
-use crate::support::{Dice, station};
+use crate::support::{Dice, Scene, station_of};
 
 /// Threads that this reader has.
 const THREADS: usize = 2;
 
-/// A frame of 12 MP with twenty cartons, read so many times by each in turn: medians, and the ratio; then where this reader's time goes.
-pub fn run(rounds: u32) -> [TextTable; 2] {
-    let scene = station(1, 4096, 3000, (5, 4), (1.0, 1.8), 0.0);
+/// Frames of 12 MP with twenty cartons that bear a traceability code each, then a retail code as well, read so many times by each reader in turn: medians,
+/// and the ratio; then where this reader's time goes.
+pub fn run(rounds: u32) -> Vec<TextTable> {
+    let frames = [false, true].map(|with_retail| station_of(1, [4096, 3000], (5, 4), (1.0, 1.8), 0.0, with_retail));
+    frames.iter().flat_map(|scene| of_frame(scene, rounds)).collect()
+}
+
+fn of_frame(scene: &Scene, rounds: u32) -> [TextTable; 2] {
     let picture = scene.photograph(&mut Dice::new(1, "noise"), 0.6, 0.015);
     let texts: Vec<&str> = scene.truths.iter().map(|t| t.text.as_str()).collect();
     let frame = image::DynamicImage::ImageLuma8(picture.clone());

@@ -34,8 +34,9 @@ const LEAST_ENDS: f32 = 1.4;
 const AS_LIKELY: f32 = 0.1;
 /// Share of a rough strip's variance that straight bars must explain.
 const STRAIGHT_BARS: f64 = 0.35;
-/// The same of an arched strip: there are fewer codes on round packages than lines of text and patterns that look like an arc.
-const ROUND_BARS: f64 = 0.9;
+/// The same of what may lie around something round: there are fewer codes on round packages than lines of text and patterns that look like an arc. Seen
+/// squarely a code on one has straight edges, but its modules shrink towards both ends.
+const ROUND_BARS: f64 = 0.85;
 /// A gap between edges that no space of a code comes to, modules as they are on average, and the slope of an edge, relative to the steep ones.
 const WIDEST_SPACE: f64 = 5.5;
 const EDGE: f32 = 0.25;
@@ -124,9 +125,10 @@ fn straightened(plane: &Plane, rough: &LinearBox, least: f64) -> Option<LinearBo
     bars.then_some(LinearBox { lean: core.place.lean, spread: core.place.spread, ..*rough })
 }
 
-/// Reads a strip of `plane` whose code lies around something round and is seen aslant.
+/// Reads a strip of `plane` whose code lies around something round.
 fn read_round(plane: &Plane, rough: &LinearBox, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
-    let place = straightened(plane, &arched(plane, rough)?, ROUND_BARS)?;
+    let aslant = arched(plane, rough).and_then(|place| straightened(plane, &place, ROUND_BARS));
+    let place = aslant.or_else(|| straightened(plane, rough, ROUND_BARS))?;
     let ends = bars_around(&profile_around(plane, &place), (place.ends[0] + place.ends[1]) / 2.0, place.length() / MODULES)?;
     let (length, height) = (ends[1] - ends[0], place.height());
     if !RANGE.contains(&(length / MODULES)) || !ASPECT.contains(&(length / height)) {
@@ -241,7 +243,7 @@ mod tests {
     const MIDDLE: [f64; 2] = [130.4, 90.7];
 
     /// A bottle upright in the picture, its code turned by `turn` from the line of sight.
-    fn bottle(turn: f64) -> Plane {
+    fn bottle(turn: f64, aslant: f64) -> Plane {
         let symbol = LinearSymbol::code128_digits(DIGITS).unwrap();
         let modules: Vec<bool> = symbol.runs.iter().enumerate().flat_map(|(i, n)| vec![i % 2 == 0; usize::from(*n)]).collect();
         let grey = |x: f64, y: f64| {
@@ -250,7 +252,7 @@ mod tests {
                 return 0.1;
             }
             let angle = sin.asin();
-            let off = y - MIDDLE[1] + RADIUS * ASLANT * (1.0 - angle.cos());
+            let off = y - MIDDLE[1] + RADIUS * aslant * (1.0 - angle.cos());
             let place = ((angle - turn) / REACHES + 1.0) / 2.0 * 145.0;
             let dark = off.abs() < HEIGHT / 2.0 && place >= 0.0 && modules.get(place as usize).is_some_and(|dark| *dark);
             // Round things are darker at their sides.
@@ -267,10 +269,10 @@ mod tests {
     }
 
     /// The chord of the code as a detector says it, wider by some pixels.
-    fn chord(turn: f64) -> LinearBox {
+    fn chord(turn: f64, aslant: f64) -> LinearBox {
         let end = |side: f64| {
             let angle = turn + side * REACHES;
-            [MIDDLE[0] + RADIUS * angle.sin(), MIDDLE[1] - RADIUS * ASLANT * (1.0 - angle.cos())]
+            [MIDDLE[0] + RADIUS * angle.sin(), MIDDLE[1] - RADIUS * aslant * (1.0 - angle.cos())]
         };
         let (a, b) = (end(-1.0), end(1.0));
         let half = HEIGHT / 2.0 + 1.0;
@@ -281,13 +283,25 @@ mod tests {
     #[test]
     fn codes_around_bottles_are_read_along_their_arcs() {
         for turn in [0.0, -0.1, 0.15] {
-            let plane = bottle(turn);
-            let place = arched(&plane, &chord(turn)).unwrap();
+            let plane = bottle(turn, ASLANT);
+            let place = arched(&plane, &chord(turn, ASLANT)).unwrap();
             let sag = -place.arch * (place.length() / 2.0).powi(2);
             let expected = RADIUS * ASLANT * (1.0 - REACHES.cos()) * turn.cos();
             assert!((sag - expected).abs() < 0.25 * HEIGHT, "turned by {turn}: {sag} px of {expected}");
             let pyramid = plane.pyramid(2, 32);
-            let GreyReading::Read(reading) = read_rough(&pyramid, &chord(turn), &GreyLevelRule::default()) else {
+            let GreyReading::Read(reading) = read_rough(&pyramid, &chord(turn, ASLANT), &GreyLevelRule::default()) else {
+                panic!("turned by {turn}: not read")
+            };
+            assert_eq!(reading.text, DIGITS);
+        }
+    }
+
+    #[test]
+    fn codes_around_bottles_are_read_where_they_are_seen_squarely() {
+        for turn in [0.0, -0.2, 0.3] {
+            let pyramid = bottle(turn, 0.0).pyramid(2, 32);
+            assert_eq!(arched(&pyramid[0], &chord(turn, 0.0)), None, "turned by {turn}: an arc");
+            let GreyReading::Read(reading) = read_rough(&pyramid, &chord(turn, 0.0), &GreyLevelRule::default()) else {
                 panic!("turned by {turn}: not read")
             };
             assert_eq!(reading.text, DIGITS);

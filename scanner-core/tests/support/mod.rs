@@ -157,7 +157,7 @@ impl Print {
     }
 
     /// A carton's face: the traceability code somewhere on it, a retail code, text and bands.
-    pub fn carton(dice: &mut Dice, height: f64) -> Self {
+    pub fn carton(dice: &mut Dice, height: f64, with_retail: bool) -> Self {
         let board = 70 + dice.int(20) as u8;
         let mut p = Self::new(260, 170, board);
         p.fill(0.0, dice.real(0.0, 20.0), 260.0, dice.real(8.0, 18.0), 20 + dice.int(50) as u8);
@@ -168,7 +168,9 @@ impl Print {
         }
         let retail = dice.retail();
         let (x, y) = (dice.real(135.0, 150.0), dice.real(36.0, 42.0));
-        p.linear(x, y, 40.0, &ean13(&retail), &retail, false, 12, 85);
+        if with_retail {
+            p.linear(x, y, 40.0, &ean13(&retail), &retail, false, 12, 85);
+        }
         let trace = dice.trace();
         // Reflectances 10 % and 80 %: a contrast of 0.7 of full scale.
         let x = dice.real(20.0, 95.0);
@@ -335,12 +337,24 @@ impl Scene {
 
 /// Twenty cartons at random yaw on a dark plate, on a grid of cells, seen from above or obliquely.
 pub fn station(seed: u64, width: usize, height: usize, grid: (usize, usize), px_per_module: (f64, f64), tilt: f64) -> Scene {
+    station_of(seed, [width, height], grid, px_per_module, tilt, true)
+}
+
+/// The same, with or without a retail code on each carton besides its traceability code.
+pub fn station_of(
+    seed: u64,
+    [width, height]: [usize; 2],
+    grid: (usize, usize),
+    px_per_module: (f64, f64),
+    tilt: f64,
+    with_retail: bool,
+) -> Scene {
     let mut dice = Dice::new(seed, "station");
     let mut scene = Scene::new(width, height, 0.25);
     let (cw, ch) = (width as f64 / grid.0 as f64, height as f64 / grid.1 as f64);
     for i in 0..grid.0 * grid.1 {
         let bars = dice.real(32.0, 46.0);
-        let print = Print::carton(&mut dice, bars);
+        let print = Print::carton(&mut dice, bars, with_retail);
         let pose = Pose {
             centre: [
                 (i % grid.0) as f64 * cw + cw / 2.0 + dice.real(-9.0, 9.0),

@@ -15,6 +15,8 @@ mod recall;
 #[cfg(feature = "twin")]
 mod record;
 #[cfg(feature = "twin")]
+mod tally;
+#[cfg(feature = "twin")]
 mod watch;
 
 #[cfg(feature = "twin")]

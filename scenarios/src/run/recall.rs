@@ -6,6 +6,7 @@ use reports::{Align, Band, CYCLE_PX_PER_MODULE, MisreadRate, PrintRole, Recall, 
 use serde::Serialize;
 
 use super::compose::{Options, perform};
+use super::tally::{Counted, Load, Tally};
 use crate::cli::RecallArguments;
 use crate::dataset::choose;
 use crate::error::{Failure, Result};
@@ -41,8 +42,11 @@ fn sources(options: &RecallArguments) -> Result<Vec<(Scenario, u64, u64)>> {
 /// Bad input; an environment that refuses; misreads, of which there may be none.
 pub fn command(options: &RecallArguments) -> Result<()> {
     let sources = sources(options)?;
+    let tally = Tally::new(options.tally.as_deref())?;
     let started = Instant::now();
     let mut all = Recognition::default();
+    // Scenario and seed of loads that another process was at when their turn came.
+    let mut elsewhere = Vec::new();
     let mut loads = 0;
     'loads: for load in 0..options.seeds {
         for (scenario, first_seed, _) in sources.iter().filter(|(_, _, most)| load < *most) {
@@ -51,31 +55,18 @@ pub fn command(options: &RecallArguments) -> Result<()> {
                 break 'loads;
             }
             let seed = first_seed.saturating_add(load);
-            let begun = Instant::now();
-            let folder = tempfile::tempdir().map_err(|error| Failure::environment(format!("cannot make a temporary folder: {error}")))?;
-            let run = Options { seed: Some(seed), ..Options::default() };
-            let outcome = perform(scenario, &run, &folder.path().join("manufacturer.xml"), &folder.path().join("pool.sqlite"))?;
-            if let Some(message) = outcome.cut_short {
-                return Err(Failure::environment(format!("{} with seed {seed} was cut short: {message}", scenario.body.name)));
+            match tally.load(scenario, seed, || count(scenario, seed))? {
+                Load::Kept(counted) | Load::New(counted) => all.add(&counted.recognition),
+                Load::Elsewhere => elsewhere.push((scenario, seed)),
             }
-            let one = Recognition::of(&outcome.record);
-            output::note(&format!(
-                "{} seed {seed}: {} of {} packages, ceiling {}, {} of {} nominal, {} misreads, {:.0} s",
-                scenario.body.name,
-                one.packages_read,
-                one.packages,
-                one.packages_ceiling,
-                one.packages_nominal_read,
-                one.packages_nominal,
-                one.misreads.len(),
-                begun.elapsed().as_secs_f64()
-            ));
-            for view in missed(&outcome.record) {
-                output::note(&format!("  not read: {view}"));
-            }
-            all.add(&one);
         }
         loads = load + 1;
+    }
+    for (scenario, seed) in elsewhere {
+        match tally.kept(scenario, seed)? {
+            Some(counted) => all.add(&counted.recognition),
+            None => output::note(&format!("{} seed {seed} is left out: another process is at it", scenario.body.name)),
+        }
     }
     let nominal = all.recall_nominal();
     let off = all.recall_off_nominal();
@@ -118,6 +109,34 @@ pub fn command(options: &RecallArguments) -> Result<()> {
     }
     let texts: Vec<String> = all.misreads.iter().map(|misread| output::printable(&misread.text)).collect();
     Err(Failure::FellShort(format!("{} misreads: {}", texts.len(), texts.join(", "))))
+}
+
+/// Runs one load, and says what came of it.
+fn count(scenario: &Scenario, seed: u64) -> Result<Counted> {
+    let begun = Instant::now();
+    let folder = tempfile::tempdir().map_err(|error| Failure::environment(format!("cannot make a temporary folder: {error}")))?;
+    let run = Options { seed: Some(seed), ..Options::default() };
+    let outcome = perform(scenario, &run, &folder.path().join("manufacturer.xml"), &folder.path().join("pool.sqlite"))?;
+    if let Some(message) = outcome.cut_short {
+        return Err(Failure::environment(format!("{} with seed {seed} was cut short: {message}", scenario.body.name)));
+    }
+    let one = Recognition::of(&outcome.record);
+    output::note(&format!(
+        "{} seed {seed}: {} of {} packages, ceiling {}, {} of {} nominal, {} misreads, {:.0} s",
+        scenario.body.name,
+        one.packages_read,
+        one.packages,
+        one.packages_ceiling,
+        one.packages_nominal_read,
+        one.packages_nominal,
+        one.misreads.len(),
+        begun.elapsed().as_secs_f64()
+    ));
+    let missed: Vec<String> = missed(&outcome.record).collect();
+    for view in &missed {
+        output::note(&format!("  not read: {view}"));
+    }
+    Ok(Counted { recognition: one, missed })
 }
 
 /// Nominal views by band: all, those of matrix codes and those on the pixel grid; and other views.

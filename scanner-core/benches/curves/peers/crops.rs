@@ -52,12 +52,26 @@ pub fn enlarged_crop(picture: &GrayImage, corners: &Corners, times: f64) -> Gray
     })
 }
 
+/// Width and height of a picture turned and reduced.
+fn reduced_size(picture: &GrayImage, angle: f64, factor: f64) -> [f64; 2] {
+    let (sin, cos) = angle.sin_cos();
+    let (w, h) = (f64::from(picture.width()), f64::from(picture.height()));
+    [((w * cos.abs() + h * sin.abs()) / factor).ceil(), ((w * sin.abs() + h * cos.abs()) / factor).ceil()]
+}
+
+/// Where a point of the picture comes to lie in [`reduced`].
+pub fn on_reduced(picture: &GrayImage, angle: f64, factor: f64, point: [f64; 2]) -> [f64; 2] {
+    let (sin, cos) = angle.sin_cos();
+    let [width, height] = reduced_size(picture, angle, factor);
+    let (dx, dy) = (point[0] - (f64::from(picture.width()) - 1.0) / 2.0, point[1] - (f64::from(picture.height()) - 1.0) / 2.0);
+    [(width - 1.0) / 2.0 + (cos * dx - sin * dy) / factor, (height - 1.0) / 2.0 + (sin * dx + cos * dy) / factor]
+}
+
 /// The picture turned and reduced by `factor` (above 1) at once: each pixel is the mean over its square in the picture. What was outside is `border`.
 pub fn reduced(picture: &GrayImage, angle: f64, factor: f64, border: u8) -> GrayImage {
     let (sin, cos) = angle.sin_cos();
     let (w, h) = (f64::from(picture.width()), f64::from(picture.height()));
-    let width = ((w * cos.abs() + h * sin.abs()) / factor).ceil();
-    let height = ((w * sin.abs() + h * cos.abs()) / factor).ceil();
+    let [width, height] = reduced_size(picture, angle, factor);
     // Samples of about a pixel of the picture, two of them at least.
     let fine = (factor.ceil() as u32 + 1).max(2);
     GrayImage::from_fn(width as u32, height as u32, |x, y| {

@@ -17,9 +17,9 @@ use scanner_core::vision::decode::grey_level::{GreyLevelRule, read_code128};
 use scanner_core::vision::locate::{LinearBox, LinearCandidate};
 use scanner_core::vision::{Corners, LinearRule, Outcome, Plane, Scanner, read_linear};
 
-pub use crops::reduced;
 #[cfg(feature = "peers")]
 use crops::{enlarged_crop, rotated};
+pub use crops::{on_reduced, reduced};
 
 /// A picture, and where a locator puts the code in it.
 pub struct Scene<'a> {

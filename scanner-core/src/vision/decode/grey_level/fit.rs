@@ -1,6 +1,6 @@
 //! Fitting the forward model to a strip: light, geometry, and what is left over.
 
-use super::model::{BINS, CHARACTER, EdgeResponse, Optics, QUIET, at_place};
+use super::model::{BINS, BlurredEdge, CHARACTER, EdgeResponse, Optics, QUIET, at_place};
 use super::normal::NormalEquations;
 use super::pixels::{MEAN_SQUARE, Pixels, Profile, Warp};
 use crate::vision::geometry::solve;
@@ -136,16 +136,17 @@ impl Template {
     pub(super) fn new(step: [f32; 2], optics: Optics, start: usize, values: &[usize]) -> Self {
         const GROWTH: f32 = 0.04;
         const BLUR: f32 = 0.08;
-        let draw = |optics: Optics| EdgeResponse::new(step, optics).whole_code(start, Some(values), values.len());
-        let change = |more: Optics, less: Optics, by: f32| -> Vec<f32> {
-            draw(more).iter().zip(draw(less)).map(|(more, less)| (more - less) / (2.0 * by)).collect()
+        let blurred = |by: f32| BlurredEdge::new(step, optics.lens, optics.sigma_px * by.exp());
+        let draw =
+            |edge: &BlurredEdge, more: f32| EdgeResponse::of(edge, optics.growth + more).whole_code(start, Some(values), values.len());
+        let change = |more: Vec<f32>, less: Vec<f32>, by: f32| -> Vec<f32> {
+            more.iter().zip(less).map(|(more, less)| (more - less) / (2.0 * by)).collect()
         };
-        let grown = |by: f32| Optics { growth: optics.growth + by, ..optics };
-        let blurred = |by: f32| Optics { sigma_px: optics.sigma_px * by.exp(), ..optics };
+        let edge = blurred(0.0);
         Self {
-            value: draw(optics),
-            growth: change(grown(GROWTH), grown(-GROWTH), GROWTH),
-            blur: change(blurred(BLUR), blurred(-BLUR), BLUR),
+            value: draw(&edge, 0.0),
+            growth: change(draw(&edge, GROWTH), draw(&edge, -GROWTH), GROWTH),
+            blur: change(draw(&blurred(BLUR), 0.0), draw(&blurred(-BLUR), 0.0), BLUR),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::fit::{Light, Residual, Template, refine, residual};
 use super::lattice::{Classes, PositionCost, Search};
 use super::model::{EdgeResponse, Optics, VALUES, code_modules};
 use super::pixels::{Profile, Warp};
-use super::settle::{STEPS, sharpest};
+use super::settle::{Lenses, STEPS, sharpest};
 use super::templates::Templates;
 use super::{FittedStrip, variance};
 use crate::vision::Corners;
@@ -214,7 +214,9 @@ impl<'s> View<'s> {
     /// Blur, light and geometry under a text.
     fn fit(&mut self, values: &[usize]) -> Result<(), JointRefusal> {
         let pixels = &self.strip.pixels;
-        (self.optics, self.light) = sharpest(&self.profile, pixels, self.optics, START_C, values).unwrap_or((self.optics, self.light));
+        let lenses = Lenses::new(pixels.step);
+        let sharpest = sharpest(&self.profile, pixels.length, &lenses, self.optics, START_C, values);
+        (self.optics, self.light) = sharpest.unwrap_or((self.optics, self.light));
         for _ in 0..STEPS {
             let template = Template::new(pixels.step, self.optics, START_C, values);
             refine(pixels, &mut self.warp, &mut self.light, &mut self.optics, &template);

@@ -28,10 +28,10 @@ use fit::{Light, Residual};
 pub use joint::{Contribution, JointRefusal, JointRule, JointText, contribution, decide_together};
 use lattice::{Classes, least_cost};
 use model::{BINS, CHARACTER, EdgeResponse, Lens, Optics, QUIET, STOP_MODULES, code_modules, modules, stop_modules};
-use pixels::{HALF_HEIGHT, Pixels, Profile, Warp};
+use pixels::{HALF_HEIGHT, Pixels, Profile, Roll, Warp};
 use relight::relit;
 pub use rule::{GreyLevelRule, GreyLevelText};
-use settle::Refined;
+use settle::{Lenses, Refined};
 use templates::Templates;
 
 /// What a strip lies on.
@@ -87,9 +87,12 @@ const BEND_BETWEEN: [f32; 5] = [-0.5, -0.25, 0.0, 0.25, 0.5];
 /// Bend from which on an arc differs from a parabola, and what is tried for that: paper on a bottle bends away from the camera.
 const SKEWED_FROM: f32 = 2.4;
 const SKEWS: [f32; 4] = [0.0, 0.6, 1.2, 1.8];
-/// What is tried on round packages, whose codes reach up to 60° to either side, and what is tried beside the best.
+/// What is tried on round packages: half angles that codes reach over, radians, and by how much their middles are off, in steps of modules; then what is
+/// tried beside the best.
 const ROUND_REACH: usize = 10;
-const ROUND_SKEWS: [f32; 6] = [1.0, 3.0, 5.0, 7.0, 9.0, 12.0];
+const ROUND_HALVES: [f32; 5] = [0.3, 0.5, 0.7, 0.9, 1.1];
+const ROUND_STEPS: i32 = 22;
+const ROUND_STEP: f32 = 1.2;
 const ROUND_BETWEEN: [f32; 5] = [-1.0, -0.5, 0.0, 0.5, 1.0];
 /// Weight of the characters' beginnings against the two ends, whose correlations add up to 2.
 const BEGINNINGS: f32 = 1.0;
@@ -231,6 +234,7 @@ struct Strip {
     /// Edges and characters under [`FIRST`].
     edge: EdgeResponse,
     templates: OnceCell<Templates>,
+    lenses: Lenses,
     /// How the bars lean.
     lean: Warp,
     surface: Surface,
@@ -253,9 +257,12 @@ impl Strip {
 
     /// `None` where nothing looks like a start and a stop.
     fn new(pixels: Pixels, lean: Warp, surface: Surface, characters: usize, reach: usize) -> Option<Self> {
-        let (edge, templates) = (EdgeResponse::new(pixels.step, FIRST), OnceCell::new());
+        let (edge, templates, lenses) = (EdgeResponse::new(pixels.step, FIRST), OnceCell::new(), Lenses::new(pixels.step));
         let mut strip =
-            Self { pixels, characters, classes: Classes::new(), edge, templates, lean, surface, starts: Vec::new(), score: 0.0 };
+            Self { pixels, characters, classes: Classes::new(), edge, templates, lenses, lean, surface, starts: Vec::new(), score: 0.0 };
+        if let Surface::Round { .. } = surface {
+            strip.pixels = strip.likeliest_roll(reach).map(|roll| strip.pixels.clone().unrolled(roll))?;
+        }
         let found = strip.find_ends(reach);
         strip.score = found.first()?.0;
         strip.starts = found.into_iter().map(|(_, value, warp)| (value, warp)).collect();
@@ -267,14 +274,27 @@ impl Strip {
         self.templates.get_or_init(|| Templates::new(self.pixels.step, FIRST))
     }
 
+    /// How the code lies around something round, if it is one: as its ends and its characters' beginnings fit best.
+    fn likeliest_roll(&self, reach: usize) -> Option<Roll> {
+        let patterns = EndPatterns::new(&self.edge);
+        let straight = self.pixels.profile(&self.lean);
+        let length = self.pixels.length;
+        let offs = || (-ROUND_STEPS..=ROUND_STEPS).map(|k| k as f32 * ROUND_STEP);
+        let rolls = ROUND_HALVES.iter().flat_map(|half| offs().filter_map(|off| Roll::new(*half, off, length)));
+        let scored = rolls.filter_map(|roll| {
+            let mut pairs = Vec::new();
+            self.ends_under(&Warp::default(), &straight.unrolled(&roll, length), &patterns, reach, &mut pairs);
+            Some((pairs.into_iter().map(|pair| pair.0).max_by(f32::total_cmp)?, roll))
+        });
+        scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, roll)| roll)
+    }
+
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
     fn find_ends(&self, reach: usize) -> Vec<(f32, usize, Warp)> {
         let patterns = EndPatterns::new(&self.edge);
         let straight = self.pixels.profile(&self.lean);
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
-        let skews: &[f32] = if self.surface == Surface::Flat { &[0.0] } else { &ROUND_SKEWS };
-        for (bend, skew) in bends().flat_map(|bend| skews.iter().map(move |skew| (bend, *skew))) {
-            let bent = Warp::bent(bend, skew);
+        for bent in bends().map(|bend| Warp::bent(bend, 0.0)) {
             self.ends_under(&bent, &straight.warped(&bent, self.pixels.length), &patterns, reach, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -403,9 +423,15 @@ impl Strip {
     /// The same strip from the rows that show the text's bars, read once more. `None` where that explains no more.
     fn with_its_rows(&self, plane: &Plane, corners: &Corners, found: &Refined) -> Option<(Pixels, Refined)> {
         let sag = self.surface.sag();
-        let all = Pixels::gather(plane, corners, code_modules(self.characters), [-extent::REACH, extent::REACH], sag)?;
-        let rows = rows_of_bars(&all, &found.warp, &found.template)?;
-        let pixels = Pixels::gather(plane, corners, code_modules(self.characters), rows, sag)?;
+        let of_rows = |rows: [f32; 2]| {
+            let pixels = Pixels::gather(plane, corners, code_modules(self.characters), rows, sag)?;
+            Some(match self.pixels.roll {
+                Some(roll) => pixels.unrolled(roll),
+                None => pixels,
+            })
+        };
+        let rows = rows_of_bars(&of_rows([-extent::REACH, extent::REACH])?, &found.warp, &found.template)?;
+        let pixels = of_rows(rows)?;
         let again = self.refined(&pixels, usize::from(found.text.symbol.values[0]), found.warp)?;
         (again.text.explained > found.text.explained).then_some((pixels, again))
     }

@@ -51,31 +51,24 @@ pub(super) struct Optics {
     pub(super) growth: f32,
 }
 
-/// The response to an edge from light to dark: 0 far before it, 1 far behind it.
+/// An edge from light to dark as a lens and pixels see it, finely tabulated.
 ///
 /// The point spread along the code is the convolution of the lens's Gaussian or disc, the square pixel projected on the code's direction (two boxes,
 /// whatever the angle) and the bin.
-pub(super) struct EdgeResponse {
-    /// In the middles of bins, [`Self::EDGE`] of them before the place where a bar should begin and as many behind it.
-    darker: Vec<f32>,
-    /// The same where it should end; both are as far outside as bars have grown.
-    lighter: Vec<f32>,
-    /// Bins around an edge in which it really shows.
-    reach: usize,
+pub(super) struct BlurredEdge {
+    /// Entry i is the share of the point spread up to half a sample before sample i.
+    table: Vec<f32>,
+    /// Entries before which nothing shows.
+    before: usize,
 }
 
-impl EdgeResponse {
-    /// Widest bar, modules.
-    const WIDEST: usize = 4;
-    /// Bins before and behind an edge that are tabulated: as far as it shows, from either edge of the widest bar.
-    const EDGE: usize = (REACH as usize + Self::WIDEST) * BINS;
-
-    /// `step`: change of the place along the code per pixel to the right and down, modules.
-    pub(super) fn new(step: [f32; 2], optics: Optics) -> Self {
+impl BlurredEdge {
+    /// `step`: change of the place along the code per pixel to the right and down, modules; `sigma_px`: see [`Optics`].
+    pub(super) fn new(step: [f32; 2], lens: Lens, sigma_px: f32) -> Self {
         let n = (2.0 * REACH) as usize * FINE + 1;
         let centre = (n / 2) as f32;
-        let sigma = (optics.sigma_px * step[0].hypot(step[1]) * FINE as f32).max(0.3);
-        let point = |x: f32| match optics.lens {
+        let sigma = (sigma_px * step[0].hypot(step[1]) * FINE as f32).max(0.3);
+        let point = |x: f32| match lens {
             Lens::Gaussian => (-0.5 * x * x).exp(),
             // A disc's chord at x of its two half radii.
             Lens::Disc => (4.0 - x * x).max(0.0).sqrt(),
@@ -93,10 +86,51 @@ impl EdgeResponse {
             table.push(total as f32);
         }
         let before = table.iter().take_while(|v| **v < 1e-6).count();
-        let outward = optics.growth / 2.0;
-        let reach = (REACH - (before as f32 - 1.0) / FINE as f32 + outward.abs()).clamp(0.0, REACH);
+        Self { table, before }
+    }
+
+    /// How dark it is `d` modules behind the edge.
+    fn behind(&self, d: f32) -> f32 {
+        let x = (d + REACH) * FINE as f32 + 0.5;
+        if x <= 0.0 {
+            return 0.0;
+        }
+        let i = x as usize;
+        if i + 1 >= self.table.len() {
+            return 1.0;
+        }
+        let f = x - i as f32;
+        self.table[i] * (1.0 - f) + self.table[i + 1] * f
+    }
+}
+
+/// The response to an edge from light to dark: 0 far before it, 1 far behind it.
+pub(super) struct EdgeResponse {
+    /// In the middles of bins, [`Self::EDGE`] of them before the place where a bar should begin and as many behind it.
+    darker: Vec<f32>,
+    /// The same where it should end; both are as far outside as bars have grown.
+    lighter: Vec<f32>,
+    /// Bins around an edge in which it really shows.
+    reach: usize,
+}
+
+impl EdgeResponse {
+    /// Widest bar, modules.
+    const WIDEST: usize = 4;
+    /// Bins before and behind an edge that are tabulated: as far as it shows, from either edge of the widest bar.
+    const EDGE: usize = (REACH as usize + Self::WIDEST) * BINS;
+
+    /// `step`: change of the place along the code per pixel to the right and down, modules.
+    pub(super) fn new(step: [f32; 2], optics: Optics) -> Self {
+        Self::of(&BlurredEdge::new(step, optics.lens, optics.sigma_px), optics.growth)
+    }
+
+    /// Of bars that are wider than they should be by `growth` modules.
+    pub(super) fn of(edge: &BlurredEdge, growth: f32) -> Self {
+        let outward = growth / 2.0;
+        let reach = (REACH - (edge.before as f32 - 1.0) / FINE as f32 + outward.abs()).clamp(0.0, REACH);
         let middle = |i: usize| (i as f32 + 0.5 - Self::EDGE as f32) / BINS as f32;
-        let by_bin = |outward: f32| (0..2 * Self::EDGE).map(|i| response(&table, middle(i) + outward)).collect();
+        let by_bin = |outward: f32| (0..2 * Self::EDGE).map(|i| edge.behind(middle(i) + outward)).collect();
         Self { darker: by_bin(outward), lighter: by_bin(-outward), reach: (reach * BINS as f32).ceil() as usize }
     }
 
@@ -140,21 +174,6 @@ impl EdgeResponse {
         self.add_bars(&stop_modules(), (QUIET + CHARACTER * (characters + 1)) as isize, &mut t);
         t
     }
-}
-
-/// The tabulated response at `d` modules behind the edge.
-fn response(table: &[f32], d: f32) -> f32 {
-    // Entry i is the integral up to half a sample before sample i.
-    let x = (d + REACH) * FINE as f32 + 0.5;
-    if x <= 0.0 {
-        return 0.0;
-    }
-    let i = x as usize;
-    if i + 1 >= table.len() {
-        return 1.0;
-    }
-    let f = x - i as f32;
-    table[i] * (1.0 - f) + table[i + 1] * f
 }
 
 /// What a template (a value for each of [`BINS`] bins a module, quiet zone included) says at a place along the code, modules, and its change per module.

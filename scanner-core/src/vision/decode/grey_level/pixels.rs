@@ -29,6 +29,8 @@ pub(super) struct Pixels {
     pub(super) step: [f32; 2],
     /// Smallest and largest w that take part.
     pub(super) rows: [f32; 2],
+    /// What u is unrolled from; `None` where places are what the corners say.
+    pub(super) roll: Option<Roll>,
     picture_from_code: [f64; 9],
 }
 
@@ -68,6 +70,7 @@ impl Pixels {
             length: length as f32,
             step: step.map(|s| s as f32),
             rows,
+            roll: None,
             picture_from_code,
         };
         // A picture's row crosses what takes part in one stretch.
@@ -128,6 +131,12 @@ impl Pixels {
         self.with_values(self.places(warp).map(even).collect())
     }
 
+    /// The same pixels with places along the paper, not along the line of sight's plane.
+    pub(super) fn unrolled(self, roll: Roll) -> Self {
+        let u = self.u.iter().map(|u| roll.unrolled(*u, self.length)).collect();
+        Self { u, roll: Some(roll), ..self }
+    }
+
     /// At most `most` of the pixels, evenly taken.
     pub(super) fn thinned(mut self, most: usize) -> Self {
         let stride = self.v.len().div_ceil(most.max(1)).max(1);
@@ -181,6 +190,7 @@ impl Pixels {
             length: self.length,
             step: self.step.map(|v| -v),
             rows: [-self.rows[1], -self.rows[0]],
+            roll: self.roll.map(|roll| Roll { turn: -roll.turn, ..roll }),
             picture_from_code,
         }
     }
@@ -193,7 +203,8 @@ impl Pixels {
             for _ in 0..8 {
                 u += target - warp.apply(u, w, self.length);
             }
-            map(&self.picture_from_code, f64::from(u), f64::from(w))
+            let seen = self.roll.map_or(u, |roll| roll.seen(u, self.length));
+            map(&self.picture_from_code, f64::from(seen), f64::from(w))
         };
         let edge = |row: f32| if row.abs() == HALF_HEIGHT { 0.5f32.copysign(row) } else { row };
         let [top, bottom] = self.rows.map(edge);
@@ -238,6 +249,47 @@ impl Warp {
     }
 }
 
+/// How a code lies around something round, both of its ends held.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Roll {
+    /// Half of the angle that it reaches over, radians.
+    pub(super) half: f32,
+    /// How far its middle is turned away from the line of sight, towards the stop positive, radians.
+    pub(super) turn: f32,
+}
+
+impl Roll {
+    /// Farthest that an end may be turned away: beyond it modules are a tenth as wide as in the middle.
+    pub(super) const LIMB: f32 = 1.45;
+
+    /// That with this half angle under which the code's middle is seen `off` modules from the middle between its ends, towards the start positive; `None` where
+    /// an end would be out of sight.
+    pub(super) fn new(half: f32, off: f32, length: f32) -> Option<Self> {
+        let turn = (-2.0 * off / length / (half / 2.0).tan()).atan();
+        (turn.abs() + half <= Self::LIMB).then_some(Self { half, turn })
+    }
+
+    /// Sine in the middle between both ends as they are seen, and half of what lies between them.
+    fn sines(&self) -> [f32; 2] {
+        let [start, stop] = [self.turn - self.half, self.turn + self.half].map(f32::sin);
+        [(stop + start) / 2.0, (stop - start) / 2.0]
+    }
+
+    /// The place along the paper of what is seen at `u`, modules of a code of `length`; what is out of sight comes to lie at the limb.
+    pub(super) fn unrolled(&self, u: f32, length: f32) -> f32 {
+        let [middle, reach] = self.sines();
+        let angle = (middle + reach * (2.0 * u / length - 1.0)).clamp(-1.0, 1.0).asin();
+        ((angle - self.turn) / self.half + 1.0) / 2.0 * length
+    }
+
+    /// Where a place along the paper is seen.
+    fn seen(&self, u: f32, length: f32) -> f32 {
+        let [middle, reach] = self.sines();
+        let angle = self.turn + self.half * (2.0 * u / length - 1.0);
+        ((angle.sin() - middle) / reach + 1.0) / 2.0 * length
+    }
+}
+
 /// The quadrilateral through the same middles of both ends, with ends of the same length.
 ///
 /// Which of the two ends is the longer says how the scale changes along the code, if it is known exactly; an error of a pixel in twenty would shift the
@@ -263,10 +315,19 @@ pub(super) struct Profile {
 impl Profile {
     /// What the profile would be under `warp` besides: whole bins are moved, which is close enough for looking around.
     pub(super) fn warped(&self, warp: &Warp, length: f32) -> Self {
+        self.moved(|place| warp.apply(place, 0.0, length))
+    }
+
+    /// The same unrolled.
+    pub(super) fn unrolled(&self, roll: &Roll, length: f32) -> Self {
+        self.moved(|place| roll.unrolled(place, length))
+    }
+
+    fn moved(&self, to: impl Fn(f32) -> f32) -> Self {
         let mut moved = Self { sum: vec![0.0; self.sum.len()], count: vec![0.0; self.sum.len()] };
         for (i, (sum, count)) in self.sum.iter().zip(&self.count).enumerate() {
             let place = (i as f32 + 0.5) / BINS as f32 - QUIET as f32;
-            let b = (warp.apply(place, 0.0, length) + QUIET as f32) * BINS as f32;
+            let b = (to(place) + QUIET as f32) * BINS as f32;
             if b >= 0.0 && (b as usize) < moved.sum.len() {
                 moved.sum[b as usize] += sum;
                 moved.count[b as usize] += count;
@@ -367,4 +428,32 @@ fn stretch(quad: &Corners, y: f64, columns: &std::ops::Range<usize>) -> std::ops
     }
     let first = ((lo - 1.0).max(0.0) as usize).max(columns.start);
     first..((hi + 2.0).max(0.0) as usize).clamp(first, columns.end.max(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_unrolled_is_seen_where_it_was(half in 0.2f32..1.2, off in -20.0f32..20.0, u in 0.0f32..145.0) {
+            let Some(roll) = Roll::new(half, off, 145.0) else { return Ok(()) };
+            prop_assert!((roll.seen(72.5, 145.0) - (72.5 - off)).abs() < 0.02, "{roll:?}");
+            for end in [0.0, 145.0] {
+                prop_assert!((roll.unrolled(end, 145.0) - end).abs() < 0.1 && (roll.seen(end, 145.0) - end).abs() < 0.02);
+            }
+            prop_assert!((roll.seen(roll.unrolled(u, 145.0), 145.0) - u).abs() < 0.05);
+        }
+    }
+
+    #[test]
+    fn modules_shrink_towards_an_end_that_is_turned_away() {
+        let roll = Roll { half: 0.8, turn: 0.5 };
+        let widths = [0.0, 72.0, 144.0].map(|u| roll.seen(u + 1.0, 145.0) - roll.seen(u, 145.0));
+        // Cosines of −0.3, 0.5 and 1.3.
+        let wide = widths[0] / 0.3f32.cos();
+        assert!((widths[1] / wide - 0.5f32.cos()).abs() < 0.01 && (widths[2] / wide - 1.3f32.cos()).abs() < 0.02, "{widths:?}");
+        assert_eq!(Roll::new(0.8, 60.0, 145.0), None, "beyond the limb");
+    }
 }

@@ -31,7 +31,8 @@ impl Default for GreyLevelRule {
         // Of 5,250 simulated strips of 0.4 px per module and more (`make curves`), 1,493 gave a wrong text or held none. Up to a fitted blur of 1.3 modules the surest
         // of these had 14.3 nats, of those that could be a traceability code 13.5, and 7.3 of those whose check character was right; beyond that blur, 23.1. Their
         // number falls by e every 2.5 nats. Right nominal texts below 20: one in 18 at 0.4 to 0.5 px per module, one in 140 at 0.5 to 1, one of 862 above.
-        Self { sure: 20.0, check_cost: 2.0, explained: 0.85, worst_misfit: 0.2, blur: 1.3, blurred_sure: 60.0 }
+        // Of 105,000 strips, the surest wrong text with a worst misfit of more than 0.2 had 5.5 nats: what a character leaves over is weighed there already.
+        Self { sure: 20.0, check_cost: 2.0, explained: 0.85, worst_misfit: 0.3, blur: 1.3, blurred_sure: 60.0 }
     }
 }
 
@@ -111,7 +112,7 @@ mod tests {
             GreyLevelText { sure: f32::NAN, ..text() },
             GreyLevelText { check_cost: 3.0, ..text() },
             GreyLevelText { explained: 0.8, ..text() },
-            GreyLevelText { worst_misfit: 0.25, ..text() },
+            GreyLevelText { worst_misfit: 0.35, ..text() },
             GreyLevelText { sigma_modules: 1.4, ..text() },
         ];
         for text in refused {

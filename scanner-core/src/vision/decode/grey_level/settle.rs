@@ -1,8 +1,10 @@
 //! One starting point of a strip, fitted until its characters stay.
 
+use std::cell::OnceCell;
+
 use super::fit::{Light, Residual, Template, by_character, refine, residual};
 use super::lattice::Search;
-use super::model::{BINS, CHARACTER, EdgeResponse, Lens, Optics, QUIET};
+use super::model::{BINS, BlurredEdge, CHARACTER, EdgeResponse, Lens, Optics, QUIET};
 use super::pixels::{Pixels, Profile, Warp};
 use super::rule::GreyLevelText;
 use super::templates::Templates;
@@ -15,6 +17,28 @@ const SIGMAS: [f32; 6] = [0.4, 0.6, 0.8, 1.0, 1.3, 1.7];
 /// Rounds of reading and fitting, and steps of fitting in each of them.
 const ROUNDS: usize = 5;
 pub(super) const STEPS: usize = 2;
+
+/// Edges under the lenses and blurs that are tried, each made when it is needed first.
+pub(super) struct Lenses {
+    step: [f32; 2],
+    edges: [[OnceCell<BlurredEdge>; SIGMAS.len()]; LENSES.len()],
+}
+
+impl Lenses {
+    /// `step`: change of the place along the code per pixel to the right and down, modules.
+    pub(super) fn new(step: [f32; 2]) -> Self {
+        Self { step, edges: Default::default() }
+    }
+
+    /// All that are tried.
+    fn tried(&self) -> impl Iterator<Item = (Lens, f32, &BlurredEdge)> {
+        let of_lens = LENSES.into_iter().zip(&self.edges);
+        of_lens.flat_map(move |(lens, edges)| {
+            let of_sigma = SIGMAS.into_iter().zip(edges);
+            of_sigma.map(move |(sigma, edge)| (lens, sigma, edge.get_or_init(|| BlurredEdge::new(self.step, lens, sigma))))
+        })
+    }
+}
 
 /// A text with what it was found by.
 pub(super) struct Refined {
@@ -38,7 +62,7 @@ impl Strip {
             let own = (optics != FIRST).then(|| Templates::new(pixels.step, optics));
             let costs = own.as_ref().unwrap_or_else(|| self.templates()).costs(&profile, &light, length, self.characters);
             let found = Search::new(&costs, start, &self.classes).free().values;
-            (optics, light) = sharpest(&profile, pixels, optics, start, &found).unwrap_or((optics, light));
+            (optics, light) = sharpest(&profile, length, &self.lenses, optics, start, &found).unwrap_or((optics, light));
             start = likeliest_start(&profile, pixels, optics, &light, &found);
             for _ in 0..STEPS {
                 let template = Template::new(pixels.step, optics, start, &found);
@@ -90,16 +114,23 @@ impl Strip {
 }
 
 /// Lens and blur, of those that are tried and of `optics` itself, that explain `values` best, with the light that goes with them.
-pub(super) fn sharpest(profile: &Profile, pixels: &Pixels, optics: Optics, start: usize, values: &[usize]) -> Option<(Optics, Light)> {
-    let length = pixels.length;
+pub(super) fn sharpest(
+    profile: &Profile,
+    length: f32,
+    lenses: &Lenses,
+    optics: Optics,
+    start: usize,
+    values: &[usize],
+) -> Option<(Optics, Light)> {
     let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
-    let tried = LENSES.iter().flat_map(|lens| SIGMAS.map(|sigma_px| Optics { lens: *lens, sigma_px, ..optics }));
-    let fitted = std::iter::once(optics).chain(tried).filter_map(|optics| {
-        let template = EdgeResponse::new(pixels.step, optics).whole_code(start, Some(values), values.len());
+    let fit = |edge: &BlurredEdge, optics: Optics| {
+        let template = EdgeResponse::of(edge, optics.growth).whole_code(start, Some(values), values.len());
         let light = Light::fit(profile, &template, length, inside)?;
         Some((light.residual(profile, &template, length), optics, light))
-    });
-    fitted.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, optics, light)| (optics, light))
+    };
+    let own = fit(&BlurredEdge::new(lenses.step, optics.lens, optics.sigma_px), optics);
+    let tried = lenses.tried().filter_map(|(lens, sigma_px, edge)| fit(edge, Optics { lens, sigma_px, ..optics }));
+    own.into_iter().chain(tried).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, optics, light)| (optics, light))
 }
 
 /// The start character that explains its place best in front of `values`: where it was found, with little known of light and blur, another may have looked
