@@ -144,6 +144,8 @@ fidelity: build ## heavy (about half an hour): the twin's renderer beside Mitsub
 # PyTorch comes from PyPI into a virtual environment of its own (5 GB). What comes out is embedded by copying it to scanner-core/models/.
 TRAIN_ENV ?= $(CARGO_TARGET_DIR)/train-env
 TRAIN_MINUTES ?= 240
+# The model that training goes on from; empty to begin afresh.
+TRAIN_START ?= scanner-core/models/detector.onnx
 TRAIN_DATA = $(OUT)/detector
 SETS = scenarios/sets/sets.toml
 
@@ -160,8 +162,8 @@ train: build ## heavy (hours): render the training sets, train the detector of c
 	$(TRACETWIN) dataset $(TRAIN_DATA)/matrix-rich/close.toml --first-seed 1160000 --per-load 4 --count 80 --out $(TRAIN_DATA)/matrix-close
 	$(TRACETWIN) dataset $(SETS) --set validation-far --per-load 4 --count 40 --out $(TRAIN_DATA)/validation-far
 	$(TRACETWIN) dataset $(SETS) --set validation-close --per-load 4 --count 30 --out $(TRAIN_DATA)/validation-close
-	$(TRAIN_ENV)/bin/python scanner-core/training/train.py $(TRAIN_DATA)/training-far $(TRAIN_DATA)/training-close \
-	  --out $(TRAIN_DATA)/model --minutes $(TRAIN_MINUTES) --side 448 --steps 12700 --seed 1
+	$(TRAIN_ENV)/bin/python scanner-core/training/train.py $(TRAIN_DATA)/training-far $(TRAIN_DATA)/training-close $(TRAIN_DATA)/matrix-far $(TRAIN_DATA)/matrix-close \
+	  --out $(TRAIN_DATA)/model --minutes $(TRAIN_MINUTES) --side 448 --steps 26000 --rate 1.5e-3 --seed 2 $(TRAIN_START:%=--start %)
 	$(TRAIN_ENV)/bin/python scanner-core/training/evaluate.py $(TRAIN_DATA)/model/detector.onnx $(TRAIN_DATA)/validation-far $(TRAIN_DATA)/validation-close
 	$(TRACETWIN) dataset $(SETS) --set training-far --per-load 4 --count 204 --out $(TRAIN_DATA)/packages-far
 	$(TRACETWIN) dataset $(SETS) --set training-close --per-load 4 --count 72 --out $(TRAIN_DATA)/packages-close
