@@ -156,7 +156,7 @@ impl Print {
         }
     }
 
-    /// A carton's face: the traceability code somewhere on it, a retail code, text and bands.
+    /// A carton's face: the traceability code somewhere on it, perhaps a retail code, text and bands.
     pub fn carton(dice: &mut Dice, height: f64, with_retail: bool) -> Self {
         let board = 70 + dice.int(20) as u8;
         let mut p = Self::new(260, 170, board);
