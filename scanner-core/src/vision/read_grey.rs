@@ -103,7 +103,8 @@ pub fn read_rough(pyramid: &[Plane], place: &LinearBox, rule: &GreyLevelRule) ->
     let rough = place.rescaled(-(level as i32));
     let plane = &pyramid[level];
     let mut flat = GreyReading::Undecided(Vec::new());
-    if let Some(place) = straightened(plane, &rough, STRAIGHT_BARS) {
+    let straight = straightened(plane, &rough);
+    if let Some(place) = straight.and_then(|straight| straight.with(STRAIGHT_BARS)) {
         let profile = profile_around(plane, &place);
         if is_ean13(&profile, place.ends) {
             return flat;
@@ -113,22 +114,39 @@ pub fn read_rough(pyramid: &[Plane], place: &LinearBox, rule: &GreyLevelRule) ->
         }
     }
     match flat {
-        GreyReading::Undecided(_) => read_round(plane, &rough, level, rule).map_or(flat, GreyReading::Read),
+        GreyReading::Undecided(_) => read_round(plane, &rough, straight, level, rule).map_or(flat, GreyReading::Read),
         GreyReading::Read(_) => flat,
     }
 }
 
-/// The strip with the direction of its bars; `None` where straight bars explain less than a share of it.
-fn straightened(plane: &Plane, rough: &LinearBox, least: f64) -> Option<LinearBox> {
-    let mut core = Strip::gather(plane, &middle(rough), 0.0);
-    let bars = core.len() >= LEAST_PIXELS && core.straighten() >= least;
-    bars.then_some(LinearBox { lean: core.place.lean, spread: core.place.spread, ..*rough })
+/// A strip with the direction of its bars.
+#[derive(Clone, Copy)]
+struct Straightened {
+    place: LinearBox,
+    /// Share of its variance that straight bars explain.
+    share: f64,
 }
 
-/// Reads a strip of `plane` whose code lies around something round.
-fn read_round(plane: &Plane, rough: &LinearBox, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
-    let aslant = arched(plane, rough).and_then(|place| straightened(plane, &place, ROUND_BARS));
-    let place = aslant.or_else(|| straightened(plane, rough, ROUND_BARS))?;
+impl Straightened {
+    /// The strip, if straight bars explain at least a share of it.
+    fn with(self, least: f64) -> Option<LinearBox> {
+        (self.share >= least).then_some(self.place)
+    }
+}
+
+/// A strip with the direction of its bars; `None` where it has too few pixels to show any.
+fn straightened(plane: &Plane, rough: &LinearBox) -> Option<Straightened> {
+    let mut core = Strip::gather(plane, &middle(rough), 0.0);
+    (core.len() >= LEAST_PIXELS).then(|| {
+        let share = core.straighten();
+        Straightened { place: LinearBox { lean: core.place.lean, spread: core.place.spread, ..*rough }, share }
+    })
+}
+
+/// Reads a strip of `plane` whose code lies around something round: along its arc, or, seen squarely, as it is once it is `straight`.
+fn read_round(plane: &Plane, rough: &LinearBox, straight: Option<Straightened>, level: usize, rule: &GreyLevelRule) -> Option<Reading> {
+    let aslant = arched(plane, rough).and_then(|place| straightened(plane, &place));
+    let place = [aslant, straight].into_iter().flatten().find_map(|straight| straight.with(ROUND_BARS))?;
     let ends = bars_around(&profile_around(plane, &place), (place.ends[0] + place.ends[1]) / 2.0, place.length() / MODULES)?;
     let (length, height) = (ends[1] - ends[0], place.height());
     if !RANGE.contains(&(length / MODULES)) || !ASPECT.contains(&(length / height)) {

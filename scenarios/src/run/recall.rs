@@ -6,7 +6,7 @@ use reports::{Align, Band, CYCLE_PX_PER_MODULE, MisreadRate, PrintRole, Recall, 
 use serde::Serialize;
 
 use super::compose::{Options, perform};
-use super::tally::{Counted, Load, Tally};
+use super::tally::{Counted, Tally};
 use crate::cli::RecallArguments;
 use crate::dataset::choose;
 use crate::error::{Failure, Result};
@@ -56,8 +56,8 @@ pub fn command(options: &RecallArguments) -> Result<()> {
             }
             let seed = first_seed.saturating_add(load);
             match tally.load(scenario, seed, || count(scenario, seed))? {
-                Load::Kept(counted) | Load::New(counted) => all.add(&counted.recognition),
-                Load::Elsewhere => elsewhere.push((scenario, seed)),
+                Some(counted) => all.add(&counted.recognition),
+                None => elsewhere.push((scenario, seed)),
             }
         }
         loads = load + 1;

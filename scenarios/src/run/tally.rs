@@ -38,16 +38,6 @@ pub struct Tally {
     place: Option<(PathBuf, String)>,
 }
 
-/// A load's counts, where there are any.
-pub enum Load {
-    /// Kept by an earlier call, or by another process.
-    Kept(Counted),
-    /// Counted now.
-    New(Counted),
-    /// Another process is at it.
-    Elsewhere,
-}
-
 impl Tally {
     /// Keeps counts in `folder`, which is made if it is not there.
     ///
@@ -62,37 +52,32 @@ impl Tally {
         Ok(Self { place: Some((folder.to_owned(), hex(&Sha256::digest(program)))) })
     }
 
-    /// The counts of a load: those that are kept, else what `count` says, which are kept from then on.
+    /// The counts of a load: those that are kept, else what `count` says, which are kept from then on. `None` while another process is at it.
     ///
     /// # Errors
     /// What `count` ends with; a file that is broken, or was left by another program or for another scenario; a folder that refuses.
-    pub fn load(&self, scenario: &Scenario, seed: u64, count: impl FnOnce() -> Result<Counted>) -> Result<Load> {
-        let Some((folder, program)) = &self.place else { return count().map(Load::New) };
+    pub fn load(&self, scenario: &Scenario, seed: u64, count: impl FnOnce() -> Result<Counted>) -> Result<Option<Counted>> {
+        let Some((folder, program)) = &self.place else { return count().map(Some) };
         let path = path(folder, scenario, seed);
         let claim = path.with_extension("claim");
         // Held until the counts are kept; the system gives it back when a process dies.
         let lock = File::create(&claim).map_err(|error| Failure::write(&claim, &error))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Load::Elsewhere),
+            Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(Failure::write(&claim, &error)),
         }
-        if let Some(kept) = read(&path, scenario, program)? {
-            std::fs::remove_file(&claim).map_err(|error| Failure::write(&claim, &error))?;
-            return Ok(Load::Kept(kept));
-        }
-        let counted = count()?;
-        let kept = Kept {
-            schema_version: SCHEMA_VERSION,
-            program_sha256: program.clone(),
-            scenario_sha256: scenario.sha256(),
-            counted: counted.clone(),
+        let counted = match read(&path, scenario, program)? {
+            Some(kept) => kept,
+            None => {
+                let counted = count()?;
+                keep(&path, scenario, program, &counted)?;
+                counted
+            }
         };
-        let text = serde_json::to_vec_pretty(&kept).map_err(|error| Failure::environment(error.to_string()))?;
-        write_atomically(&path, &text).map_err(|error| Failure::environment(error.to_string()))?;
         // Whoever claims the load from now on finds it counted.
         std::fs::remove_file(&claim).map_err(|error| Failure::write(&claim, &error))?;
-        Ok(Load::New(counted))
+        Ok(Some(counted))
     }
 
     /// The counts of a load if they are kept.
@@ -106,6 +91,18 @@ impl Tally {
 
 fn path(folder: &Path, scenario: &Scenario, seed: u64) -> PathBuf {
     folder.join(format!("{}-{seed}.json", scenario.body.name))
+}
+
+/// Writes the counts of a load.
+fn keep(path: &Path, scenario: &Scenario, program: &str, counted: &Counted) -> Result<()> {
+    let kept = Kept {
+        schema_version: SCHEMA_VERSION,
+        program_sha256: program.to_owned(),
+        scenario_sha256: scenario.sha256(),
+        counted: counted.clone(),
+    };
+    let text = serde_json::to_vec_pretty(&kept).map_err(|error| Failure::environment(error.to_string()))?;
+    write_atomically(path, &text).map_err(|error| Failure::environment(error.to_string()))
 }
 
 /// The counts in a file; `None` if there is no such file.
@@ -146,9 +143,9 @@ mod tests {
         let (scenario, folder) = (scenario(), tempfile::tempdir().unwrap());
         let tally = Tally::new(Some(folder.path())).unwrap();
         assert_eq!(tally.kept(&scenario, 7).unwrap(), None);
-        assert!(matches!(tally.load(&scenario, 7, || Ok(counted())).unwrap(), Load::New(found) if found == counted()));
+        assert_eq!(tally.load(&scenario, 7, || Ok(counted())).unwrap(), Some(counted()));
         let again = Tally::new(Some(folder.path())).unwrap();
-        assert!(matches!(again.load(&scenario, 7, || panic!("counted twice")).unwrap(), Load::Kept(found) if found == counted()));
+        assert_eq!(again.load(&scenario, 7, || panic!("counted twice")).unwrap(), Some(counted()));
         assert_eq!(again.kept(&scenario, 7).unwrap(), Some(counted()));
         // Nothing but the counts is left behind.
         let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -161,11 +158,11 @@ mod tests {
         let tally = Tally::new(Some(folder.path())).unwrap();
         let other = Tally::new(Some(folder.path())).unwrap();
         let first = tally.load(&scenario, 7, || {
-            assert!(matches!(other.load(&scenario, 7, || panic!("counted twice")).unwrap(), Load::Elsewhere));
+            assert_eq!(other.load(&scenario, 7, || panic!("counted twice")).unwrap(), None);
             Err(Failure::environment("the process dies"))
         });
         assert!(first.is_err());
-        assert!(matches!(other.load(&scenario, 7, || Ok(counted())).unwrap(), Load::New(_)), "a claim ends with its holder");
+        assert_eq!(other.load(&scenario, 7, || Ok(counted())).unwrap(), Some(counted()), "a claim ends with its holder");
     }
 
     #[test]
@@ -188,7 +185,7 @@ mod tests {
     #[test]
     fn without_a_folder_nothing_is_kept() {
         let (scenario, tally) = (scenario(), Tally::new(None).unwrap());
-        assert!(matches!(tally.load(&scenario, 7, || Ok(counted())).unwrap(), Load::New(_)));
+        assert_eq!(tally.load(&scenario, 7, || Ok(counted())).unwrap(), Some(counted()));
         assert_eq!(tally.kept(&scenario, 7).unwrap(), None);
     }
 }

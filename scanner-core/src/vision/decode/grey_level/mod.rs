@@ -260,10 +260,12 @@ impl Strip {
         let (edge, templates, lenses) = (EdgeResponse::new(pixels.step, FIRST), OnceCell::new(), Lenses::new(pixels.step));
         let mut strip =
             Self { pixels, characters, classes: Classes::new(), edge, templates, lenses, lean, surface, starts: Vec::new(), score: 0.0 };
+        let patterns = EndPatterns::new(&strip.edge);
         if let Surface::Round { .. } = surface {
-            strip.pixels = strip.likeliest_roll(reach).map(|roll| strip.pixels.clone().unrolled(roll))?;
+            let roll = strip.likeliest_roll(&patterns, reach)?;
+            strip.pixels = strip.pixels.unrolled(roll);
         }
-        let found = strip.find_ends(reach);
+        let found = strip.find_ends(&patterns, reach);
         strip.score = found.first()?.0;
         strip.starts = found.into_iter().map(|(_, value, warp)| (value, warp)).collect();
         Some(strip)
@@ -275,27 +277,25 @@ impl Strip {
     }
 
     /// How the code lies around something round, if it is one: as its ends and its characters' beginnings fit best.
-    fn likeliest_roll(&self, reach: usize) -> Option<Roll> {
-        let patterns = EndPatterns::new(&self.edge);
+    fn likeliest_roll(&self, patterns: &EndPatterns, reach: usize) -> Option<Roll> {
         let straight = self.pixels.profile(&self.lean);
         let length = self.pixels.length;
         let offs = || (-ROUND_STEPS..=ROUND_STEPS).map(|k| k as f32 * ROUND_STEP);
         let rolls = ROUND_HALVES.iter().flat_map(|half| offs().filter_map(|off| Roll::new(*half, off, length)));
         let scored = rolls.filter_map(|roll| {
             let mut pairs = Vec::new();
-            self.ends_under(&Warp::default(), &straight.unrolled(&roll, length), &patterns, reach, &mut pairs);
+            self.ends_under(&Warp::default(), &straight.unrolled(&roll, length), patterns, reach, &mut pairs);
             Some((pairs.into_iter().map(|pair| pair.0).max_by(f32::total_cmp)?, roll))
         });
         scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, roll)| roll)
     }
 
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
-    fn find_ends(&self, reach: usize) -> Vec<(f32, usize, Warp)> {
-        let patterns = EndPatterns::new(&self.edge);
+    fn find_ends(&self, patterns: &EndPatterns, reach: usize) -> Vec<(f32, usize, Warp)> {
         let straight = self.pixels.profile(&self.lean);
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
         for bent in bends().map(|bend| Warp::bent(bend, 0.0)) {
-            self.ends_under(&bent, &straight.warped(&bent, self.pixels.length), &patterns, reach, &mut pairs);
+            self.ends_under(&bent, &straight.warped(&bent, self.pixels.length), patterns, reach, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         pairs.truncate(STARTS);
