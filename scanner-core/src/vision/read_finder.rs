@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::decode::data_matrix::{Finder, Found, MatrixRule, read_finder};
+use super::decode::data_matrix::{Finder, Found, MatrixRule, outlined, read_finder};
 use super::geometry::{area, on_full_picture};
 use super::read_places::contains;
-use super::{Evidence, Plane, Reading};
+use super::{Corners, Evidence, Plane, Reading};
 use crate::codes::{self, Symbology};
 
 /// Finders that are read side by side, before it is asked which of the others lie on what was read.
@@ -26,6 +26,15 @@ pub fn read_finders(pyramid: &[Plane], finders: &[(usize, Finder)], rule: &Matri
         readings.extend(open.into_par_iter().filter_map(read).collect::<Vec<_>>());
     }
     readings
+}
+
+/// Reads the symbols of outlines; each is (level of the pyramid, corners on it).
+pub fn read_outlines(pyramid: &[Plane], outlines: &[(usize, Corners)], rule: &MatrixRule) -> Vec<Reading> {
+    let read = |(level, outline): &(usize, Corners)| {
+        let plane = &pyramid[*level];
+        outlined(plane, outline).iter().find_map(|finder| read_finder(plane, finder, rule)).map(|found| reading(&found, *level))
+    };
+    outlines.par_iter().filter_map(read).collect()
 }
 
 fn reading(found: &Found, level: usize) -> Reading {

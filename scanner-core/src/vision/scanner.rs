@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::decode::data_matrix::{Finder, MatrixRule};
 use super::geometry::on_full_picture;
 use super::locate::{BESIDE_PACKAGE, LocateOptions, Search};
-use super::read_finder::read_finders;
+use super::read_finder::{read_finders, read_outlines};
 use super::read_grey::{GreyReading, read_rough};
 use super::read_linear::LinearRule;
 use super::read_matrix::read_matrix;
@@ -133,7 +133,16 @@ impl Scanner {
         let mut failed = Failed::default();
         places.read(&linear, 0, &mut failed, &mut result, &mut unread);
         watch.lap("net's strips");
-        let mut candidates = search.by_gradients(|place| is_open(&result.readings, place));
+        if self.options.matrix.contains(&Symbology::DataMatrix) {
+            for reading in read_outlines(&pyramid, &search.outlines(), &self.options.data_matrix) {
+                insert(&mut result.readings, reading);
+            }
+        }
+        watch.lap("outlines");
+        let mut candidates = search.by_gradients(
+            |place| is_open(&result.readings, place),
+            |place| !result.readings.iter().any(|r| contains(&r.corners, place, 1.0)),
+        );
         places.read(&candidates.linear, items, &mut failed, &mut result, &mut unread);
         watch.lap("linear");
         if let Some(sink) = sink {

@@ -12,6 +12,8 @@ const MODULES: f64 = 110.0;
 const RIGHT_MODULE: f64 = 2.0;
 /// Largest edge of a matrix code that is looked at on a level, px.
 const LARGEST_MATRIX: f64 = 200.0;
+/// Longest edge of an outline that is looked at on a level, px: modules of up to five of them.
+const LARGEST_OUTLINE: f64 = 130.0;
 /// A score that puts what the detector found before all groups of gradients, whose scores are numbers of cells.
 pub const FIRST: f32 = 1e5;
 
@@ -169,11 +171,20 @@ impl Detected {
         self.of(Class::Matrix).map(of).collect()
     }
 
-    /// Of a level's cells (`cols` in a row), those in or near what may be a matrix code.
-    pub fn near_matrix(&self, level: usize, [cols, rows]: [usize; 2]) -> Vec<bool> {
+    /// Outlines of matrix codes, surest first, each with the level of the pyramid that its pixels refer to.
+    pub fn outlines(&self, levels: usize) -> Vec<(usize, Corners)> {
+        let outline = |place: &Detection| {
+            let level = (place.length() / LARGEST_OUTLINE).log2().ceil().clamp(0.0, levels.saturating_sub(1) as f64) as usize;
+            (level, place.corners().map(|corner| on_level_px(corner, level)))
+        };
+        self.of(Class::Matrix).map(outline).collect()
+    }
+
+    /// Of a level's cells (`cols` in a row), those in or near what may be a matrix code and is `open`.
+    pub fn near_matrix(&self, level: usize, [cols, rows]: [usize; 2], open: impl Fn([f64; 2]) -> bool) -> Vec<bool> {
         let scale = 2f64.powi(level as i32);
         let mut near = vec![false; cols * rows];
-        for place in self.faint.iter().filter(|place| place.class == Class::Matrix) {
+        for place in self.faint.iter().filter(|place| place.class == Class::Matrix && open(place.centre)) {
             let half = place.along[0].hypot(place.along[1]).max(place.across[0].hypot(place.across[1]));
             mark(&mut near, [cols, rows], place.centre.map(|c| c / scale), [AROUND_MATRIX * half / scale + NEAR_MATRIX; 2]);
         }
@@ -212,10 +223,15 @@ fn mark(cells: &mut [bool], [cols, rows]: [usize; 2], middle: [f64; 2], reach: [
     }
 }
 
+/// A pixel of the full picture on a level of the pyramid.
+fn on_level_px(pixel: [f64; 2], level: usize) -> [f64; 2] {
+    pixel.map(|v| (v + 0.5) / 2f64.powi(level as i32) - 0.5)
+}
+
 /// A group of the full picture on a level of the pyramid.
 fn on_level(group: &Group, level: usize) -> Group {
     let scale = 2f64.powi(level as i32);
-    Group { centre: group.centre.map(|v| (v + 0.5) / scale - 0.5), a: group.a.map(|v| v / scale), b: group.b.map(|v| v / scale), ..*group }
+    Group { centre: on_level_px(group.centre, level), a: group.a.map(|v| v / scale), b: group.b.map(|v| v / scale), ..*group }
 }
 
 #[cfg(test)]

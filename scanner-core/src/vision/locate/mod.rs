@@ -229,7 +229,7 @@ const SAME_PLACE: f64 = 1.0;
 pub fn locate(pyramid: &[Plane], light: &Illumination, options: &LocateOptions) -> Candidates {
     let search = Search::new(pyramid, light, options);
     let mut linear = search.by_net(|_| true);
-    let others = search.by_gradients(|_| true);
+    let others = search.by_gradients(|_| true, |_| true);
     linear.extend(others.linear);
     linear.sort_by(largest_first);
     Candidates { strips: search.strips(), linear, packages: search.packages().cloned(), ..others }
@@ -288,8 +288,13 @@ impl<'p> Search<'p> {
         self.refined(groups, true)
     }
 
+    /// Outlines of matrix codes in the places of the trained detector, surest first, each with the level of the pyramid that its pixels refer to.
+    pub(super) fn outlines(&self) -> Vec<(usize, Corners)> {
+        self.detected.as_ref().map(|detected| detected.outlines(self.levels())).unwrap_or_default()
+    }
+
     /// What gradients show, but for strips in places of the trained detector that are not `open`, where it is asked; largest strips first.
-    pub(super) fn by_gradients(&self, open: impl Fn(&Corners) -> bool) -> Candidates {
+    pub(super) fn by_gradients(&self, open: impl Fn(&Corners) -> bool, open_at: impl Fn([f64; 2]) -> bool) -> Candidates {
         let mut groups: Vec<(usize, Group)> = Vec::new();
         let mut matrix: Vec<(f32, MatrixCandidate)> = Vec::new();
         let mut finders: Vec<(usize, Finder)> = Vec::new();
@@ -306,7 +311,7 @@ impl<'p> Search<'p> {
                 continue;
             };
             let size = [plane.width() / CELL, plane.height() / CELL];
-            let (bars, modules) = (detected.near_linear(level, size, &open), detected.near_matrix(level, size));
+            let (bars, modules) = (detected.near_linear(level, size, &open), detected.near_matrix(level, size, &open_at));
             let wanted: Vec<bool> = bars.iter().zip(&modules).map(|(bars, modules)| bars | modules).collect();
             if !wanted.contains(&true) {
                 continue;

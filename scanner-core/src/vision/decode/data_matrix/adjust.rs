@@ -18,8 +18,10 @@ const FURTHEST: f64 = 1.0;
 /// The grid by `modules` (of the ringed grid, 1 where light), a step closer. `None` where they say nothing.
 #[allow(clippy::needless_range_loop)] // Matrices are clearer by their indices.
 pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
-    let levels = seen.levels(modules, true)?;
-    let drawn = seen.drawn(modules);
+    let black_and_white: Vec<f32> = modules.iter().map(|m| m.round()).collect();
+    let trust: Vec<f32> = modules.iter().map(|m| (2.0 * (m - 0.5).abs()).powi(2)).collect();
+    let levels = seen.levels(&black_and_white, true)?;
+    let drawn = seen.drawn(&black_and_white);
     let surface = Surface::new(&grid.size, &grid.corners, &grid.bend)?;
     let mut moved = Vec::with_capacity(N);
     for k in 0..N {
@@ -38,11 +40,12 @@ pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
             let [mx, my] = moved[k].to_picture(u, v);
             -contrast * (f64::from(gx) * (mx - x) + f64::from(gy) * (my - y)) / STEP
         });
+        let weight = f64::from(seen.seen(i, &trust));
         for j in 0..N {
             for k in 0..=j {
-                a[j][k] += row[j] * row[k];
+                a[j][k] += weight * row[j] * row[k];
             }
-            b[j] += row[j] * residual;
+            b[j] += weight * row[j] * residual;
         }
     }
     let mean = (0..N).map(|k| a[k][k]).sum::<f64>() / N as f64;
@@ -53,7 +56,7 @@ pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
         }
     }
     let step = solve(a, b)?;
-    let largest = step.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    let largest = step.iter().enumerate().fold(0.0f64, |m, (k, v)| m.max(if k < 8 { v.abs() } else { v.abs() / 4.0 }));
     if !largest.is_finite() {
         return None;
     }
@@ -64,6 +67,7 @@ pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
 #[cfg(test)]
 mod tests {
     use super::super::size::SIZES;
+    use super::super::surface::{BEND, arcs};
     use super::super::tests::{corners, digits, picture, symbol};
     use super::*;
     use crate::vision::geometry::distance;
@@ -72,11 +76,11 @@ mod tests {
     fn what_the_modules_say_moves_corners_and_bend() {
         let size = SIZES[6];
         let at = corners(&size, 2.2, 0.4, 0.8, 0.01, 50.0);
-        let bend = [0.8, 0.0, 2.0, 0.0];
+        let bend = arcs([0.8, 0.0, 2.0, 0.0]);
         let plane = picture(&size, &symbol(&size, &digits(&size, "83456712345678901234")), &at, &bend, 100, 0.02);
         let off = [[0.6, -0.4], [-0.5, 0.5], [0.4, 0.6], [-0.6, 0.3]];
         let corners = std::array::from_fn(|i| [at[i][0] + off[i][0], at[i][1] + off[i][1]]);
-        let mut grid = Grid { size, corners, bend: [0.0; 4], fixed: 0.0, timing: 0.0 };
+        let mut grid = Grid { size, corners, bend: [0.0; BEND], fixed: 0.0, timing: 0.0 };
         for _ in 0..5 {
             let seen = Seen::gather(&plane, &grid, 0.5).unwrap();
             let modules: Vec<f32> = seen.modules().unwrap().into_iter().map(f32::round).collect();

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::size::{SIZES, Size};
-use super::surface::{Bend, ToPicture};
+use super::surface::{ARCS, BEND, Bend, ToPicture, arcs};
 use crate::vision::geometry::{distance, meeting, solve};
 use crate::vision::{Corners, Plane};
 
@@ -38,7 +38,11 @@ pub struct Grid {
 /// How far the located ends may be off, modules; they are rather too near, as bars' ends are blurred.
 const OFF: [f64; 11] = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.25, 4.0];
 /// Unevenness of modules along a bowed side that is tried.
-const UNEVEN: [f64; 7] = [-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45];
+const UNEVEN: [f64; 9] = [-0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6];
+/// And which of it at first.
+const COARSE: [f64; 4] = [-0.6, -0.3, 0.3, 0.6];
+/// How much more or less uneven than on the best parallel line it may be on a slanted one.
+const NEAR_UNEVEN: f64 = 0.16;
 /// Samples per module of a line along an alternating side.
 const FINE: f64 = 4.0;
 /// Share of [`least_side`] that a line parallel to the leg must reach, for slanted ones to be tried.
@@ -46,7 +50,7 @@ const PROMISING: f32 = 0.6;
 /// Sizes that are looked at closely.
 const BEST: usize = 5;
 /// Corners' coordinates, px, and the bend.
-pub const UNKNOWNS: usize = 12;
+pub const UNKNOWNS: usize = OF_BEND + BEND;
 /// The first of the bend.
 const OF_BEND: usize = 8;
 /// Both correlations together from which on a bend is looked for.
@@ -82,9 +86,9 @@ pub fn fit(plane: &Plane, finder: &Finder) -> Vec<Grid> {
         let sure = |side: &Side, modules: usize| side.score * (modules as f32).sqrt();
         let corners = [finder.corner, top_left, top_right, bottom_right];
         let mut bend = bend(&size, right, up, finder.bows);
-        bend[0] += size.cols as f64 * top.uneven;
+        bend[ARCS[0]] += size.cols as f64 * top.uneven;
         // Rows are counted against the leg.
-        bend[3] -= size.rows as f64 * far.uneven;
+        bend[ARCS[3]] -= size.rows as f64 * far.uneven;
         starts.push((sure(&top, size.cols) + sure(&far, size.rows), size, corners, bend));
     }
     starts.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -103,7 +107,7 @@ fn bend(size: &Size, right: [f64; 2], up: [f64; 2], [bow_right, bow_up]: [[f64; 
         [4.0 * a, 4.0 * b]
     };
     let ([a, c], [b, d]) = (in_modules(bow_right), in_modules(bow_up));
-    [a, b, c, d]
+    arcs([a, b, c, d])
 }
 
 /// Correlation of an alternating side of n modules from which on it is worth a closer look. The best of many lines over random texture comes to about
@@ -133,10 +137,7 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
     let count = ((n + 4) as f64 * FINE) as usize;
     let mut profile: Vec<f32> = Vec::with_capacity(count);
     let mut best: Option<Side> = None;
-    // Round packages bow a side and squeeze its modules towards one end.
-    let bowed = bow[0].hypot(bow[1]) > 1.0;
-    let ways: Vec<&Way> = ways(n).iter().filter(|way| bowed || way.uneven == 0.0).collect();
-    let mut search = |near: f64, far: f64| {
+    let mut search = |near: f64, far: f64, wanted: &dyn Fn(&Way) -> bool| {
         let at = |t: f64| {
             let inward = 1.0 - (0.5 - near - (far - near) * t) / m as f64;
             [0, 1].map(|k| corner[k] + across[k] * inward + along[k] * t)
@@ -148,21 +149,23 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
             let [x, y] = [x + off * bow[0], y + off * bow[1]];
             if plane.surrounds([x, y]) { plane.sample_inside(x, y) } else { plane.sample(x, y) }
         }));
-        for way in &ways {
+        for way in ways(n).iter().filter(|way| wanted(way)) {
             let score = alternation(&profile, &way.places);
             if best.is_none_or(|b| score > b.score) {
                 best = Some(Side { score, from: at(way.start / n as f64), to: at((n as f64 + way.end) / n as f64), uneven: way.uneven });
             }
         }
-        best.map_or(f32::MIN, |b| b.score)
+        best
     };
-    let parallel = OFF.map(|off| search(off, off)).into_iter().fold(f32::MIN, f32::max);
-    if parallel < PROMISING * least_side(n) {
+    // Round packages squeeze the modules towards one end of a side, seen along their axis without bowing it.
+    let parallel = OFF.map(|off| search(off, off, &|way| way.coarse)).into_iter().flatten().next_back()?;
+    if parallel.score < PROMISING * least_side(n) {
         return None;
     }
+    let near_best = |way: &Way| (way.uneven - parallel.uneven).abs() < NEAR_UNEVEN;
     for near in OFF {
-        for far in OFF.into_iter().filter(|far| *far != near) {
-            search(near, far);
+        for far in OFF {
+            search(near, far, &near_best);
         }
     }
     best.filter(|side| side.score >= least_side(n))
@@ -175,6 +178,8 @@ struct Way {
     end: f64,
     /// See [`Side::uneven`].
     uneven: f64,
+    /// Whether it is tried before anything promising is known.
+    coarse: bool,
     /// Which of the line's samples lies in the middle of each module.
     places: Vec<u8>,
 }
@@ -193,8 +198,14 @@ fn ways(n: usize) -> &'static [Way] {
             let at = (start + (n as f64 + end - start) * (part + uneven * part * (1.0 - part)) + 2.0) * FINE;
             at.clamp(0.0, last).round() as u8
         };
-        ways.map(|(uneven, start, end)| Way { start, end, uneven, places: (0..n).map(|k| place(k, uneven, start, end)).collect() })
-            .collect()
+        ways.map(|(uneven, start, end)| Way {
+            start,
+            end,
+            uneven,
+            coarse: uneven == 0.0 || start == 0.0 && COARSE.contains(&uneven),
+            places: (0..n).map(|k| place(k, uneven, start, end)).collect(),
+        })
+        .collect()
     };
     WAYS[n].get_or_init(each)
 }
@@ -285,14 +296,15 @@ fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend) -> Option<Gri
     let mut at = Grid { size, corners, bend, fixed: 0.0, timing: 0.0 };
     let mut best = score(&at)?;
     let module = (distance(corners[0], corners[3]) / size.cols as f64).min(distance(corners[0], corners[1]) / size.rows as f64);
-    for unknowns in [OF_BEND, UNKNOWNS] {
-        if unknowns == UNKNOWNS && best < WORTH_BENDING {
+    let corners_and_arcs: Vec<usize> = (0..OF_BEND).chain(ARCS.map(|k| OF_BEND + k)).collect();
+    for unknowns in [&corners_and_arcs[..OF_BEND], &corners_and_arcs] {
+        if unknowns.len() > OF_BEND && best < WORTH_BENDING {
             break;
         }
         let mut share = 0.5;
         while share > 0.05 {
             let mut moved = false;
-            for k in 0..unknowns {
+            for &k in unknowns {
                 // Of the bend, half a step at the middle of the side.
                 let step = if k < OF_BEND { share * module } else { share * 2.0 };
                 for by in [step, -step] {

@@ -5,11 +5,13 @@
 mod adjust;
 mod grid;
 mod modules;
+mod outline;
 mod reed_solomon;
 mod size;
 mod surface;
 
 pub use grid::Finder;
+pub use outline::finders as outlined;
 pub use size::SIZES;
 
 use super::matrix::with_leading_fnc1;
@@ -53,7 +55,7 @@ pub struct Found {
 /// The optics' blur that is tried, px.
 const BLURS: [f64; 3] = [0.5, 0.75, 0.3];
 /// How often a grid is moved by what its modules say.
-const ADJUSTMENTS: usize = 4;
+const ADJUSTMENTS: usize = 10;
 /// Both correlations together from which on that is tried; symbols that were read this way have 1.45 and more.
 const WORTH_ADJUSTING: f64 = 1.4;
 
@@ -77,19 +79,52 @@ fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
     if grid.fixed + grid.timing < WORTH_ADJUSTING {
         return None;
     }
-    let (mut seen, mut modules) = first?;
+    let (seen, modules) = first?;
+    if let Some(found) = adjusted(plane, grid, &placement, rule, Some((seen, modules)), ADJUSTMENTS) {
+        return Some(found);
+    }
+    if grid.fixed + grid.timing < WORTH_BULGING {
+        return None;
+    }
+    // What is fixed says nothing of the middle.
+    BULGES.into_iter().flat_map(|across| BULGES.map(|down| (across, down))).filter(|b| *b != (0.0, 0.0)).find_map(|(across, down)| {
+        let mut bulged = *grid;
+        bulged.bend[surface::BULGE[0]] += across;
+        bulged.bend[surface::BULGE[1]] += down;
+        adjusted(plane, &bulged, &placement, rule, None, 4)
+    })
+}
+
+fn adjusted(
+    plane: &Plane,
+    grid: &Grid,
+    placement: &[Option<(usize, u8)>],
+    rule: &MatrixRule,
+    first: Option<(Seen, Vec<f32>)>,
+    times: usize,
+) -> Option<Found> {
+    let (mut seen, mut modules) = match first {
+        Some(first) => first,
+        None => {
+            let seen = Seen::gather(plane, grid, BLURS[0])?;
+            let modules = seen.modules()?;
+            (seen, modules)
+        }
+    };
     let mut grid = *grid;
-    for _ in 0..ADJUSTMENTS {
-        modules.iter_mut().for_each(|m| *m = m.round());
+    for _ in 0..times {
         grid = adjust::adjusted(&grid, &seen, &modules)?;
         seen = Seen::gather(plane, &grid, BLURS[0])?;
         modules = seen.modules()?;
-        if let Some(found) = decoded(&seen, &modules, &grid, &placement, rule) {
+        if let Some(found) = decoded(&seen, &modules, &grid, placement, rule) {
             return Some(found);
         }
     }
     None
 }
+
+const WORTH_BULGING: f64 = 1.6;
+const BULGES: [f64; 3] = [0.0, 2.2, -2.2];
 
 /// The text of modules (of the ringed grid), if `rule` lets it pass.
 fn decoded(seen: &Seen, modules: &[f32], grid: &Grid, placement: &[Option<(usize, u8)>], rule: &MatrixRule) -> Option<Found> {
@@ -147,7 +182,7 @@ fn text(data: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::size::{SIZES, Size};
-    use super::surface::{Bend, Surface};
+    use super::surface::{BEND, Bend, Surface, arcs};
     use super::*;
     use crate::vision::geometry::distance;
     use proptest::prelude::*;
@@ -156,7 +191,7 @@ mod tests {
     pub fn symbol(size: &Size, data: &[u8]) -> Vec<bool> {
         let mut word = data.to_vec();
         word.extend(reed_solomon::check_symbols(data, size.ecc));
-        draw(&Grid { size: *size, corners: [[0.0; 2]; 4], bend: [0.0; 4], fixed: 1.0, timing: 1.0 }, &size.placement(), &word)
+        draw(&Grid { size: *size, corners: [[0.0; 2]; 4], bend: [0.0; BEND], fixed: 1.0, timing: 1.0 }, &size.placement(), &word)
     }
 
     /// Data codewords of digits in pairs, filled up as the standard says (ISO/IEC 16022, 5.2.3 and annex B.1).
@@ -224,7 +259,7 @@ mod tests {
             let size = SIZES[which];
             let text = format!("{number:012}");
             let at = corners(&size, module, angle, squeeze, keystone, 80.0);
-            let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, &[0.0; 4], 160, 0.04);
+            let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, &[0.0; BEND], 160, 0.04);
             // As found: each end off by up to 0.8 px.
             let finder = Finder {
                 corner: [at[0][0] + off[0] / 2.0, at[0][1] + off[1] / 2.0],
@@ -249,7 +284,7 @@ mod tests {
             let text = format!("{number:012}");
             let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
             // Around an axis along the columns or along the rows.
-            let bend = if upright { [uneven, 0.0, bow, 0.0] } else { [0.0, bow, 0.0, uneven] };
+            let bend = arcs(if upright { [uneven, 0.0, bow, 0.0] } else { [0.0, bow, 0.0, uneven] });
             let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, &bend, 160, 0.04);
             let surface = Surface::new(&size, &at, &bend).unwrap();
             let (w, h) = (size.cols as f64, size.rows as f64);
@@ -277,7 +312,7 @@ mod tests {
                 .map(|i| size.fixed((i % size.cols) as isize, (i / size.cols) as isize).unwrap_or(bits[i]))
                 .collect();
             let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
-            let plane = picture(&size, &dark, &at, &[0.0; 4], 160, 0.04);
+            let plane = picture(&size, &dark, &at, &[0.0; BEND], 160, 0.04);
             let finder = Finder { corner: at[0], right: at[3], up: at[1], bows: [[0.0; 2]; 2] };
             prop_assert_eq!(read_finder(&plane, &finder, &MatrixRule::default()), None);
         }

@@ -124,7 +124,7 @@ impl Seen {
     }
 
     /// What a pixel sees of `modules`.
-    fn seen(&self, pixel: usize, modules: &[f32]) -> f32 {
+    pub fn seen(&self, pixel: usize, modules: &[f32]) -> f32 {
         self.weights[self.rows[pixel].clone()].iter().map(|(m, w)| w * modules[*m as usize]).sum()
     }
 

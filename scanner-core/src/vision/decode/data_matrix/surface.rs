@@ -4,10 +4,32 @@ use super::size::Size;
 use crate::vision::Corners;
 use crate::vision::geometry::{homography, inverse, map};
 
-/// How far the middle of a symbol's sides is from where a plane would have it: along the columns by the first two, along the rows by the last two, four
-/// modules for each unit; the first and third at the middle of its width, the others at the middle of its height. A parabola is what a cylinder of more
-/// than a symbol's width looks like, within a twentieth of a module.
-pub type Bend = [f64; 4];
+/// Terms by which a place among the modules is off along the columns, and as many along the rows.
+const TERMS: usize = 7;
+/// How many numbers a bend is.
+pub const BEND: usize = 2 * TERMS;
+/// How far a symbol's inside is from where a plane would have it, its corners held: by how much of each of the [`terms`], along the columns and then along
+/// the rows. Arcs are most of it; the other terms are what a round package looks like where it turns away, and what pouches do.
+pub type Bend = [f64; BEND];
+/// Which numbers of a bend are [`arcs`].
+pub const ARCS: [usize; 4] = [0, 1, TERMS, TERMS + 1];
+
+/// Which numbers of a bend move its middle and leave the sides where they are.
+pub const BULGE: [usize; 2] = [TERMS - 1, BEND - 1];
+
+/// The bend whose middles of the sides are off along the columns by the first two, along the rows by the last two, four modules for each unit; the first
+/// and third at the middle of the width, the others at the middle of the height.
+pub fn arcs(of: [f64; 4]) -> Bend {
+    let mut bend = [0.0; BEND];
+    ARCS.into_iter().zip(of).for_each(|(which, by)| bend[which] = by);
+    bend
+}
+
+/// What the numbers of a bend stand for, at shares s of the width and t of the height.
+fn terms(s: f64, t: f64) -> [f64; TERMS] {
+    let ([p, q], [x, y]) = ([s * (1.0 - s), t * (1.0 - t)], [2.0 * s - 1.0, 2.0 * t - 1.0]);
+    [p, q, p * x, q * y, p * y, q * x, 4.0 * p * q]
+}
 
 /// The map from modules (column, row from the top left; whole numbers are edges) to pixels.
 #[derive(Debug, Clone)]
@@ -26,9 +48,9 @@ impl ToPicture {
     }
 
     fn shift(&self, u: f64, v: f64) -> [f64; 2] {
-        let [s, t] = [u / self.sides[0], v / self.sides[1]];
-        let [p, q] = [s * (1.0 - s), t * (1.0 - t)];
-        [self.bend[0] * p + self.bend[1] * q, self.bend[2] * p + self.bend[3] * q]
+        let terms = terms(u / self.sides[0], v / self.sides[1]);
+        let sum = |k: usize| terms.iter().zip(&self.bend[k * TERMS..]).map(|(term, by)| term * by).sum();
+        [sum(0), sum(1)]
     }
 
     /// The pixel of a place among the modules.
@@ -61,9 +83,9 @@ impl Surface {
     pub fn to_modules(&self, x: f64, y: f64) -> [f64; 2] {
         let [u, v] = map(&self.back, x, y);
         let mut at = [u, v];
-        if self.to.bend != [0.0; 4] {
+        if self.to.bend != [0.0; BEND] {
             // The shift changes by a fraction of itself from module to module.
-            for _ in 0..3 {
+            for _ in 0..4 {
                 let [du, dv] = self.to.shift(at[0], at[1]);
                 at = [u - du, v - dv];
             }
@@ -80,7 +102,7 @@ mod tests {
     #[test]
     fn both_ways_agree_and_the_middle_of_a_side_bends() {
         let corners = [[20.0, 80.0], [22.0, 20.0], [84.0, 16.0], [90.0, 86.0]];
-        let bent = Surface::new(&SIZES[6], &corners, &[0.6, -0.4, 4.0, 1.2]).unwrap();
+        let bent = Surface::new(&SIZES[6], &corners, &arcs([0.6, -0.4, 4.0, 1.2])).unwrap();
         for (u, v) in [(0.0, 0.0), (22.0, 22.0), (3.3, 17.0), (11.0, 11.0), (-0.5, 8.0)] {
             let [x, y] = bent.to_picture(u, v);
             let [a, b] = bent.to_modules(x, y);
@@ -88,7 +110,7 @@ mod tests {
         }
         // The corners stay, the middle of the bottom goes down by a module and to the right by 0.15.
         assert!((bent.to_picture(0.0, 22.0)[1] - 80.0).abs() < 1e-9);
-        let plane = Surface::new(&SIZES[6], &corners, &[0.0; 4]).unwrap();
+        let plane = Surface::new(&SIZES[6], &corners, &[0.0; BEND]).unwrap();
         let [u, v] = plane.to_modules(bent.to_picture(11.0, 22.0)[0], bent.to_picture(11.0, 22.0)[1]);
         assert!((u - 11.15).abs() < 1e-9 && (v - 23.0).abs() < 1e-9, "{u} {v}");
     }
