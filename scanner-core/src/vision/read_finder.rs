@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::decode::data_matrix::{Finder, Found, MatrixRule, outlined, read_finder};
+use super::decode::data_matrix::{Finder, Found, MatrixRule, read_finder, read_outline};
 use super::geometry::{area, on_full_picture};
 use super::read_places::contains;
 use super::{Corners, Evidence, Plane, Reading};
@@ -30,10 +30,7 @@ pub fn read_finders(pyramid: &[Plane], finders: &[(usize, Finder)], rule: &Matri
 
 /// Reads the symbols of outlines; each is (level of the pyramid, corners on it).
 pub fn read_outlines(pyramid: &[Plane], outlines: &[(usize, Corners)], rule: &MatrixRule) -> Vec<Reading> {
-    let read = |(level, outline): &(usize, Corners)| {
-        let plane = &pyramid[*level];
-        outlined(plane, outline).iter().find_map(|finder| read_finder(plane, finder, rule)).map(|found| reading(&found, *level))
-    };
+    let read = |(level, outline): &(usize, Corners)| read_outline(&pyramid[*level], outline, rule).map(|found| reading(&found, *level));
     outlines.par_iter().filter_map(read).collect()
 }
 

@@ -1,9 +1,10 @@
 //! A grid moved until the modules that it shows fit the picture.
 //!
 //! The finder and the alternating sides leave the inside of a symbol off by a third of a module and more, above all where it is bent. What most modules
-//! say is right all the same; drawn as black and white they tell where the grid has to go (Gauss–Newton over the corners and the bend).
+//! say is right all the same; drawn as black and white they tell where the grid has to go (Gauss–Newton over the corners and the bend). Modules that are
+//! neither light nor dark say little: where the grid is off by half a module, they would hold it there.
 
-use super::grid::{Grid, UNKNOWNS as N};
+use super::grid::{Grid, OF_BEND, UNKNOWNS as N};
 use super::modules::Seen;
 use super::surface::Surface;
 use crate::vision::geometry::solve;
@@ -12,7 +13,7 @@ use crate::vision::geometry::solve;
 const STEP: f64 = 0.05;
 /// How firmly the grid is held where the picture says nothing, as a share of what it says of it on average.
 const HOLD: f64 = 0.01;
-/// Furthest that one step goes, px and modules.
+/// Furthest that one step goes, px; of the bend, four units for each.
 const FURTHEST: f64 = 1.0;
 
 /// The grid by `modules` (of the ringed grid, 1 where light), a step closer. `None` where they say nothing.
@@ -56,7 +57,7 @@ pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
         }
     }
     let step = solve(a, b)?;
-    let largest = step.iter().enumerate().fold(0.0f64, |m, (k, v)| m.max(if k < 8 { v.abs() } else { v.abs() / 4.0 }));
+    let largest = step.iter().enumerate().fold(0.0f64, |m, (k, v)| m.max(if k < OF_BEND { v.abs() } else { v.abs() / 4.0 }));
     if !largest.is_finite() {
         return None;
     }

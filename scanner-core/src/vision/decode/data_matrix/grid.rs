@@ -48,11 +48,11 @@ const FINE: f64 = 4.0;
 /// Share of [`least_side`] that a line parallel to the leg must reach, for slanted ones to be tried.
 const PROMISING: f32 = 0.6;
 /// Sizes that are looked at closely.
-const BEST: usize = 5;
+const BEST: usize = 3;
 /// Corners' coordinates, px, and the bend.
 pub const UNKNOWNS: usize = OF_BEND + BEND;
 /// The first of the bend.
-const OF_BEND: usize = 8;
+pub const OF_BEND: usize = 8;
 /// Both correlations together from which on a bend is looked for.
 const WORTH_BENDING: f64 = 1.1;
 
@@ -146,8 +146,7 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
         profile.extend((0..count).map(|j| {
             let t = (j as f64 / FINE - 2.0) / n as f64;
             let ([x, y], off) = (at(t), 4.0 * t * (1.0 - t));
-            let [x, y] = [x + off * bow[0], y + off * bow[1]];
-            if plane.surrounds([x, y]) { plane.sample_inside(x, y) } else { plane.sample(x, y) }
+            sample(plane, [x + off * bow[0], y + off * bow[1]])
         }));
         for way in ways(n).iter().filter(|way| wanted(way)) {
             let score = alternation(&profile, &way.places);
@@ -169,6 +168,11 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
         }
     }
     best.filter(|side| side.score >= least_side(n))
+}
+
+/// The grey value at a place, which is inside the picture most of the time.
+pub fn sample(plane: &Plane, [x, y]: [f64; 2]) -> f32 {
+    if plane.surrounds([x, y]) { plane.sample_inside(x, y) } else { plane.sample(x, y) }
 }
 
 /// A way to lay n modules on a line that is a little longer at both ends.
@@ -272,8 +276,7 @@ fn agreement(plane: &Plane, grid: &Grid, rim: &[Fixed]) -> Option<[f64; 2]> {
     // Over all fixed modules, and over the alternating ones: n, Σv, Σv², Σt and Σvt.
     let mut sums = [[0f64; 5]; 2];
     for module in rim {
-        let [x, y] = to_picture.at(module.u, module.v);
-        let v = f64::from(if plane.surrounds([x, y]) { plane.sample_inside(x, y) } else { plane.sample(x, y) });
+        let v = f64::from(sample(plane, to_picture.at(module.u, module.v)));
         let t = if module.dark { -1.0 } else { 1.0 };
         for s in sums.iter_mut().take(1 + usize::from(module.timing)) {
             for (s, x) in s.iter_mut().zip([1.0, v, v * v, t, v * t]) {

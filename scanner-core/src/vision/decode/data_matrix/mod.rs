@@ -11,13 +11,13 @@ mod size;
 mod surface;
 
 pub use grid::Finder;
-pub use outline::finders as outlined;
 pub use size::SIZES;
 
 use super::matrix::with_leading_fnc1;
 use crate::vision::{Corners, Plane};
 use grid::Grid;
 use modules::Seen;
+use surface::BULGE;
 
 /// When a text is accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,9 +55,17 @@ pub struct Found {
 /// The optics' blur that is tried, px.
 const BLURS: [f64; 3] = [0.5, 0.75, 0.3];
 /// How often a grid is moved by what its modules say.
-const ADJUSTMENTS: usize = 10;
+const ADJUSTMENTS: usize = 5;
 /// Both correlations together from which on that is tried; symbols that were read this way have 1.45 and more.
 const WORTH_ADJUSTING: f64 = 1.4;
+/// Both correlations together, and modules along two sides together, from which on the middle is looked for where the sides do not say that it is: few
+/// modules correlate by chance.
+const WORTH_BULGING: f64 = 1.6;
+const SIDES_WORTH_BULGING: usize = 32;
+/// How far off the middle may be, each way, in units of the bend: a little more than half a module.
+const BULGES: [f64; 3] = [0.0, 2.2, -2.2];
+/// How often a grid is moved from there.
+const BULGE_ADJUSTMENTS: usize = 4;
 
 /// Reads the symbol of a finder. The plane should show one to five pixels per module.
 pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<Found> {
@@ -65,53 +73,41 @@ pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<
     grids.iter().filter(|g| g.timing >= rule.timing && g.fixed >= rule.fixed).find_map(|grid| read_grid(plane, grid, rule))
 }
 
+/// Reads the symbol whose outline is roughly this, within a few modules.
+pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
+    outline::first_read(plane, outline, |finder| read_finder(plane, finder, rule))
+}
+
 fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
     let placement = grid.size.placement();
-    let mut first = None;
     for blur in BLURS {
         let seen = Seen::gather(plane, grid, blur)?;
-        let modules = seen.modules()?;
-        if let Some(found) = decoded(&seen, &modules, grid, &placement, rule) {
+        if let Some(found) = decoded(&seen, &seen.modules()?, grid, &placement, rule) {
             return Some(found);
         }
-        first.get_or_insert((seen, modules));
     }
     if grid.fixed + grid.timing < WORTH_ADJUSTING {
         return None;
     }
-    let (seen, modules) = first?;
-    if let Some(found) = adjusted(plane, grid, &placement, rule, Some((seen, modules)), ADJUSTMENTS) {
+    if let Some(found) = read_adjusted(plane, grid, &placement, rule, ADJUSTMENTS) {
         return Some(found);
     }
-    if grid.fixed + grid.timing < WORTH_BULGING {
+    if grid.fixed + grid.timing < WORTH_BULGING || grid.size.cols + grid.size.rows < SIDES_WORTH_BULGING {
         return None;
     }
-    // What is fixed says nothing of the middle.
-    BULGES.into_iter().flat_map(|across| BULGES.map(|down| (across, down))).filter(|b| *b != (0.0, 0.0)).find_map(|(across, down)| {
+    // Pouches bulge, and modules that are half a module off never find back by themselves.
+    BULGES.iter().flat_map(|across| BULGES.iter().map(move |down| [*across, *down])).filter(|by| *by != [0.0; 2]).find_map(|by| {
         let mut bulged = *grid;
-        bulged.bend[surface::BULGE[0]] += across;
-        bulged.bend[surface::BULGE[1]] += down;
-        adjusted(plane, &bulged, &placement, rule, None, 4)
+        BULGE.into_iter().zip(by).for_each(|(which, by)| bulged.bend[which] += by);
+        read_adjusted(plane, &bulged, &placement, rule, BULGE_ADJUSTMENTS)
     })
 }
 
-fn adjusted(
-    plane: &Plane,
-    grid: &Grid,
-    placement: &[Option<(usize, u8)>],
-    rule: &MatrixRule,
-    first: Option<(Seen, Vec<f32>)>,
-    times: usize,
-) -> Option<Found> {
-    let (mut seen, mut modules) = match first {
-        Some(first) => first,
-        None => {
-            let seen = Seen::gather(plane, grid, BLURS[0])?;
-            let modules = seen.modules()?;
-            (seen, modules)
-        }
-    };
+/// The text of a grid that is moved by what its modules say, so many times.
+fn read_adjusted(plane: &Plane, grid: &Grid, placement: &[Option<(usize, u8)>], rule: &MatrixRule, times: usize) -> Option<Found> {
     let mut grid = *grid;
+    let mut seen = Seen::gather(plane, &grid, BLURS[0])?;
+    let mut modules = seen.modules()?;
     for _ in 0..times {
         grid = adjust::adjusted(&grid, &seen, &modules)?;
         seen = Seen::gather(plane, &grid, BLURS[0])?;
@@ -122,9 +118,6 @@ fn adjusted(
     }
     None
 }
-
-const WORTH_BULGING: f64 = 1.6;
-const BULGES: [f64; 3] = [0.0, 2.2, -2.2];
 
 /// The text of modules (of the ringed grid), if `rule` lets it pass.
 fn decoded(seen: &Seen, modules: &[f32], grid: &Grid, placement: &[Option<(usize, u8)>], rule: &MatrixRule) -> Option<Found> {
@@ -277,7 +270,7 @@ mod tests {
 
         #[test]
         fn bent_symbols_are_read(
-            which in 5usize..8, module in 2.0f64..3.0, angle in 0.0f64..std::f64::consts::TAU, bow in -5.0f64..5.0, uneven in -2.0f64..2.0, upright in any::<bool>(),
+            which in 5usize..8, module in 2.0f64..3.0, angle in 0.0f64..std::f64::consts::TAU, bow in -5.0f64..5.0, uneven in -8.0f64..8.0, upright in any::<bool>(),
             number in 0u64..1_000_000_000_000, off in proptest::array::uniform4(-0.8f64..0.8),
         ) {
             let size = SIZES[which];
@@ -303,6 +296,44 @@ mod tests {
         }
 
         #[test]
+        fn symbols_are_read_by_a_rough_outline(
+            which in 5usize..8, module in 2.0f64..3.2, angle in 0.0f64..std::f64::consts::TAU, squeeze in 0.7f64..1.0, turn in -20.0f64..20.0,
+            number in 0u64..1_000_000_000_000, off in proptest::array::uniform8(-1.5f64..1.5), backwards in any::<bool>(),
+        ) {
+            let size = SIZES[which];
+            let text = format!("{number:012}");
+            let at = corners(&size, module, angle, squeeze, 0.0, 80.0);
+            let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, &[0.0; BEND], 160, 0.04);
+            let mut outline: Corners = outline::turned(&at, turn);
+            for (i, by) in off.iter().enumerate() {
+                outline[i / 2][i % 2] += by;
+            }
+            // Whichever corner comes first, whichever way round.
+            outline.rotate_left(which % 4);
+            if backwards {
+                outline.reverse();
+            }
+            let found = read_outline(&plane, &outline, &MatrixRule::default());
+            prop_assert_eq!(found.map(|f| f.text), Some(text));
+        }
+
+        #[test]
+        fn symbols_that_bulge_are_read(
+            which in 5usize..8, module in 1.6f64..2.2, angle in 0.0f64..std::f64::consts::TAU, across in -3.0f64..3.0, down in -3.0f64..3.0,
+            number in 0u64..1_000_000_000_000,
+        ) {
+            let size = SIZES[which];
+            let text = format!("{number:012}");
+            let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
+            let mut bend = [0.0; BEND];
+            BULGE.into_iter().zip([across, down]).for_each(|(which, by)| bend[which] = by);
+            let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, &bend, 160, 0.04);
+            let finder = Finder { corner: at[0], right: at[3], up: at[1], bows: [[0.0; 2]; 2] };
+            let found = read_finder(&plane, &finder, &MatrixRule::default());
+            prop_assert_eq!(found.map(|f| f.text), Some(text));
+        }
+
+        #[test]
         fn what_is_no_codeword_says_nothing(
             which in 0usize..9, module in 1.5f64..3.5, angle in 0.0f64..std::f64::consts::TAU, bits in proptest::collection::vec(any::<bool>(), 26 * 26),
         ) {
@@ -315,6 +346,7 @@ mod tests {
             let plane = picture(&size, &dark, &at, &[0.0; BEND], 160, 0.04);
             let finder = Finder { corner: at[0], right: at[3], up: at[1], bows: [[0.0; 2]; 2] };
             prop_assert_eq!(read_finder(&plane, &finder, &MatrixRule::default()), None);
+            prop_assert_eq!(read_outline(&plane, &at, &MatrixRule::default()), None);
         }
     }
 }

@@ -80,18 +80,23 @@ impl Seen {
         let cols = size.cols + 2;
         let mut seen = Self { values: Vec::new(), pixels: Vec::new(), places: Vec::new(), rows: Vec::new(), weights: Vec::new(), size };
         let mut weights: Vec<(u32, f32)> = Vec::new();
-        for y in y0.max(0.0) as usize..=(y1 as usize).min(plane.height() - 1) {
-            for x in x0.max(0.0) as usize..=(x1 as usize).min(plane.width() - 1) {
-                let [u, v] = surface.to_modules(x as f64, y as f64);
+        let columns = x0.max(0.0) as usize..=(x1 as usize).min(plane.width() - 1);
+        let width = columns.clone().count() + 2;
+        // Places among the modules of three rows of pixels, one more on either side.
+        let places = |y: f64| -> Vec<[f64; 2]> { (0..width).map(|i| surface.to_modules((columns.start() + i) as f64 - 1.0, y)).collect() };
+        let first = y0.max(0.0) as usize;
+        let mut rows = [places(first as f64 - 1.0), places(first as f64), Vec::new()];
+        for y in first..=(y1 as usize).min(plane.height() - 1) {
+            rows[2] = places(y as f64 + 1.0);
+            for (i, x) in columns.clone().enumerate() {
+                let [u, v] = rows[1][i + 1];
                 if u < -0.5 || v < -0.5 || u > w + 0.5 || v > h + 0.5 {
                     continue;
                 }
                 weights.clear();
                 // Within a pixel's reach the map is straight.
-                let [right, down] = [[0.5, 0.0], [0.0, 0.5]].map(|[dx, dy]| {
-                    let [p, q] = [1.0, -1.0].map(|way| surface.to_modules(x as f64 + way * dx, y as f64 + way * dy));
-                    [p[0] - q[0], p[1] - q[1]]
-                });
+                let half = |p: [f64; 2], q: [f64; 2]| [(p[0] - q[0]) / 2.0, (p[1] - q[1]) / 2.0];
+                let [right, down] = [half(rows[1][i + 2], rows[1][i]), half(rows[2][i + 1], rows[0][i + 1])];
                 for (dy, wy) in &points {
                     for (dx, wx) in &points {
                         let [u, v] = [0, 1].map(|k| [u, v][k] + dx * right[k] + dy * down[k]);
@@ -111,6 +116,7 @@ impl Seen {
                 seen.pixels.push([x, y]);
                 seen.places.push([(u / w - 0.5) as f32, (v / h - 0.5) as f32]);
             }
+            rows.rotate_left(1);
         }
         (seen.values.len() > size.rows * size.cols / 2).then_some(seen)
     }

@@ -3,7 +3,7 @@
 //!
 //! Legs that a shadow's edge or a dark print beside the quiet zone cuts short are no straight edges for the locator; along a whole side they are.
 
-use super::grid::Finder;
+use super::grid::{Finder, sample};
 use crate::vision::geometry::{area, distance, homography, map, meeting};
 use crate::vision::{Corners, Plane};
 
@@ -28,6 +28,8 @@ const BOW_STEP: f64 = 1.0;
 const LIGHT: f32 = 2.0;
 /// What the two legs must show together beyond the other sides, in contrasts, for another corner not to be tried.
 const CLEAR: f32 = 0.3;
+/// By how much the legs are darker than the quiet zone, at least, as a share of its grey value.
+const SOLID: f32 = 0.3;
 /// Finders whose points are that close are one, px.
 const SAME: f64 = 0.7;
 
@@ -50,30 +52,33 @@ struct Outline {
     bows: Corners,
 }
 
-/// Finders of a symbol whose outline is roughly this, the likeliest first.
-pub fn finders(plane: &Plane, outline: &Corners) -> Vec<Finder> {
+/// The first finder of a symbol whose outline is roughly this that `read` makes something of, the likeliest first.
+pub fn first_read<T>(plane: &Plane, outline: &Corners, read: impl Fn(&Finder) -> Option<T>) -> Option<T> {
     let white = white(plane, outline);
     let turned = TURNS.iter().filter_map(|turn| step(plane, &turned(outline, *turn), white, FIRST, false));
     let score = |o: &Outline| o.sides.iter().map(|side| side.score).sum::<f32>();
-    let Some(mut best) = turned.max_by(|a, b| score(a).total_cmp(&score(b))) else { return Vec::new() };
-    let mut finders: Vec<Finder> = Vec::new();
+    let mut outline = turned.max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    let mut tried: Vec<Finder> = Vec::new();
     for off in OFF {
-        let Some(next) = step(plane, &best.corners, white, off, true) else { return finders };
-        best = next;
-        for finder in best.finders() {
-            let near = |other: &Finder| {
-                distance(other.corner, finder.corner).max(distance(other.up, finder.up)).max(distance(other.right, finder.right)) < SAME
+        outline = step(plane, &outline.corners, white, off, true)?;
+        for finder in outline.finders() {
+            let apart = |other: &Finder| {
+                distance(other.corner, finder.corner).max(distance(other.up, finder.up)).max(distance(other.right, finder.right))
             };
-            if !finders.iter().any(near) {
-                finders.push(finder);
+            if tried.iter().any(|other| apart(other) < SAME) {
+                continue;
             }
+            if let Some(found) = read(&finder) {
+                return Some(found);
+            }
+            tried.push(finder);
         }
     }
-    finders
+    None
 }
 
 impl Outline {
-    /// By the corner between the two sides that look most solid, and the second one if that is not clear.
+    /// By the corner between the two sides that look most solid, and the second one if that is not clear; none where no two sides do.
     fn finders(&self) -> impl Iterator<Item = Finder> {
         let Self { corners, sides, bows } = self;
         let legs = |i: usize| sides[i].step + sides[(i + 3) % 4].step;
@@ -86,12 +91,18 @@ impl Outline {
             right: corners[(i + 3) % 4],
             bows: [bows[(i + 3) % 4], bows[i]],
         };
-        order.into_iter().take(if clear { 1 } else { 2 }).map(finder)
+        let solid = legs(order[0]) > 2.0 * SOLID;
+        order
+            .into_iter()
+            .take(if !solid {
+                0
+            } else if clear {
+                1
+            } else {
+                2
+            })
+            .map(finder)
     }
-}
-
-fn sample(plane: &Plane, [x, y]: [f64; 2]) -> f32 {
-    if plane.surrounds([x, y]) { plane.sample_inside(x, y) } else { plane.sample(x, y) }
 }
 
 /// How light a symbol's light modules are; what is lighter beside it is another face.
@@ -105,7 +116,7 @@ fn white(plane: &Plane, outline: &Corners) -> f32 {
 }
 
 /// The outline of the same area whose sides run elsewhere: as if the square that it is a view of were turned. Clockwise in a picture whose y points down.
-fn turned(outline: &Corners, degrees: f64) -> Corners {
+pub fn turned(outline: &Corners, degrees: f64) -> Corners {
     let middle = [0, 1].map(|k| outline.iter().map(|c| c[k]).sum::<f64>() / 4.0);
     let half = |i: usize, j: usize| [0, 1].map(|k| (outline[i][k] + outline[j][k]) / 2.0 - middle[k]);
     let (a, b) = (half(1, 2), half(2, 3));

@@ -122,6 +122,7 @@ pub fn correct(word: &mut [u8], ecc: usize, erased: &[usize]) -> Option<usize> {
 }
 
 /// The check symbols of `data`.
+#[cfg(test)]
 pub fn check_symbols(data: &[u8], ecc: usize) -> Vec<u8> {
     let mut generator = vec![1u8];
     for i in 1..=ecc {
