@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use super::arch::arched;
 use super::decode::ends::{Span, spans};
-use super::decode::grey_level::{FittedStrip, GreyLevelRule, Surface, look_along, look_at_code128, look_at_code128_on};
+use super::decode::grey_level::{FittedStrip, GreyLevelRule, GreyLevelText, Surface, look_along, look_at_code128, look_at_code128_on};
 use super::decode::retail::is_ean13;
 use super::geometry::{on_full_picture, shorter_side};
 use super::locate::LinearBox;
 use super::outline::refine_edges;
 use super::rectify::{BINS_PER_PX, Profile, Strip, Subset};
 use super::{Corners, Evidence, Plane, Reading, UndecidedStrip};
-use crate::codes::{self, Symbology};
+use crate::codes::{self, Role, Symbology};
 
 /// Characters between start and stop of a traceability code of 20 digits, its check character counted.
 const CHARACTERS: usize = 11;
 /// Its modules from start to stop.
 const MODULES: f64 = 145.0;
+/// Of another length: fewest characters between start and stop, smallest modules, px, and how many characters too few or too many the bars may say.
+const FEWEST: isize = 3;
+pub const OTHER_LENGTHS_FROM: f64 = 0.9;
+const BARS_MISCOUNTED: [isize; 6] = [0, 1, -1, 2, 3, -2];
 /// Resolutions at which it is tried, px per module.
 const RANGE: std::ops::Range<f64> = 0.4..6.0;
 /// Length ÷ height of a printed code, foreshortening allowed for.
@@ -67,6 +71,40 @@ pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &Grey
         strips.extend(found.into_iter().map(|strip| undecided(strip, level)));
     }
     GreyReading::Undecided(strips)
+}
+
+/// Reads the strip `place` of `pyramid[level]`, which shows about so many bars, as a Code 128 of any other length than twenty digits, by all that is asked of
+/// those and with modules that can be told apart: more or fewer characters fit what is no Code 128 as well where bars merge.
+pub fn read_other_lengths(pyramid: &[Plane], place: &LinearBox, level: usize, bars: usize, rule: &GreyLevelRule) -> Option<Reading> {
+    // Three bars for the start and each character, four for the stop.
+    let likely = (bars.saturating_sub(7) / 3) as isize;
+    let mut found: Vec<(Span, usize, usize, LinearBox)> = Vec::new();
+    for characters in BARS_MISCOUNTED.iter().map(|off| likely + off).filter(|n| *n >= FEWEST && *n != CHARACTERS as isize) {
+        let characters = characters as usize;
+        let modules = modules_of(characters);
+        let full = place.rescaled(level as i32);
+        let px_per_module = full.length() / modules as f64;
+        if px_per_module < OTHER_LENGTHS_FROM {
+            continue;
+        }
+        let level = self::level(pyramid, px_per_module);
+        let strip = full.rescaled(-(level as i32));
+        let spans = spans(&profile_around(&pyramid[level], &strip), strip.ends, modules, 1);
+        found.extend(spans.into_iter().filter(|span| span.score > LEAST_ENDS).map(|span| (span, characters, level, strip)));
+    }
+    found.sort_by(|a, b| b.0.score.total_cmp(&a.0.score));
+    found.into_iter().take(MOST_SPANS).find_map(|(span, characters, level, strip)| {
+        let plane = &pyramid[level];
+        let found = look_along(plane, &between(&strip, &span), characters, REACH)?;
+        let text = found.text.accepted(rule).then(|| found.text.text())??.text;
+        // Nothing is registered by it that a twenty-digit code or a GS1 string in full would be asked more for.
+        Some(reading(plane, &found.text, text, level, rule)).filter(|reading| reading.role != Role::Trace)
+    })
+}
+
+/// Modules of a Code 128 with so many characters between start and stop.
+fn modules_of(characters: usize) -> usize {
+    11 * (characters + 1) + 13
 }
 
 /// The strip on the level that it is read on; `None` if it has not the size or shape of a code.
@@ -203,15 +241,17 @@ fn codes(plane: &Plane, strip: &LinearBox, profile: &Profile) -> Vec<Corners> {
     if let Some(best) = found.first() {
         (place.top, place.bottom) = refine_edges(plane, strip, profile, [best.start, best.stop]);
     }
-    let directed = |span: &Span| {
-        if span.start <= span.stop {
-            place.corners(span.start, span.stop)
-        } else {
-            let [a, b, c, d] = place.corners(span.stop, span.start);
-            [c, d, a, b]
-        }
-    };
-    found.iter().map(directed).collect()
+    found.iter().map(|span| between(&place, span)).collect()
+}
+
+/// The corners of a span in a strip, from the start on.
+fn between(place: &LinearBox, span: &Span) -> Corners {
+    if span.start <= span.stop {
+        place.corners(span.start, span.stop)
+    } else {
+        let [a, b, c, d] = place.corners(span.stop, span.start);
+        [c, d, a, b]
+    }
 }
 
 /// A reading where `rule` lets the text pass and it is twenty digits: all that a strip of this length is read for.
@@ -221,16 +261,21 @@ fn accepted(plane: &Plane, strip: &FittedStrip, level: usize, rule: &GreyLevelRu
         return None;
     }
     let text = found.text()?.twenty_digits()?;
+    Some(reading(plane, found, text, level, rule))
+}
+
+/// What is said of a text that was accepted.
+fn reading(plane: &Plane, found: &GreyLevelText, text: String, level: usize, rule: &GreyLevelRule) -> Reading {
     let corners = between_edges(plane, &found.corners).map(|c| on_full_picture(c, level));
-    Some(Reading {
+    Reading {
         role: codes::role(&text, Symbology::Code128),
         text,
         symbology: Symbology::Code128,
-        px_per_module: shorter_side(&corners) / MODULES,
+        px_per_module: shorter_side(&corners) / found.symbol.modules() as f64,
         corners,
         // One look at all pixels at once; its margin is a likelihood ratio, capped to what a full count of looks could say.
         evidence: Evidence { agreeing: 1, decoded: 1, tried: 1, margin: f64::from(found.sure / rule.sure).min(10.0) },
-    })
+    }
 }
 
 /// The corners of a code that was read, moved along its first and last bar to where the bars end.
@@ -324,6 +369,47 @@ mod tests {
             };
             assert_eq!(reading.text, DIGITS);
         }
+    }
+
+    /// A label with the bars of a text, `module` px wide, turned by a few degrees; and its strip, some px too long.
+    fn label(digits: &str, module: f64) -> (Plane, LinearBox, usize) {
+        let symbol = LinearSymbol::code128_digits(digits).unwrap();
+        let modules: Vec<bool> = symbol.runs.iter().enumerate().flat_map(|(i, n)| vec![i % 2 == 0; usize::from(*n)]).collect();
+        let (sin, cos) = 0.12f64.sin_cos();
+        let half = modules.len() as f64 * module / 2.0;
+        let grey = |x: f64, y: f64| {
+            let (dx, dy) = (x - MIDDLE[0], y - MIDDLE[1]);
+            let (a, b) = (dx * cos + dy * sin, dy * cos - dx * sin);
+            let dark = b.abs() < HEIGHT / 2.0 && a >= -half && modules.get(((a + half) / module) as usize).is_some_and(|dark| *dark);
+            if dark { 0.1 } else { 0.8 }
+        };
+        const SUB: usize = 6;
+        let pixel = |i: usize| {
+            let at = |n: usize, k: usize| n as f64 + (k as f64 + 0.5) / SUB as f64 - 0.5;
+            let sum: f64 = (0..SUB * SUB).map(|k| grey(at(i % 260, k % SUB), at(i / 260, k / SUB))).sum();
+            (sum / (SUB * SUB) as f64) as f32
+        };
+        let plane = Plane::new(260, 180, (0..260 * 180).map(pixel).collect());
+        let corner = |a: f64, b: f64| [MIDDLE[0] + a * cos - b * sin, MIDDLE[1] + a * sin + b * cos];
+        let (a, b) = (half + 2.0, HEIGHT / 2.0);
+        let place = LinearBox::of_corners(&[corner(-a, -b), corner(a + 1.0, -b), corner(a + 1.0, b), corner(-a, b)]).unwrap();
+        (plane, place, symbol.runs.len().div_ceil(2))
+    }
+
+    #[test]
+    fn codes_of_other_lengths_are_read_where_their_modules_are_large_enough() {
+        let read = |digits: &str, module: f64| {
+            let (plane, place, bars) = label(digits, module);
+            // Two bars have merged with others.
+            let found = read_other_lengths(&plane.pyramid(2, 32), &place, 0, bars - 2, &GreyLevelRule::default());
+            found.map(|reading| (reading.text, (reading.px_per_module * 10.0).round() / 10.0))
+        };
+        for digits in ["42094043", "151828814209", "0123456789012345"] {
+            assert_eq!(read(digits, 1.1), Some((digits.to_owned(), 1.1)));
+        }
+        assert_eq!(read("42094043", 0.7), None);
+        // Twenty digits have a reader of their own.
+        assert_eq!(read(DIGITS, 1.1), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::fit::{SymbolFit, fit_symbol};
 use super::geometry::shorter_side;
 use super::locate::{LinearBox, LinearCandidate};
 use super::outline::refine_edges;
-use super::read_grey::{GreyReading, read_grey};
+use super::read_grey::{GreyReading, read_grey, read_other_lengths};
 use super::rectify::{BINS_PER_PX, Profile, Strip, Subset};
 use super::trace::StageSink;
 use super::{Corners, Plane, Reading, UndecidedStrip, Unread, UnreadReason};
@@ -50,11 +50,14 @@ pub struct LinearRule {
     pub symbols_best: f64,
     /// When a text from grey values alone is accepted.
     pub grey_level: GreyLevelRule,
+    /// Whether Code 128 of other lengths than twenty digits is read by grey values, too, from [`OTHER_LENGTHS_FROM`] px per module on; not with
+    /// [`Locator::Ssd`](super::locate::Locator), as a station is for codes of twenty.
+    pub other_lengths: bool,
 }
 
 impl Default for LinearRule {
     fn default() -> Self {
-        Self { vote: VoteRule::default(), correlation: 0.8, symbols_best: 0.9, grey_level: GreyLevelRule::default() }
+        Self { vote: VoteRule::default(), correlation: 0.8, symbols_best: 0.9, grey_level: GreyLevelRule::default(), other_lengths: true }
     }
 }
 
@@ -218,6 +221,16 @@ fn read(
         match read_grey(pyramid, &strip.place, level, &rule.grey_level, grey == GreyLook::EndToEnd) {
             GreyReading::Read(reading) => return Outcome::Read(reading),
             GreyReading::Undecided(strips) => *undecided = strips,
+        }
+    }
+    if rule.other_lengths
+        && grey != GreyLook::None
+        && bars >= BARS_OF_A_CODE
+        && halves >= SAME_BARS
+        && !is_ean13(&profiles[0].1, place.ends)
+    {
+        if let Some(reading) = read_other_lengths(pyramid, &strip.place, level, bars, &rule.grey_level) {
+            return Outcome::Read(reading);
         }
     }
     if bars < BARS_OF_A_CODE || (ballot.decoded() == 0 && halves < SAME_BARS) {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, MatrixRule};
 use super::geometry::on_full_picture;
-use super::locate::{BESIDE_PACKAGE, LocateOptions, Search};
+use super::locate::{BESIDE_PACKAGE, LocateOptions, Locator, Search};
 use super::read_finder::{read_finders, read_outlines};
 use super::read_grey::{GreyReading, read_rough};
 use super::read_linear::LinearRule;
@@ -125,8 +125,11 @@ impl Scanner {
         }
         watch.lap("rough");
         let tried: Vec<Corners> = strips.iter().map(|strip| strip.corners(strip.ends[0], strip.ends[1])).collect();
-        let places =
-            Places { pyramid: &pyramid, rule: &self.options.linear, tried, limit: self.options.candidate_limit, frame_deadline, sink };
+        let rule = LinearRule {
+            other_lengths: self.options.linear.other_lengths && self.options.locate.detector != Locator::Ssd,
+            ..self.options.linear
+        };
+        let places = Places { pyramid: &pyramid, rule: &rule, tried, limit: self.options.candidate_limit, frame_deadline, sink };
         // What the trained detector found and what was not read yet; then what gradients show where that was not read either.
         let linear = search.by_net(|place| is_open(&result.readings, place));
         let items = linear.len();
