@@ -111,6 +111,73 @@ fn check(digits: &str) -> usize {
     (105 + pairs.enumerate().map(|(i, v)| (i + 1) * v).sum::<usize>()) % 103
 }
 
+/// Modules of what is no Code 128 but has bars in a row: interleaved 2 of 5, Code 39, EAN-13, and a Code 128 with a wrong check character.
+fn no_code128(dice: &mut Dice) -> Vec<bool> {
+    let widths = |pattern: &str, wide: char| -> String { pattern.chars().map(|c| if c == 'W' { wide } else { '1' }).collect() };
+    let mut out = Vec::new();
+    let count = 2 * dice.int(5) as usize + 6;
+    let digits = dice.digits(count);
+    let wide = if dice.int(2) == 0 { '2' } else { '3' };
+    match dice.int(4) {
+        0 => {
+            const DIGITS: [&str; 10] = ["NNWWN", "WNNNW", "NWNNW", "WWNNN", "NNWNW", "WNWNN", "NWWNN", "NNNWW", "WNNWN", "NWNWN"];
+            let digit = |i: usize| DIGITS[usize::from(digits.as_bytes()[i] - b'0')];
+            support::dark("1111", true, &mut out);
+            for i in (0..digits.len()).step_by(2) {
+                let pair: String = digit(i).chars().zip(digit(i + 1).chars()).flat_map(|(bar, space)| [bar, space]).collect();
+                support::dark(&widths(&pair, wide), true, &mut out);
+            }
+            support::dark(&widths("WNN", wide), true, &mut out);
+        }
+        1 => {
+            const DIGITS: [&str; 10] = [
+                "NNNWWNWNN",
+                "WNNWNNNNW",
+                "NNWWNNNNW",
+                "WNWWNNNNN",
+                "NNNWWNNNW",
+                "WNNWWNNNN",
+                "NNWWWNNNN",
+                "NNNWNNWNW",
+                "WNNWNNWNN",
+                "NNWWNNWNN",
+            ];
+            let characters = std::iter::once("NWNNWNWNN").chain(digits.bytes().map(|d| DIGITS[usize::from(d - b'0')]));
+            for character in characters.chain(["NWNNWNWNN"]) {
+                support::dark(&widths(character, wide), true, &mut out);
+                support::dark("1", false, &mut out);
+            }
+        }
+        2 => out = ean13(&dice.retail()),
+        _ => {
+            // One pair of digits in the place of another: the check character is of other digits.
+            out = code128(&digits);
+            let other: String = digits
+                .bytes()
+                .enumerate()
+                .map(|(i, d)| if i == 1 { char::from(b'0' + (d - b'0' + 3) % 10) } else { char::from(d) })
+                .collect();
+            let wrong = code128(&other);
+            out[11..22].copy_from_slice(&wrong[11..22]);
+        }
+    }
+    out
+}
+
+#[test]
+fn bars_of_other_symbologies_are_no_code_128() {
+    for seed in 100..148 {
+        let mut dice = Dice::new(seed, "bars");
+        let modules = no_code128(&mut dice);
+        let pose = flat([300.0, 300.0], dice.real(0.9, 2.2), dice.real(0.0, std::f64::consts::TAU));
+        let scene = label(&modules, "", dice.real(24.0, 50.0), pose, (600, 600));
+        let blur = dice.real(0.3, 0.8);
+        let picture = DynamicImage::ImageLuma8(scene.photograph(&mut dice, blur, 0.01));
+        let found = Scanner::default().scan_image(&picture).readings;
+        assert!(found.iter().all(|r| r.symbology == Symbology::Ean13), "seed {seed}: {found:?}");
+    }
+}
+
 #[test]
 fn a_code_cut_by_the_frame_is_reported_as_such() {
     let text = "81234567890123456789";

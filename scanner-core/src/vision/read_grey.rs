@@ -6,6 +6,7 @@ use super::arch::arched;
 use super::decode::ends::{Span, spans};
 use super::decode::grey_level::{FittedStrip, GreyLevelRule, GreyLevelText, Surface, look_along, look_at_code128, look_at_code128_on};
 use super::decode::retail::is_ean13;
+use super::fit::fit_symbol;
 use super::geometry::{on_full_picture, shorter_side};
 use super::locate::LinearBox;
 use super::outline::refine_edges;
@@ -21,6 +22,9 @@ const MODULES: f64 = 145.0;
 const FEWEST: isize = 3;
 pub const OTHER_LENGTHS_FROM: f64 = 0.9;
 const BARS_MISCOUNTED: [isize; 6] = [0, 1, -1, 2, 3, -2];
+/// Least correlation of its print with the grey values, and how much beyond its ends is compared, px.
+const PRINT: f64 = 0.8;
+const QUIET_PX: f64 = 4.0;
 /// Resolutions at which it is tried, px per module.
 const RANGE: std::ops::Range<f64> = 0.4..6.0;
 /// Length ÷ height of a printed code, foreshortening allowed for.
@@ -97,9 +101,22 @@ pub fn read_other_lengths(pyramid: &[Plane], place: &LinearBox, level: usize, ba
         let plane = &pyramid[level];
         let found = look_along(plane, &between(&strip, &span), characters, REACH)?;
         let text = found.text.accepted(rule).then(|| found.text.text())??.text;
+        if !every_character_fits_best(plane, &found.text) {
+            return None;
+        }
         // Nothing is registered by it that a twenty-digit code or a GS1 string in full would be asked more for.
         Some(reading(plane, &found.text, text, level, rule)).filter(|reading| reading.role != Role::Trace)
     })
+}
+
+/// Whether every character of a text explains its place better than any other would when nothing but both ends, the middle and the blur are fitted. The
+/// reader's own geometry may bend a short code until a character fits that was not printed.
+fn every_character_fits_best(plane: &Plane, found: &GreyLevelText) -> bool {
+    let Some(place) = LinearBox::of_corners(&found.corners) else { return false };
+    let profile = Strip::gather(plane, &middle(&place), QUIET_PX).profile(Subset::Full);
+    let modules = found.symbol.modules() as f64;
+    let edges: Vec<f64> = found.symbol.edges().iter().map(|at| place.ends[0] + place.length() * at / modules).collect();
+    fit_symbol(&profile, &found.symbol, &edges).is_some_and(|fit| fit.correlation > PRINT && fit.symbols_best >= 1.0)
 }
 
 /// Modules of a Code 128 with so many characters between start and stop.
