@@ -1,5 +1,7 @@
 //! Located finders, from grey values to Data Matrix texts.
 
+use std::time::Instant;
+
 use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, Found, MatrixRule, read_finder, read_outline};
@@ -28,9 +30,12 @@ pub fn read_finders(pyramid: &[Plane], finders: &[(usize, Finder)], rule: &Matri
     readings
 }
 
-/// Reads the symbols of outlines; each is (level of the pyramid, corners on it).
-pub fn read_outlines(pyramid: &[Plane], outlines: &[(usize, Corners)], rule: &MatrixRule) -> Vec<Reading> {
-    let read = |(level, outline): &(usize, Corners)| read_outline(&pyramid[*level], outline, rule).map(|found| reading(&found, *level));
+/// Reads the symbols of outlines; each is (level of the pyramid, corners on it). None is begun after the deadline.
+pub fn read_outlines(pyramid: &[Plane], outlines: &[(usize, Corners)], rule: &MatrixRule, deadline: Instant) -> Vec<Reading> {
+    let read = |(level, outline): &(usize, Corners)| {
+        let found = if Instant::now() < deadline { read_outline(&pyramid[*level], outline, rule) } else { None };
+        found.map(|found| reading(&found, *level))
+    };
     outlines.par_iter().filter_map(read).collect()
 }
 

@@ -104,7 +104,7 @@ pub fn read_other_lengths(pyramid: &[Plane], place: &LinearBox, level: usize, ba
         if !every_character_fits_best(plane, &found.text) {
             return None;
         }
-        // Nothing is registered by it that a twenty-digit code or a GS1 string in full would be asked more for.
+        // What names a package is a matter of twenty digits, or of thresholds.
         Some(reading(plane, &found.text, text, level, rule)).filter(|reading| reading.role != Role::Trace)
     })
 }

@@ -228,10 +228,9 @@ fn read(
         && bars >= BARS_OF_A_CODE
         && halves >= SAME_BARS
         && !is_ean13(&profiles[0].1, place.ends)
+        && let Some(reading) = read_other_lengths(pyramid, &strip.place, level, bars, &rule.grey_level)
     {
-        if let Some(reading) = read_other_lengths(pyramid, &strip.place, level, bars, &rule.grey_level) {
-            return Outcome::Read(reading);
-        }
+        return Outcome::Read(reading);
     }
     if bars < BARS_OF_A_CODE || (ballot.decoded() == 0 && halves < SAME_BARS) {
         return Outcome::Nothing;

@@ -137,7 +137,7 @@ impl Scanner {
         places.read(&linear, 0, &mut failed, &mut result, &mut unread);
         watch.lap("net's strips");
         if self.options.matrix.contains(&Symbology::DataMatrix) {
-            for reading in read_outlines(&pyramid, &search.outlines(), &self.options.data_matrix) {
+            for reading in read_outlines(&pyramid, &search.outlines(), &self.options.data_matrix, frame_deadline) {
                 insert(&mut result.readings, reading);
             }
         }

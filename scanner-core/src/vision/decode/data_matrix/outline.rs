@@ -91,17 +91,12 @@ impl Outline {
             right: corners[(i + 3) % 4],
             bows: [bows[(i + 3) % 4], bows[i]],
         };
-        let solid = legs(order[0]) > 2.0 * SOLID;
-        order
-            .into_iter()
-            .take(if !solid {
-                0
-            } else if clear {
-                1
-            } else {
-                2
-            })
-            .map(finder)
+        let likely = match legs(order[0]) > 2.0 * SOLID {
+            false => 0,
+            true if clear => 1,
+            true => 2,
+        };
+        order.into_iter().take(likely).map(finder)
     }
 }
 
