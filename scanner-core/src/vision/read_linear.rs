@@ -50,7 +50,7 @@ pub struct LinearRule {
     pub symbols_best: f64,
     /// When a text from grey values alone is accepted.
     pub grey_level: GreyLevelRule,
-    /// Whether Code 128 of other lengths than twenty digits is read by grey values, too, from [`OTHER_LENGTHS_FROM`] px per module on; not with
+    /// Whether Code 128 of other lengths than twenty digits is read by grey values, too, from 0.9 px per module on; not with
     /// [`Locator::Ssd`](super::locate::Locator), as a station is for codes of twenty.
     pub other_lengths: bool,
 }
