@@ -24,7 +24,9 @@ const GRAIN: f64 = 1e5;
 
 /// The edges to soften of what faces an eye, ends in the rig's frame.
 pub fn edges(surfaces: &[Surface]) -> Vec<[DVec3; 2]> {
-    let mut known: HashMap<(Option<usize>, [i64; 3]), Vec<(usize, [DVec3; 2])>> = HashMap::new();
+    /// By package and where an edge's middle lies: the surfaces that have it, and its ends.
+    type Known = HashMap<(Option<usize>, [i64; 3]), Vec<(usize, [DVec3; 2])>>;
+    let mut known = Known::new();
     let mut order = Vec::new();
     for (i, surface) in surfaces.iter().enumerate().filter(|(_, surface)| surface.owner.is_some()) {
         for (a, b) in surface.outline.iter().zip(surface.outline.iter().cycle().skip(1)) {

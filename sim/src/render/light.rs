@@ -327,7 +327,7 @@ impl<'a> Tile<'a> {
 
     /// What of a lamp is hidden from a texel between others of a dense patch that all have the same hidden.
     fn as_around(&self, known: &[Option<u32>], x: usize, y: usize) -> Option<u32> {
-        if self.surface.cell > DENSE || (x % 2 == 0 && y % 2 == 0) {
+        if self.surface.cell > DENSE || (x.is_multiple_of(2) && y.is_multiple_of(2)) {
             return None;
         }
         let [left, top] = [x - x % 2, y - y % 2];
