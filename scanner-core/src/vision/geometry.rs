@@ -23,6 +23,12 @@ pub fn on_full_picture(pixel: [f64; 2], level: usize) -> [f64; 2] {
     pixel.map(|v| (v + 0.5) * scale - 0.5)
 }
 
+/// A pixel of the full picture on level `level` of its pyramid.
+pub fn on_level(pixel: [f64; 2], level: usize) -> [f64; 2] {
+    let scale = 2f64.powi(level as i32);
+    pixel.map(|v| (v + 0.5) / scale - 0.5)
+}
+
 /// Where the line through p and q meets that through r and s; `None` where they are parallel.
 pub fn meeting(p: [f64; 2], q: [f64; 2], r: [f64; 2], s: [f64; 2]) -> Option<[f64; 2]> {
     let (a, b) = ([q[0] - p[0], q[1] - p[1]], [s[0] - r[0], s[1] - r[1]]);

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, Found, MatrixRule, read_finder, read_outline};
 use super::geometry::{area, on_full_picture};
-use super::read_places::contains;
+use super::read_places::is_open_at;
 use super::{Corners, Evidence, Plane, Reading};
 use crate::codes::{self, Symbology};
 
@@ -21,7 +21,7 @@ pub fn read_finders(pyramid: &[Plane], finders: &[(usize, Finder)], rule: &Matri
         let open = |(level, finder): &&(usize, Finder)| {
             let middle = [0, 1].map(|k| (finder.right[k] + finder.up[k]) / 2.0);
             let middle = on_full_picture(middle, *level);
-            !readings.iter().any(|r| contains(&r.corners, middle, 1.0))
+            is_open_at(&readings, middle)
         };
         let read = |(level, finder): &(usize, Finder)| read_finder(&pyramid[*level], finder, rule).map(|found| reading(&found, *level));
         let open: Vec<&(usize, Finder)> = some.iter().filter(open).collect();

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::arch::arched;
 use super::decode::ends::{Span, spans};
-use super::decode::grey_level::{FittedStrip, GreyLevelRule, GreyLevelText, Surface, look_along, look_at_code128, look_at_code128_on};
+use super::decode::grey_level::{
+    FittedStrip, GreyLevelRule, GreyLevelText, Surface, code_modules, look_along, look_at_code128, look_at_code128_on,
+};
 use super::decode::retail::is_ean13;
 use super::fit::fit_symbol;
 use super::geometry::{on_full_picture, shorter_side};
@@ -20,7 +22,7 @@ const CHARACTERS: usize = 11;
 const MODULES: f64 = 145.0;
 /// Of another length: fewest characters between start and stop, smallest modules, px, and how many characters too few or too many the bars may say.
 const FEWEST: isize = 3;
-pub const OTHER_LENGTHS_FROM: f64 = 0.9;
+const OTHER_LENGTHS_FROM: f64 = 0.9;
 const BARS_MISCOUNTED: [isize; 6] = [0, 1, -1, 2, 3, -2];
 /// Least correlation of its print with the grey values, and how much beyond its ends is compared, px.
 const PRINT: f64 = 0.8;
@@ -82,19 +84,22 @@ pub fn read_grey(pyramid: &[Plane], place: &LinearBox, level: usize, rule: &Grey
 pub fn read_other_lengths(pyramid: &[Plane], place: &LinearBox, level: usize, bars: usize, rule: &GreyLevelRule) -> Option<Reading> {
     // Three bars for the start and each character, four for the stop.
     let likely = (bars.saturating_sub(7) / 3) as isize;
+    let full = place.rescaled(level as i32);
+    let px_per_module = |characters: usize| full.length() / code_modules(characters) as f64;
+    let wanted = BARS_MISCOUNTED.map(|off| likely + off).into_iter().filter(|n| *n >= FEWEST && *n != CHARACTERS as isize);
+    let wanted: Vec<usize> = wanted.map(|n| n as usize).filter(|n| px_per_module(*n) >= OTHER_LENGTHS_FROM).collect();
     let mut found: Vec<(Span, usize, usize, LinearBox)> = Vec::new();
-    for characters in BARS_MISCOUNTED.iter().map(|off| likely + off).filter(|n| *n >= FEWEST && *n != CHARACTERS as isize) {
-        let characters = characters as usize;
-        let modules = modules_of(characters);
-        let full = place.rescaled(level as i32);
-        let px_per_module = full.length() / modules as f64;
-        if px_per_module < OTHER_LENGTHS_FROM {
+    for (level, plane) in pyramid.iter().enumerate() {
+        let mut read_here = wanted.iter().filter(|n| self::level(pyramid, px_per_module(**n)) == level).peekable();
+        if read_here.peek().is_none() {
             continue;
         }
-        let level = self::level(pyramid, px_per_module);
         let strip = full.rescaled(-(level as i32));
-        let spans = spans(&profile_around(&pyramid[level], &strip), strip.ends, modules, 1);
-        found.extend(spans.into_iter().filter(|span| span.score > LEAST_ENDS).map(|span| (span, characters, level, strip)));
+        let profile = profile_around(plane, &strip);
+        for characters in read_here {
+            let spans = spans(&profile, strip.ends, code_modules(*characters), 1);
+            found.extend(spans.into_iter().filter(|span| span.score > LEAST_ENDS).map(|span| (span, *characters, level, strip)));
+        }
     }
     found.sort_by(|a, b| b.0.score.total_cmp(&a.0.score));
     found.into_iter().take(MOST_SPANS).find_map(|(span, characters, level, strip)| {
@@ -117,11 +122,6 @@ fn every_character_fits_best(plane: &Plane, found: &GreyLevelText) -> bool {
     let modules = found.symbol.modules() as f64;
     let edges: Vec<f64> = found.symbol.edges().iter().map(|at| place.ends[0] + place.length() * at / modules).collect();
     fit_symbol(&profile, &found.symbol, &edges).is_some_and(|fit| fit.correlation > PRINT && fit.symbols_best >= 1.0)
-}
-
-/// Modules of a Code 128 with so many characters between start and stop.
-fn modules_of(characters: usize) -> usize {
-    11 * (characters + 1) + 13
 }
 
 /// The strip on the level that it is read on; `None` if it has not the size or shape of a code.
@@ -322,10 +322,25 @@ mod tests {
     const HEIGHT: f64 = 30.0;
     const MIDDLE: [f64; 2] = [130.4, 90.7];
 
+    /// Whether each module is dark.
+    fn dark_modules(symbol: &LinearSymbol) -> Vec<bool> {
+        symbol.runs.iter().enumerate().flat_map(|(i, n)| vec![i % 2 == 0; usize::from(*n)]).collect()
+    }
+
+    /// What pixels see of grey values by place, px.
+    fn photographed(grey: impl Fn(f64, f64) -> f64) -> Plane {
+        const SUB: usize = 6;
+        let pixel = |i: usize| {
+            let at = |n: usize, k: usize| n as f64 + (k as f64 + 0.5) / SUB as f64 - 0.5;
+            let sum: f64 = (0..SUB * SUB).map(|k| grey(at(i % 260, k % SUB), at(i / 260, k / SUB))).sum();
+            (sum / (SUB * SUB) as f64) as f32
+        };
+        Plane::new(260, 180, (0..260 * 180).map(pixel).collect())
+    }
+
     /// A bottle upright in the picture, its code turned by `turn` from the line of sight.
     fn bottle(turn: f64, aslant: f64) -> Plane {
-        let symbol = LinearSymbol::code128_digits(DIGITS).unwrap();
-        let modules: Vec<bool> = symbol.runs.iter().enumerate().flat_map(|(i, n)| vec![i % 2 == 0; usize::from(*n)]).collect();
+        let modules = dark_modules(&LinearSymbol::code128_digits(DIGITS).unwrap());
         let grey = |x: f64, y: f64| {
             let sin = (x - MIDDLE[0]) / RADIUS;
             if sin.abs() > 0.98 {
@@ -338,14 +353,7 @@ mod tests {
             // Round things are darker at their sides.
             (0.25 + 0.55 * angle.cos()) * if dark { 0.15 } else { 1.0 }
         };
-        const SUB: usize = 6;
-        let pixel = |i: usize| {
-            let at = |n: usize, k: usize| n as f64 + (k as f64 + 0.5) / SUB as f64 - 0.5;
-            let (x, y) = (i % 260, i / 260);
-            let sum: f64 = (0..SUB * SUB).map(|k| grey(at(x, k % SUB), at(y, k / SUB))).sum();
-            (sum / (SUB * SUB) as f64) as f32
-        };
-        Plane::new(260, 180, (0..260 * 180).map(pixel).collect())
+        photographed(grey)
     }
 
     /// The chord of the code as a detector says it, wider by some pixels.
@@ -391,7 +399,7 @@ mod tests {
     /// A label with the bars of a text, `module` px wide, turned by a few degrees; and its strip, some px too long.
     fn label(digits: &str, module: f64) -> (Plane, LinearBox, usize) {
         let symbol = LinearSymbol::code128_digits(digits).unwrap();
-        let modules: Vec<bool> = symbol.runs.iter().enumerate().flat_map(|(i, n)| vec![i % 2 == 0; usize::from(*n)]).collect();
+        let modules = dark_modules(&symbol);
         let (sin, cos) = 0.12f64.sin_cos();
         let half = modules.len() as f64 * module / 2.0;
         let grey = |x: f64, y: f64| {
@@ -400,13 +408,7 @@ mod tests {
             let dark = b.abs() < HEIGHT / 2.0 && a >= -half && modules.get(((a + half) / module) as usize).is_some_and(|dark| *dark);
             if dark { 0.1 } else { 0.8 }
         };
-        const SUB: usize = 6;
-        let pixel = |i: usize| {
-            let at = |n: usize, k: usize| n as f64 + (k as f64 + 0.5) / SUB as f64 - 0.5;
-            let sum: f64 = (0..SUB * SUB).map(|k| grey(at(i % 260, k % SUB), at(i / 260, k / SUB))).sum();
-            (sum / (SUB * SUB) as f64) as f32
-        };
-        let plane = Plane::new(260, 180, (0..260 * 180).map(pixel).collect());
+        let plane = photographed(grey);
         let corner = |a: f64, b: f64| [MIDDLE[0] + a * cos - b * sin, MIDDLE[1] + a * sin + b * cos];
         let (a, b) = (half + 2.0, HEIGHT / 2.0);
         let place = LinearBox::of_corners(&[corner(-a, -b), corner(a + 1.0, -b), corner(a + 1.0, b), corner(-a, b)]).unwrap();

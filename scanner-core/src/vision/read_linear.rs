@@ -216,21 +216,18 @@ fn read(
     }
     let px_per_module = place.length() / TWENTY_DIGITS;
     let least_bars = BARS_OF_TWENTY_DIGITS.iter().rev().find(|(from, _)| px_per_module >= *from).map_or(0, |(_, bars)| *bars);
-    let worth = grey != GreyLook::None && bars >= least_bars && halves >= SAME_BARS_SMALL;
-    if worth && !is_ean13(&profiles[0].1, place.ends) {
-        match read_grey(pyramid, &strip.place, level, &rule.grey_level, grey == GreyLook::EndToEnd) {
-            GreyReading::Read(reading) => return Outcome::Read(reading),
-            GreyReading::Undecided(strips) => *undecided = strips,
+    let twenty_digits = bars >= least_bars && halves >= SAME_BARS_SMALL;
+    let other_lengths = rule.other_lengths && bars >= BARS_OF_A_CODE && halves >= SAME_BARS;
+    if grey != GreyLook::None && (twenty_digits || other_lengths) && !is_ean13(&profiles[0].1, place.ends) {
+        if twenty_digits {
+            match read_grey(pyramid, &strip.place, level, &rule.grey_level, grey == GreyLook::EndToEnd) {
+                GreyReading::Read(reading) => return Outcome::Read(reading),
+                GreyReading::Undecided(strips) => *undecided = strips,
+            }
         }
-    }
-    if rule.other_lengths
-        && grey != GreyLook::None
-        && bars >= BARS_OF_A_CODE
-        && halves >= SAME_BARS
-        && !is_ean13(&profiles[0].1, place.ends)
-        && let Some(reading) = read_other_lengths(pyramid, &strip.place, level, bars, &rule.grey_level)
-    {
-        return Outcome::Read(reading);
+        if other_lengths && let Some(reading) = read_other_lengths(pyramid, &strip.place, level, bars, &rule.grey_level) {
+            return Outcome::Read(reading);
+        }
     }
     if bars < BARS_OF_A_CODE || (ballot.decoded() == 0 && halves < SAME_BARS) {
         return Outcome::Nothing;

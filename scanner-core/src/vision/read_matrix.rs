@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::decode::{decode_crop, with_deadline};
-use super::geometry::{area, on_full_picture};
+use super::geometry::{area, on_full_picture, on_level};
 use super::locate::MatrixCandidate;
 use super::rectify::upright_crop;
 use super::{Evidence, Plane, Reading};
@@ -58,10 +58,8 @@ pub fn read_matrix(
     limit: Duration,
 ) -> Option<Reading> {
     let level = candidate.level;
-    let s = 2f64.powi(level as i32);
     let plane = &pyramid[level];
-    let to_level = |v: f64| (v + 0.5) / s - 0.5;
-    let (min, max) = (candidate.min.map(to_level), candidate.max.map(to_level));
+    let (min, max) = (on_level(candidate.min, level), on_level(candidate.max, level));
     if !inky(plane, min, max, white) {
         return None;
     }

@@ -139,6 +139,11 @@ pub(super) fn is_open(readings: &[Reading], place: &Corners) -> bool {
     !readings.iter().any(|r| covers(&r.corners, place))
 }
 
+/// Whether nothing was read where a point lies.
+pub(super) fn is_open_at(readings: &[Reading], point: [f64; 2]) -> bool {
+    !readings.iter().any(|r| contains(&r.corners, point, 1.0))
+}
+
 /// Whether the place of `new` is among those that were not read.
 fn known(unread: &[Unread], new: &Unread) -> bool {
     unread.iter().any(|u| covers(&u.corners, &new.corners) || covers(&new.corners, &u.corners))

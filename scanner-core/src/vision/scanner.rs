@@ -13,7 +13,7 @@ use super::read_finder::{read_finders, read_outlines};
 use super::read_grey::{GreyReading, read_rough};
 use super::read_linear::LinearRule;
 use super::read_matrix::read_matrix;
-use super::read_places::{Failed, Places, contains, covers, insert, is_open, keep, middle};
+use super::read_places::{Failed, Places, covers, insert, is_open, is_open_at, keep, middle};
 use super::trace::{StageSink, candidate_overlay, package_overlay, reading_overlay};
 use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming};
 use crate::codes::Symbology;
@@ -142,10 +142,7 @@ impl Scanner {
             }
         }
         watch.lap("outlines");
-        let mut candidates = search.by_gradients(
-            |place| is_open(&result.readings, place),
-            |place| !result.readings.iter().any(|r| contains(&r.corners, place, 1.0)),
-        );
+        let mut candidates = search.by_gradients(|place| is_open(&result.readings, place), |point| is_open_at(&result.readings, point));
         places.read(&candidates.linear, items, &mut failed, &mut result, &mut unread);
         watch.lap("linear");
         if let Some(sink) = sink {
@@ -156,10 +153,7 @@ impl Scanner {
 
         if self.options.matrix.contains(&Symbology::DataMatrix) {
             // Bars have corners, too.
-            let outside = |f: &&(usize, Finder)| {
-                let corner = on_full_picture(f.1.corner, f.0);
-                !result.readings.iter().any(|r| contains(&r.corners, corner, 1.0))
-            };
+            let outside = |f: &&(usize, Finder)| is_open_at(&result.readings, on_full_picture(f.1.corner, f.0));
             let open: Vec<(usize, Finder)> = candidates.finders.iter().filter(outside).copied().collect();
             for reading in read_finders(&pyramid, &open, &self.options.data_matrix) {
                 insert(&mut result.readings, reading);
@@ -168,8 +162,7 @@ impl Scanner {
         watch.lap("data matrix");
 
         if !self.options.matrix.is_empty() {
-            let places: Vec<_> =
-                candidates.matrix.iter().filter(|m| !result.readings.iter().any(|r| contains(&r.corners, m.centre(), 1.0))).collect();
+            let places: Vec<_> = candidates.matrix.iter().filter(|m| is_open_at(&result.readings, m.centre())).collect();
             let found: Vec<Option<Reading>> = places
                 .into_par_iter()
                 .map(|m| {

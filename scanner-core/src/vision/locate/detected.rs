@@ -2,7 +2,7 @@
 
 use super::{CELL, Group, LinearBox, LinearCandidate, MatrixCandidate};
 use crate::vision::detect::{self, Class, DetectOptions, Detection, Features};
-use crate::vision::geometry::{distance, on_full_picture};
+use crate::vision::geometry::{distance, on_full_picture, on_level};
 use crate::vision::segment::{self, InstanceRule, Packages};
 use crate::vision::{Corners, Plane};
 
@@ -84,7 +84,7 @@ impl Detected {
             let coarser = ((place.length() / MODULES / RIGHT_MODULE).log2().round().max(0.0) as usize).min(levels.saturating_sub(1));
             groups.push((0, group));
             if coarser > 0 {
-                groups.push((coarser, on_level(&group, coarser)));
+                groups.push((coarser, group_on_level(&group, coarser)));
             }
         }
         groups
@@ -162,8 +162,7 @@ impl Detected {
     pub fn matrix(&self, levels: usize) -> Vec<(f32, MatrixCandidate)> {
         let of = |place: &Detection| {
             let reach = [0, 1].map(|k| place.along[k].abs() + place.across[k].abs());
-            let level = (0..levels.saturating_sub(1)).find(|l| place.length() / 2f64.powi(*l as i32) <= LARGEST_MATRIX);
-            let level = level.unwrap_or(levels.saturating_sub(1));
+            let level = level_of(place.length(), LARGEST_MATRIX, levels);
             let min = [place.centre[0] - reach[0], place.centre[1] - reach[1]];
             let max = [place.centre[0] + reach[0], place.centre[1] + reach[1]];
             (FIRST * (1.0 + place.score), MatrixCandidate { min, max, level })
@@ -174,8 +173,8 @@ impl Detected {
     /// Outlines of matrix codes, surest first, each with the level of the pyramid that its pixels refer to.
     pub fn outlines(&self, levels: usize) -> Vec<(usize, Corners)> {
         let outline = |place: &Detection| {
-            let level = (place.length() / LARGEST_OUTLINE).log2().ceil().clamp(0.0, levels.saturating_sub(1) as f64) as usize;
-            (level, place.corners().map(|corner| on_level_px(corner, level)))
+            let level = level_of(place.length(), LARGEST_OUTLINE, levels);
+            (level, place.corners().map(|corner| on_level(corner, level)))
         };
         self.of(Class::Matrix).map(outline).collect()
     }
@@ -223,15 +222,16 @@ fn mark(cells: &mut [bool], [cols, rows]: [usize; 2], middle: [f64; 2], reach: [
     }
 }
 
-/// A pixel of the full picture on a level of the pyramid.
-fn on_level_px(pixel: [f64; 2], level: usize) -> [f64; 2] {
-    pixel.map(|v| (v + 0.5) / 2f64.powi(level as i32) - 0.5)
+/// The finest of so many levels on which a length of the full picture is no longer than `largest`, px; the coarsest if it is on none.
+fn level_of(length: f64, largest: f64, levels: usize) -> usize {
+    let coarsest = levels.saturating_sub(1);
+    (0..coarsest).find(|level| length / 2f64.powi(*level as i32) <= largest).unwrap_or(coarsest)
 }
 
 /// A group of the full picture on a level of the pyramid.
-fn on_level(group: &Group, level: usize) -> Group {
+fn group_on_level(group: &Group, level: usize) -> Group {
     let scale = 2f64.powi(level as i32);
-    Group { centre: on_level_px(group.centre, level), a: group.a.map(|v| v / scale), b: group.b.map(|v| v / scale), ..*group }
+    Group { centre: on_level(group.centre, level), a: group.a.map(|v| v / scale), b: group.b.map(|v| v / scale), ..*group }
 }
 
 #[cfg(test)]

@@ -80,16 +80,18 @@ pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Opti
 
 fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
     let placement = grid.size.placement();
+    let mut first = None;
     for blur in BLURS {
-        let seen = Seen::gather(plane, grid, blur)?;
-        if let Some(found) = decoded(&seen, &seen.modules()?, grid, &placement, rule) {
+        let look = look(plane, grid, blur)?;
+        if let Some(found) = decoded(&look.0, &look.1, grid, &placement, rule) {
             return Some(found);
         }
+        first.get_or_insert(look);
     }
     if grid.fixed + grid.timing < WORTH_ADJUSTING {
         return None;
     }
-    if let Some(found) = read_adjusted(plane, grid, &placement, rule, ADJUSTMENTS) {
+    if let Some(found) = read_adjusted(plane, grid, first?, &placement, rule, ADJUSTMENTS) {
         return Some(found);
     }
     if grid.fixed + grid.timing < WORTH_BULGING || grid.size.cols + grid.size.rows < SIDES_WORTH_BULGING {
@@ -99,19 +101,32 @@ fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
     BULGES.iter().flat_map(|across| BULGES.iter().map(move |down| [*across, *down])).filter(|by| *by != [0.0; 2]).find_map(|by| {
         let mut bulged = *grid;
         BULGE.into_iter().zip(by).for_each(|(which, by)| bulged.bend[which] += by);
-        read_adjusted(plane, &bulged, &placement, rule, BULGE_ADJUSTMENTS)
+        read_adjusted(plane, &bulged, look(plane, &bulged, BLURS[0])?, &placement, rule, BULGE_ADJUSTMENTS)
     })
 }
 
-/// The text of a grid that is moved by what its modules say, so many times.
-fn read_adjusted(plane: &Plane, grid: &Grid, placement: &[Option<(usize, u8)>], rule: &MatrixRule, times: usize) -> Option<Found> {
+/// The pixels of a grid under some blur, and the modules that they make likeliest.
+type Look = (Seen, Vec<f32>);
+
+fn look(plane: &Plane, grid: &Grid, blur: f64) -> Option<Look> {
+    let seen = Seen::gather(plane, grid, blur)?;
+    let modules = seen.modules()?;
+    Some((seen, modules))
+}
+
+/// The text of a grid that is moved by what its modules say, so many times; first by what they say under the first blur.
+fn read_adjusted(
+    plane: &Plane,
+    grid: &Grid,
+    (mut seen, mut modules): Look,
+    placement: &[Option<(usize, u8)>],
+    rule: &MatrixRule,
+    times: usize,
+) -> Option<Found> {
     let mut grid = *grid;
-    let mut seen = Seen::gather(plane, &grid, BLURS[0])?;
-    let mut modules = seen.modules()?;
     for _ in 0..times {
         grid = adjust::adjusted(&grid, &seen, &modules)?;
-        seen = Seen::gather(plane, &grid, BLURS[0])?;
-        modules = seen.modules()?;
+        (seen, modules) = look(plane, &grid, BLURS[0])?;
         if let Some(found) = decoded(&seen, &modules, &grid, placement, rule) {
             return Some(found);
         }

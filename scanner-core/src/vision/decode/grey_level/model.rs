@@ -190,7 +190,7 @@ pub(super) fn at_place(template: &[f32], place: f32) -> Option<(f32, f32)> {
 }
 
 /// Modules of a code with `characters` characters between start and stop.
-pub(super) fn code_modules(characters: usize) -> usize {
+pub fn code_modules(characters: usize) -> usize {
     CHARACTER * (characters + 1) + STOP_MODULES
 }
 
