@@ -6,19 +6,21 @@
 
 use super::grid::{Grid, OF_BEND, UNKNOWNS as N};
 use super::modules::Seen;
-use super::surface::Surface;
+use super::surface::{STEEP, Surface};
 use crate::vision::geometry::solve;
 
 /// Steps over which derivatives are taken, px and modules.
 const STEP: f64 = 0.05;
 /// How firmly the grid is held where the picture says nothing, as a share of what it says of it on average.
 const HOLD: f64 = 0.01;
+/// And how firmly what is not to change.
+const FIX: f64 = 1e6;
 /// Furthest that one step goes, px; of the bend, four units for each.
 const FURTHEST: f64 = 1.0;
 
 /// The grid by `modules` (of the ringed grid, 1 where light), a step closer. `None` where they say nothing.
 #[allow(clippy::needless_range_loop)] // Matrices are clearer by their indices.
-pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
+pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32], steep: bool, believed: impl Fn([f64; 2]) -> f64) -> Option<Grid> {
     let black_and_white: Vec<f32> = modules.iter().map(|m| m.round()).collect();
     let trust: Vec<f32> = modules.iter().map(|m| (2.0 * (m - 0.5).abs()).powi(2)).collect();
     let levels = seen.levels(&black_and_white, true)?;
@@ -41,7 +43,7 @@ pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
             let [mx, my] = moved[k].to_picture(u, v);
             -contrast * (f64::from(gx) * (mx - x) + f64::from(gy) * (my - y)) / STEP
         });
-        let weight = f64::from(seen.seen(i, &trust));
+        let weight = f64::from(seen.seen(i, &trust)) * believed([u, v]);
         for j in 0..N {
             for k in 0..=j {
                 a[j][k] += weight * row[j] * row[k];
@@ -51,7 +53,7 @@ pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32]) -> Option<Grid> {
     }
     let mean = (0..N).map(|k| a[k][k]).sum::<f64>() / N as f64;
     for j in 0..N {
-        a[j][j] += HOLD * mean;
+        a[j][j] += mean * if !steep && j >= OF_BEND && STEEP.contains(&(j - OF_BEND)) { FIX } else { HOLD };
         for k in 0..j {
             a[k][j] = a[j][k];
         }
@@ -85,7 +87,7 @@ mod tests {
         for _ in 0..5 {
             let seen = Seen::gather(&plane, &grid, 0.5).unwrap();
             let modules: Vec<f32> = seen.modules().unwrap().into_iter().map(f32::round).collect();
-            grid = adjusted(&grid, &seen, &modules).unwrap();
+            grid = adjusted(&grid, &seen, &modules, false, |_| 1.0).unwrap();
         }
         assert!(grid.corners.iter().zip(&at).all(|(p, q)| distance(*p, *q) < 0.15), "{:?} {at:?}", grid.corners);
         assert!(grid.bend.iter().zip(&bend).all(|(p, q)| (p - q).abs() < 0.2), "{:?}", grid.bend);

@@ -93,7 +93,7 @@ pub fn fit(plane: &Plane, finder: &Finder) -> Vec<Grid> {
     }
     starts.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut grids: Vec<Grid> =
-        starts.into_iter().take(BEST).filter_map(|(_, size, corners, bend)| refine(plane, size, corners, bend)).collect();
+        starts.into_iter().take(BEST).filter_map(|(_, size, corners, bend)| refine(plane, size, corners, bend, &rim(&size))).collect();
     grids.sort_by(|a, b| (b.fixed + b.timing).total_cmp(&(a.fixed + a.timing)));
     grids
 }
@@ -233,17 +233,17 @@ fn alternation(profile: &[f32], places: &[u8]) -> f32 {
 }
 
 /// A fixed module of a symbol or of the quiet zone around it.
-struct Fixed {
+pub struct Fixed {
     /// Its middle.
-    u: f64,
-    v: f64,
+    pub u: f64,
+    pub v: f64,
     dark: bool,
     /// Whether it belongs to an alternating side.
     timing: bool,
 }
 
 /// The outermost modules of a size, and one module of quiet zone.
-fn rim(size: &Size) -> Vec<Fixed> {
+pub fn rim(size: &Size) -> Vec<Fixed> {
     let mut rim = Vec::new();
     let mut add = |col: isize, row: isize, timing: bool| {
         if let Some(dark) = size.fixed(col, row) {
@@ -271,7 +271,7 @@ fn rim(size: &Size) -> Vec<Fixed> {
 }
 
 /// Correlations (fixed, timing) of a grid, whose [`rim`] is known, with the picture.
-fn agreement(plane: &Plane, grid: &Grid, rim: &[Fixed]) -> Option<[f64; 2]> {
+pub fn agreement(plane: &Plane, grid: &Grid, rim: &[Fixed]) -> Option<[f64; 2]> {
     let to_picture = ToPicture::new(&grid.size, &grid.corners, &grid.bend)?;
     // Over all fixed modules, and over the alternating ones: n, Σv, Σv², Σt and Σvt.
     let mut sums = [[0f64; 5]; 2];
@@ -292,9 +292,8 @@ fn agreement(plane: &Plane, grid: &Grid, rim: &[Fixed]) -> Option<[f64; 2]> {
 }
 
 /// Moves the corners until the fixed modules fit best, then bends the grid where that fits better.
-fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend) -> Option<Grid> {
-    let rim = rim(&size);
-    let agreement = |grid: &Grid| agreement(plane, grid, &rim);
+pub fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend, rim: &[Fixed]) -> Option<Grid> {
+    let agreement = |grid: &Grid| agreement(plane, grid, rim);
     let score = |grid: &Grid| agreement(grid).map(|[fixed, timing]| fixed + timing);
     let mut at = Grid { size, corners, bend, fixed: 0.0, timing: 0.0 };
     let mut best = score(&at)?;

@@ -7,6 +7,7 @@ mod grid;
 mod modules;
 mod outline;
 mod reed_solomon;
+mod rolled;
 mod size;
 mod surface;
 
@@ -17,6 +18,7 @@ use super::matrix::with_leading_fnc1;
 use crate::vision::{Corners, Plane};
 use grid::Grid;
 use modules::Seen;
+use rolled::{Bowed, Rolled};
 use surface::BULGE;
 
 /// When a text is accepted.
@@ -64,6 +66,11 @@ const WORTH_BULGING: f64 = 1.6;
 const SIDES_WORTH_BULGING: usize = 32;
 /// How far off the middle may be, each way, in units of the bend: a little more than half a module.
 const BULGES: [f64; 3] = [0.0, 2.2, -2.2];
+/// Of a grid with a horizon the share of rows that is believed at first (one in so many), how often it is moved with all of them, and how much less the
+/// modules beyond are trusted.
+const FIRST_BELIEVED: usize = 4;
+const ROLLED_ADJUSTMENTS: usize = 6;
+const UNSEEN: f32 = 0.3;
 /// How often a grid is moved from there.
 const BULGE_ADJUSTMENTS: usize = 4;
 
@@ -75,7 +82,35 @@ pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<
 
 /// Reads the symbol whose outline is roughly this, within a few modules.
 pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
-    outline::first_read(plane, outline, |finder| read_finder(plane, finder, rule))
+    outline::first_read(plane, outline, |finder| read_finder(plane, finder, rule), |bowed| read_bowed(plane, bowed, rule))
+}
+
+fn read_bowed(plane: &Plane, outline: &Bowed, rule: &MatrixRule) -> Option<Found> {
+    let grids = rolled::fit(plane, outline).into_iter().filter(|r| r.grid.timing >= rule.timing && r.grid.fixed >= rule.fixed);
+    grids.into_iter().find_map(|rolled| {
+        let found = read_rolled(&rolled, rule)?;
+        Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + rolled.from[k])), ..found })
+    })
+}
+
+/// The text of a grid whose first rows are right: it is moved by what they say, then by what one more of them says, up to those that say nothing.
+fn read_rolled(rolled: &Rolled, rule: &MatrixRule) -> Option<Found> {
+    let mut grid = rolled.grid;
+    let placement = grid.size.placement();
+    let n = grid.size.rows;
+    let is_seen = |place: [f64; 2]| rolled.row(place) < rolled.resolved as f64;
+    let (mut seen, mut modules) = look(&rolled.plane, &grid, BLURS[0])?;
+    let last = (rolled.resolved + 1).min(n);
+    for rows in (n / FIRST_BELIEVED..last).chain([last; ROLLED_ADJUSTMENTS]) {
+        grid = adjust::adjusted(&grid, &seen, &modules, true, |place| f64::from(u8::from(rolled.row(place) < rows as f64)))?;
+        (seen, modules) = look(&rolled.plane, &grid, BLURS[0])?;
+        if 4 * rows > 3 * n
+            && let Some(found) = decoded(&seen, &modules, &grid, &placement, rule, Some(&is_seen))
+        {
+            return Some(found);
+        }
+    }
+    None
 }
 
 fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
@@ -83,7 +118,7 @@ fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
     let mut first = None;
     for blur in BLURS {
         let look = look(plane, grid, blur)?;
-        if let Some(found) = decoded(&look.0, &look.1, grid, &placement, rule) {
+        if let Some(found) = decoded(&look.0, &look.1, grid, &placement, rule, None) {
             return Some(found);
         }
         first.get_or_insert(look);
@@ -125,30 +160,40 @@ fn read_adjusted(
 ) -> Option<Found> {
     let mut grid = *grid;
     for _ in 0..times {
-        grid = adjust::adjusted(&grid, &seen, &modules)?;
+        grid = adjust::adjusted(&grid, &seen, &modules, false, |_| 1.0)?;
         (seen, modules) = look(plane, &grid, BLURS[0])?;
-        if let Some(found) = decoded(&seen, &modules, &grid, placement, rule) {
+        if let Some(found) = decoded(&seen, &modules, &grid, placement, rule, None) {
             return Some(found);
         }
     }
     None
 }
 
-/// The text of modules (of the ringed grid), if `rule` lets it pass.
-fn decoded(seen: &Seen, modules: &[f32], grid: &Grid, placement: &[Option<(usize, u8)>], rule: &MatrixRule) -> Option<Found> {
+/// The text of modules (of the ringed grid), if `rule` lets it pass. Where not all places can be seen, up to three quarters of what is spare may be given up.
+fn decoded(
+    seen: &Seen,
+    modules: &[f32],
+    grid: &Grid,
+    placement: &[Option<(usize, u8)>],
+    rule: &MatrixRule,
+    is_seen: Option<&dyn Fn([f64; 2]) -> bool>,
+) -> Option<Found> {
     let size = grid.size;
     let mut word = vec![0u8; size.codewords()];
     let mut trust = vec![f32::MAX; size.codewords()];
-    for (value, place) in seen.inside(modules).iter().zip(placement) {
+    for (i, (value, place)) in seen.inside(modules).iter().zip(placement).enumerate() {
         if let Some((codeword, bit)) = place {
             word[*codeword] |= u8::from(*value < 0.5) << bit;
-            trust[*codeword] = trust[*codeword].min((value - 0.5).abs());
+            let middle = [i % size.cols, i / size.cols].map(|at| at as f64 + 0.5);
+            let share = if is_seen.is_none_or(|is_seen| is_seen(middle)) { 1.0 } else { UNSEEN };
+            trust[*codeword] = trust[*codeword].min(share * (value - 0.5).abs());
         }
     }
     let mut weakest: Vec<usize> = (0..word.len()).collect();
     weakest.sort_by(|a, b| trust[*a].total_cmp(&trust[*b]).then(a.cmp(b)));
     // The least trusted codewords are given up one pair after the other (Forney, "Generalized minimum distance decoding", 1966).
-    for erased in (0..=size.ecc / 2).step_by(2) {
+    let most = if is_seen.is_some() { size.ecc * 3 / 4 } else { size.ecc / 2 };
+    for erased in (0..=most).step_by(2) {
         let mut fixed = word.clone();
         let Some(errors) = reed_solomon::correct(&mut fixed, size.ecc, &weakest[..erased]) else { continue };
         if 2 * errors + erased + rule.spare > size.ecc {

@@ -59,18 +59,24 @@ impl Seen {
         let size = grid.size;
         let (w, h) = (size.cols as f64, size.rows as f64);
         let surface = Surface::new(&size, &grid.corners, &grid.bend)?;
-        let [left, top, right, bottom] = [-1.0, -1.0, w + 1.0, h + 1.0];
-        let [across, down] = [w / 2.0, h / 2.0];
-        let around =
+        let around = |[left, top, right, bottom]: [f64; 4]| {
+            let [across, down] = [w / 2.0, h / 2.0];
             [[left, top], [across, top], [right, top], [right, down], [right, bottom], [across, bottom], [left, bottom], [left, down]]
-                .map(|[u, v]| surface.to_picture(u, v));
+                .map(|[u, v]| surface.to_picture(u, v))
+        };
+        // Of the quiet zone a part may be missing.
+        let inside = |p: &[f64; 2]| p[0] >= -1.0 && p[1] >= -1.0 && p[0] <= plane.width() as f64 && p[1] <= plane.height() as f64;
+        if !around([0.0, 0.0, w, h]).iter().all(inside) {
+            return None;
+        }
+        let around = around([-1.0, -1.0, w + 1.0, h + 1.0]);
         let bound = |k: usize| {
             let lo = around.iter().map(|p| p[k]).fold(f64::MAX, f64::min);
             let hi = around.iter().map(|p| p[k]).fold(f64::MIN, f64::max);
             (lo.floor(), hi.ceil())
         };
         let ((x0, x1), (y0, y1)) = (bound(0), bound(1));
-        if x0 < -1.0 || y0 < -1.0 || x1 > plane.width() as f64 || y1 > plane.height() as f64 || x1 - x0 > 400.0 || y1 - y0 > 400.0 {
+        if x1 - x0 > 400.0 || y1 - y0 > 400.0 {
             return None;
         }
         // A normal distribution of the variance of blur and pixel, in five points each way.

@@ -4,6 +4,7 @@
 //! Legs that a shadow's edge or a dark print beside the quiet zone cuts short are no straight edges for the locator; along a whole side they are.
 
 use super::grid::{Finder, sample};
+use super::rolled::Bowed;
 use crate::vision::geometry::{area, distance, homography, map, meeting};
 use crate::vision::{Corners, Plane};
 
@@ -53,14 +54,21 @@ struct Outline {
 }
 
 /// The first finder of a symbol whose outline is roughly this that `read` makes something of, the likeliest first.
-pub fn first_read<T>(plane: &Plane, outline: &Corners, read: impl Fn(&Finder) -> Option<T>) -> Option<T> {
+pub fn first_read<T>(
+    plane: &Plane,
+    outline: &Corners,
+    read: impl Fn(&Finder) -> Option<T>,
+    read_bowed: impl Fn(&Bowed) -> Option<T>,
+) -> Option<T> {
     let white = white(plane, outline);
     let turned = TURNS.iter().filter_map(|turn| step(plane, &turned(outline, *turn), white, FIRST, false));
     let score = |o: &Outline| o.sides.iter().map(|side| side.score).sum::<f32>();
-    let mut outline = turned.max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    let mut corners = turned.max_by(|a, b| score(a).total_cmp(&score(b)))?.corners;
     let mut tried: Vec<Finder> = Vec::new();
+    let mut outlines: Vec<Outline> = Vec::new();
     for off in OFF {
-        outline = step(plane, &outline.corners, white, off, true)?;
+        let Some(outline) = step(plane, &corners, white, off, true) else { break };
+        corners = outline.corners;
         for finder in outline.finders() {
             let apart = |other: &Finder| {
                 distance(other.corner, finder.corner).max(distance(other.up, finder.up)).max(distance(other.right, finder.right))
@@ -73,8 +81,11 @@ pub fn first_read<T>(plane: &Plane, outline: &Corners, read: impl Fn(&Finder) ->
             }
             tried.push(finder);
         }
+        outlines.push(outline);
     }
-    None
+    [outlines.first()?, outlines.last()?]
+        .into_iter()
+        .find_map(|outline| read_bowed(&Bowed { corners: outline.corners, bows: outline.bows }))
 }
 
 impl Outline {

@@ -2,10 +2,10 @@
 
 use super::size::Size;
 use crate::vision::Corners;
-use crate::vision::geometry::{homography, inverse, map};
+use crate::vision::geometry::{homography, inverse, map, solve};
 
 /// Terms by which a place among the modules is off along the columns, and as many along the rows.
-const TERMS: usize = 7;
+const TERMS: usize = 9;
 /// How many numbers a bend is.
 pub const BEND: usize = 2 * TERMS;
 /// How far a symbol's inside is from where a plane would have it, its corners held: by how much of each of the [`terms`], along the columns and then along
@@ -13,7 +13,8 @@ pub const BEND: usize = 2 * TERMS;
 pub type Bend = [f64; BEND];
 /// Which numbers of a bend are [`arcs`].
 pub const ARCS: [usize; 4] = [0, 1, TERMS, TERMS + 1];
-
+/// Which numbers of a bend only steep horizons need.
+pub const STEEP: [usize; 4] = [TERMS - 3, TERMS - 2, BEND - 3, BEND - 2];
 /// Which numbers of a bend move its middle and leave the sides where they are.
 pub const BULGE: [usize; 2] = [TERMS - 1, BEND - 1];
 
@@ -28,7 +29,7 @@ pub fn arcs(of: [f64; 4]) -> Bend {
 /// What the numbers of a bend stand for, at shares s of the width and t of the height.
 fn terms(s: f64, t: f64) -> [f64; TERMS] {
     let ([p, q], [x, y]) = ([s * (1.0 - s), t * (1.0 - t)], [2.0 * s - 1.0, 2.0 * t - 1.0]);
-    [p, q, p * x, q * y, p * y, q * x, 4.0 * p * q]
+    [p, q, p * x, q * y, p * y, q * x, p * x * x, q * y * y, 4.0 * p * q]
 }
 
 /// The map from modules (column, row from the top left; whole numbers are edges) to pixels.
@@ -53,11 +54,45 @@ impl ToPicture {
         [sum(0), sum(1)]
     }
 
+    /// How the shift changes: of columns by column and by row, of rows by column and by row.
+    fn slope(&self, u: f64, v: f64) -> [f64; 4] {
+        let [w, h] = self.sides;
+        let (s, t) = (u / w, v / h);
+        let ([p, q], [x, y]) = ([s * (1.0 - s), t * (1.0 - t)], [2.0 * s - 1.0, 2.0 * t - 1.0]);
+        // dp/ds = −x, dx/ds = 2.
+        let by_s = [-x, 0.0, 2.0 * p - x * x, 0.0, -x * y, 2.0 * q, 4.0 * p * x - x * x * x, 0.0, -4.0 * x * q];
+        let by_t = [0.0, -y, 0.0, 2.0 * q - y * y, 2.0 * p, -y * x, 0.0, 4.0 * q * y - y * y * y, -4.0 * y * p];
+        let sum = |by: &[f64; TERMS], k: usize| -> f64 { by.iter().zip(&self.bend[k * TERMS..]).map(|(term, by)| term * by).sum() };
+        [sum(&by_s, 0) / w, sum(&by_t, 0) / h, sum(&by_s, 1) / w, sum(&by_t, 1) / h]
+    }
+
     /// The pixel of a place among the modules.
     pub fn at(&self, u: f64, v: f64) -> [f64; 2] {
         let [du, dv] = self.shift(u, v);
         map(&self.map, u + du, v + dv)
     }
+}
+
+/// The bend that takes places among the modules closest to pixels, each pair of a place and its pixel.
+pub fn fitted(size: &Size, corners: &Corners, points: &[([f64; 2], [f64; 2])]) -> Option<Bend> {
+    let [w, h] = [size.cols as f64, size.rows as f64];
+    let back = inverse(&homography(&[[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]], corners)?)?;
+    let mut a = [[0.0; TERMS]; TERMS];
+    let mut b = [[0.0; TERMS]; 2];
+    for ([u, v], pixel) in points {
+        let at = map(&back, pixel[0], pixel[1]);
+        let terms = terms(u / w, v / h);
+        for j in 0..TERMS {
+            for k in 0..TERMS {
+                a[j][k] += terms[j] * terms[k];
+            }
+            b[0][j] += terms[j] * (at[0] - u);
+            b[1][j] += terms[j] * (at[1] - v);
+        }
+    }
+    (0..TERMS).for_each(|k| a[k][k] += 1e-6);
+    let [x, y] = [solve(a, b[0])?, solve(a, b[1])?];
+    Some(std::array::from_fn(|k| if k < TERMS { x[k] } else { y[k - TERMS] }))
 }
 
 /// The map between modules and pixels, both ways.
@@ -84,10 +119,18 @@ impl Surface {
         let [u, v] = map(&self.back, x, y);
         let mut at = [u, v];
         if self.to.bend != [0.0; BEND] {
-            // The shift changes by a fraction of itself from module to module.
             for _ in 0..4 {
                 let [du, dv] = self.to.shift(at[0], at[1]);
-                at = [u - du, v - dv];
+                let slope = self.to.slope(at[0], at[1]);
+                let off = [at[0] + du - u, at[1] + dv - v];
+                let [a, b] = [1.0 + slope[0], 1.0 + slope[3]].map(|v: f64| if v.abs() < 0.1 { 0.1 } else { v });
+                let det = a * b - slope[1] * slope[2];
+                let det = if det.abs() < 0.05 { 0.05 } else { det };
+                let by = [(b * off[0] - slope[1] * off[1]) / det, (a * off[1] - slope[2] * off[0]) / det];
+                at = [0, 1].map(|k| at[k] - by[k].clamp(-3.0, 3.0));
+                if by[0].abs().max(by[1].abs()) < 1e-3 {
+                    break;
+                }
             }
         }
         at
