@@ -18,7 +18,8 @@ const FIX: f64 = 1e6;
 /// Furthest that one step goes, px; of the bend, four units for each.
 const FURTHEST: f64 = 1.0;
 
-/// The grid by `modules` (of the ringed grid, 1 where light), a step closer. `None` where they say nothing.
+/// The grid by `modules` (of the ringed grid, 1 where light), a step closer, as far as places in the symbol are believed (0 to 1); `steep` lets the terms
+/// move that only a horizon needs. `None` where they say nothing.
 #[allow(clippy::needless_range_loop)] // Matrices are clearer by their indices.
 pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32], steep: bool, believed: impl Fn([f64; 2]) -> f64) -> Option<Grid> {
     let black_and_white: Vec<f32> = modules.iter().map(|m| m.round()).collect();

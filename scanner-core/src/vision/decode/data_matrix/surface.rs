@@ -119,6 +119,7 @@ impl Surface {
         let [u, v] = map(&self.back, x, y);
         let mut at = [u, v];
         if self.to.bend != [0.0; BEND] {
+            // Newton's method, by a slope that a horizon leaves something of.
             for _ in 0..4 {
                 let [du, dv] = self.to.shift(at[0], at[1]);
                 let slope = self.to.slope(at[0], at[1]);

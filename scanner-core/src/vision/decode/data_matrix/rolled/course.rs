@@ -84,7 +84,7 @@ fn line(x: &[f64], y: &[f64]) -> Option<(f64, f64)> {
 }
 
 /// Edges of rows on packages that are round in different ways, the first row one wide: how far they turn from one to the next, radians, how far the first
-/// one is turned, and how many are flat.
+/// one is turned, and how many are flat; finely for a last choice.
 pub fn shapes(fine: bool) -> &'static [Vec<f64>] {
     const TURNS: [f64; 8] = [0.0, 0.03, 0.045, 0.06, 0.075, 0.09, 0.12, 0.17];
     const FINE_TURNS: [f64; 16] = [0.0, 0.02, 0.03, 0.037, 0.045, 0.052, 0.06, 0.067, 0.075, 0.082, 0.09, 0.105, 0.12, 0.145, 0.17, 0.22];
@@ -131,7 +131,7 @@ impl Course {
             .map(|(j, width)| if j + width < COUNT { sums.gain(brightness, j, width) } else { [f32::MIN; 2] })
             .collect();
         // The alternating module of the row next to the solid side is dark, of the last one light (of an even number).
-        let parity = |k: usize| usize::from((k % 2 == 0) == from_solid);
+        let parity = |k: usize| usize::from(k.is_multiple_of(2) == from_solid);
         let row_gain = |a: usize, b: usize, k: usize| -> f32 {
             match b.saturating_sub(a) {
                 width if width >= LEAST && a < COUNT => gains[a * WIDTHS + (width - LEAST).min(WIDTHS - 1)][parity(k)].max(OUTSIDE),
