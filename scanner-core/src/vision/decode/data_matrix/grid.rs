@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::size::{SIZES, Size};
-use super::surface::{ARCS, BEND, Bend, ToPicture, arcs};
+use super::surface::{ARCS, BEND, Bend, ToPicture, WAIST, arcs};
 use crate::vision::geometry::{distance, meeting, solve};
 use crate::vision::{Corners, Plane};
 
@@ -37,9 +37,14 @@ pub struct Grid {
 
 /// How far the located ends may be off, modules; they are rather too near, as bars' ends are blurred.
 const OFF: [f64; 11] = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.25, 4.0];
-/// Unevenness of modules along a bowed side that is tried.
+/// Unevenness of modules along a side that is tried: by how much of its length its middle is off from halfway, times four.
 const UNEVEN: [f64; 9] = [-0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6];
-/// And which of it at first.
+/// And by how much wider modules are in its middle than at its ends, where that is tried: a package that turns away on both sides of what faces the camera
+/// makes them so, and with some unevenness one that is flat on one side and round on the other.
+const WAISTS: [f64; 3] = [0.0, 0.25, 0.5];
+/// How narrow that may make a side's last module.
+const NARROWEST: f64 = 0.24;
+/// Which unevenness is tried at first.
 const COARSE: [f64; 4] = [-0.6, -0.3, 0.3, 0.6];
 /// How much more or less uneven than on the best parallel line it may be on a slanted one.
 const NEAR_UNEVEN: f64 = 0.16;
@@ -67,15 +72,15 @@ impl Grid {
     }
 }
 
-/// Grids that may lie on a finder, the likeliest first.
-pub fn fit(plane: &Plane, finder: &Finder) -> Vec<Grid> {
+/// Grids that may lie on a finder, the likeliest first; with `waists` where sides may be as [`WAISTS`] says.
+pub fn fit(plane: &Plane, finder: &Finder, waists: bool) -> Vec<Grid> {
     let sub = |p: [f64; 2], q: [f64; 2]| [p[0] - q[0], p[1] - q[1]];
     let (right, up) = (sub(finder.right, finder.corner), sub(finder.up, finder.corner));
     let [bow_right, bow_up] = finder.bows;
     let mut starts: Vec<(f32, Size, Corners, Bend)> = Vec::new();
     for size in SIZES {
-        let Some(top) = side(plane, finder.corner, [up, right], bow_right, [size.cols, size.rows]) else { continue };
-        let Some(far) = side(plane, finder.corner, [right, up], bow_up, [size.rows, size.cols]) else { continue };
+        let Some(top) = side(plane, finder.corner, [up, right], bow_right, [size.cols, size.rows], waists) else { continue };
+        let Some(far) = side(plane, finder.corner, [right, up], bow_up, [size.rows, size.cols], waists) else { continue };
         // The sides' middles run half a module inside; the corner is where the outer edges meet.
         let Some(meet) = meeting(top.from, top.to, far.from, far.to) else { continue };
         let outwards = |p: [f64; 2], leg: [f64; 2], modules: usize| [0, 1].map(|k| p[k] + 0.5 * (leg[k] / modules as f64));
@@ -87,8 +92,10 @@ pub fn fit(plane: &Plane, finder: &Finder) -> Vec<Grid> {
         let corners = [finder.corner, top_left, top_right, bottom_right];
         let mut bend = bend(&size, right, up, finder.bows);
         bend[ARCS[0]] += size.cols as f64 * top.uneven;
+        bend[WAIST[0]] += size.cols as f64 * top.waist;
         // Rows are counted against the leg.
         bend[ARCS[3]] -= size.rows as f64 * far.uneven;
+        bend[WAIST[1]] += size.rows as f64 * far.waist;
         starts.push((sure(&top, size.cols) + sure(&far, size.rows), size, corners, bend));
     }
     starts.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -122,13 +129,15 @@ struct Side {
     score: f32,
     from: [f64; 2],
     to: [f64; 2],
-    /// By how much of its length its middle is off from halfway, times four.
+    /// See [`UNEVEN`].
     uneven: f64,
+    /// See [`WAISTS`].
+    waist: f64,
 }
 
 /// The side of n modules opposite to the leg `along` with its `bow`, at the far end of the leg `across` of m modules. `None` where nothing alternates like
 /// it.
-fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f64; 2], [n, m]: [usize; 2]) -> Option<Side> {
+fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f64; 2], [n, m]: [usize; 2], waists: bool) -> Option<Side> {
     let (module, step) = (along[0].hypot(along[1]) / n as f64, across[0].hypot(across[1]) / m as f64);
     if module < 0.9 || step < 0.5 {
         return None;
@@ -148,10 +157,16 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
             let ([x, y], off) = (at(t), 4.0 * t * (1.0 - t));
             sample(plane, [x + off * bow[0], y + off * bow[1]])
         }));
-        for way in ways(n).iter().filter(|way| wanted(way)) {
+        for way in ways(n, waists).iter().filter(|way| wanted(way)) {
             let score = alternation(&profile, &way.places);
             if best.is_none_or(|b| score > b.score) {
-                best = Some(Side { score, from: at(way.start / n as f64), to: at((n as f64 + way.end) / n as f64), uneven: way.uneven });
+                best = Some(Side {
+                    score,
+                    from: at(way.start / n as f64),
+                    to: at((n as f64 + way.end) / n as f64),
+                    uneven: way.uneven,
+                    waist: way.waist,
+                });
             }
         }
         best
@@ -161,7 +176,7 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
     if parallel.score < PROMISING * least_side(n) {
         return None;
     }
-    let near_best = |way: &Way| (way.uneven - parallel.uneven).abs() < NEAR_UNEVEN;
+    let near_best = |way: &Way| (way.uneven - parallel.uneven).abs() < NEAR_UNEVEN && way.waist == parallel.waist;
     for near in OFF {
         for far in OFF {
             search(near, far, &near_best);
@@ -180,8 +195,10 @@ struct Way {
     /// Where the first begins and the last ends, modules from where they should.
     start: f64,
     end: f64,
-    /// See [`Side::uneven`].
+    /// See [`UNEVEN`].
     uneven: f64,
+    /// See [`WAISTS`].
+    waist: f64,
     /// Whether it is tried before anything promising is known.
     coarse: bool,
     /// Which of the line's samples lies in the middle of each module.
@@ -189,29 +206,32 @@ struct Way {
 }
 
 /// All ways for n modules, the even ones included; n must be a size's.
-fn ways(n: usize) -> &'static [Way] {
+fn ways(n: usize, waists: bool) -> &'static [Way] {
     /// More than the longest side has modules: samples of the line are counted by bytes.
     const MOST: usize = 56;
-    static WAYS: [OnceLock<Vec<Way>>; MOST] = [const { OnceLock::new() }; MOST];
+    static WAYS: [[OnceLock<Vec<Way>>; MOST]; 2] = [const { [const { OnceLock::new() }; MOST] }; 2];
     let each = || {
-        let ways = UNEVEN.into_iter().flat_map(|uneven| [-0.5, 0.0, 0.5].into_iter().map(move |start| (uneven, start)));
-        let ways = ways.flat_map(|(uneven, start)| OFF.into_iter().map(move |end| (uneven, start, end)));
+        let shapes = WAISTS.into_iter().flat_map(|waist| UNEVEN.into_iter().map(move |uneven| (uneven, waist)));
+        let shapes = shapes.filter(|(uneven, waist)| *waist == 0.0 || waists && 1.0 - uneven.abs() - waist >= NARROWEST);
+        let ways = shapes.flat_map(|shape| [-0.5, 0.0, 0.5].into_iter().map(move |start| (shape, start)));
+        let ways = ways.flat_map(|(shape, start)| OFF.into_iter().map(move |end| (shape, start, end)));
         let last = (n + 4) as f64 * FINE - 1.0;
-        let place = |k: usize, uneven: f64, start: f64, end: f64| {
+        let place = |k: usize, (uneven, waist): (f64, f64), start: f64, end: f64| {
             let part = (k as f64 + 0.5) / n as f64;
-            let at = (start + (n as f64 + end - start) * (part + uneven * part * (1.0 - part)) + 2.0) * FINE;
-            at.clamp(0.0, last).round() as u8
+            let part = part + part * (1.0 - part) * (uneven + waist * (2.0 * part - 1.0));
+            ((start + (n as f64 + end - start) * part + 2.0) * FINE).clamp(0.0, last).round() as u8
         };
-        ways.map(|(uneven, start, end)| Way {
+        ways.map(|(shape @ (uneven, waist), start, end)| Way {
             start,
             end,
             uneven,
+            waist,
             coarse: uneven == 0.0 || start == 0.0 && COARSE.contains(&uneven),
-            places: (0..n).map(|k| place(k, uneven, start, end)).collect(),
+            places: (0..n).map(|k| place(k, shape, start, end)).collect(),
         })
         .collect()
     };
-    WAYS[n].get_or_init(each)
+    WAYS[usize::from(waists)][n].get_or_init(each)
 }
 
 /// Correlation of some samples of a profile with dark, light, dark …
@@ -298,7 +318,8 @@ pub fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend, rim: &[Fi
     let mut at = Grid { size, corners, bend, fixed: 0.0, timing: 0.0 };
     let mut best = score(&at)?;
     let module = (distance(corners[0], corners[3]) / size.cols as f64).min(distance(corners[0], corners[1]) / size.rows as f64);
-    let corners_and_arcs: Vec<usize> = (0..OF_BEND).chain(ARCS.map(|k| OF_BEND + k)).collect();
+    let waists: &[usize] = if WAIST.iter().any(|k| bend[*k] != 0.0) { &WAIST } else { &[] };
+    let corners_and_arcs: Vec<usize> = (0..OF_BEND).chain(ARCS.iter().chain(waists).map(|k| OF_BEND + k)).collect();
     for unknowns in [&corners_and_arcs[..OF_BEND], &corners_and_arcs] {
         if unknowns.len() > OF_BEND && best < WORTH_BENDING {
             break;

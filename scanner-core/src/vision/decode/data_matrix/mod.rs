@@ -76,21 +76,27 @@ const BULGE_ADJUSTMENTS: usize = 4;
 
 /// Reads the symbol of a finder. The plane should show one to five pixels per module.
 pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<Found> {
-    let grids = grid::fit(plane, finder);
+    read_fitting(plane, &grid::fit(plane, finder, false), rule)
+}
+
+fn read_fitting(plane: &Plane, grids: &[Grid], rule: &MatrixRule) -> Option<Found> {
     grids.iter().filter(|g| g.timing >= rule.timing && g.fixed >= rule.fixed).find_map(|grid| read_grid(plane, grid, rule))
 }
 
 /// Reads the symbol whose outline is roughly this, within a few modules.
 pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
-    outline::first_read(plane, outline, |finder| read_finder(plane, finder, rule), |bowed| read_bowed(plane, bowed, rule))
+    outline::first_read(plane, outline, |finder| read_finder(plane, finder, rule), |bowed, finders| read_bowed(plane, bowed, finders, rule))
 }
 
-fn read_bowed(plane: &Plane, outline: &Bowed, rule: &MatrixRule) -> Option<Found> {
-    let grids = rolled::fit(plane, outline).into_iter().filter(|r| r.grid.timing >= rule.timing && r.grid.fixed >= rule.fixed);
-    grids.into_iter().find_map(|rolled| {
-        let found = read_rolled(&rolled, rule)?;
+/// The symbol of an outline with sides as round packages make them, and of finders that say where else it may lie.
+fn read_bowed(plane: &Plane, outline: &Bowed, finders: &[Finder], rule: &MatrixRule) -> Option<Found> {
+    let grids = rolled::fit(plane, outline)?;
+    let read = |rolled: &Rolled| {
+        let found = read_rolled(rolled, rule)?;
         Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + rolled.from[k])), ..found })
-    })
+    };
+    let found = grids.iter().filter(|r| r.grid.timing >= rule.timing && r.grid.fixed >= rule.fixed).find_map(read);
+    found.or_else(|| finders.iter().find_map(|finder| read_fitting(plane, &grid::fit(plane, finder, true), rule)))
 }
 
 /// The text of a grid whose first rows are right: it is moved by what they say, then by what one more of them says, up to those that say nothing.

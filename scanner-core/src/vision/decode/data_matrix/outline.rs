@@ -53,12 +53,13 @@ struct Outline {
     bows: Corners,
 }
 
-/// The first finder of a symbol whose outline is roughly this that `read` makes something of, the likeliest first.
+/// The first finder of a symbol whose outline is roughly this that `read` makes something of, the likeliest first; else what `read_bowed` makes of the outline
+/// as its sides were found at first, or at last, and all those finders.
 pub fn first_read<T>(
     plane: &Plane,
     outline: &Corners,
     read: impl Fn(&Finder) -> Option<T>,
-    read_bowed: impl Fn(&Bowed) -> Option<T>,
+    read_bowed: impl Fn(&Bowed, &[Finder]) -> Option<T>,
 ) -> Option<T> {
     let white = white(plane, outline);
     let turned = TURNS.iter().filter_map(|turn| step(plane, &turned(outline, *turn), white, FIRST, false));
@@ -85,7 +86,7 @@ pub fn first_read<T>(
     }
     [outlines.first()?, outlines.last()?]
         .into_iter()
-        .find_map(|outline| read_bowed(&Bowed { corners: outline.corners, bows: outline.bows }))
+        .find_map(|outline| read_bowed(&Bowed { corners: outline.corners, bows: outline.bows }, &tried))
 }
 
 impl Outline {

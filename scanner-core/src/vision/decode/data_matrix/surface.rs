@@ -13,6 +13,8 @@ pub const BEND: usize = 2 * TERMS;
 pub type Bend = [f64; BEND];
 /// Which numbers of a bend are [`arcs`].
 pub const ARCS: [usize; 4] = [0, 1, TERMS, TERMS + 1];
+/// Which numbers of a bend make modules wider in the middle of a side than at its ends: columns and rows.
+pub const WAIST: [usize; 2] = [2, TERMS + 3];
 /// Which numbers of a bend only steep horizons need.
 pub const STEEP: [usize; 4] = [TERMS - 3, TERMS - 2, BEND - 3, BEND - 2];
 /// Which numbers of a bend move its middle and leave the sides where they are.

@@ -76,19 +76,22 @@ fn row(from_solid: bool, solid_first: bool, n: f64, [u, v]: [f64; 2]) -> f64 {
     }
 }
 
-/// Grids that rows make of an outline, whichever way the package turns, the likeliest first.
-pub fn fit(plane: &Plane, outline: &Bowed) -> Vec<Rolled> {
+/// Grids that rows make of an outline, whichever way the package turns, the likeliest first; `None` where nothing looks like rows.
+pub fn fit(plane: &Plane, outline: &Bowed) -> Option<Vec<Rolled>> {
     let strips = (0..4).filter_map(|first| Strip::cut(plane, paths(outline, first))).map(Rc::new);
     let mut ways: Vec<Rows> =
         strips.flat_map(|strip| [true, false].into_iter().filter_map(move |from_solid| Rows::find(&strip, from_solid))).collect();
     ways.retain(|rows| rows.gain >= PROMISING);
+    if ways.is_empty() {
+        return None;
+    }
     ways.sort_by(|a, b| b.gain.total_cmp(&a.gain));
     let ways = ways.into_iter().take(BEST).map(Rows::skewed).filter(|rows| rows.gain >= LIKELY);
     let grids = ways.flat_map(|rows| rows.sized(plane)).filter_map(|rows| rows.grid(plane));
     let mut grids: Vec<Rolled> = grids.filter(|rolled| rolled.grid.fixed + rolled.grid.timing >= WORTH_READING).collect();
     grids.sort_by(|a, b| (b.grid.fixed + b.grid.timing).total_cmp(&(a.grid.fixed + a.grid.timing)));
     grids.truncate(READ);
-    grids
+    Some(grids)
 }
 
 /// The sides that run around the package if rows start at the outline's side after the corner `first`, from that corner and from the one after it.
