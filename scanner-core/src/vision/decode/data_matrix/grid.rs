@@ -62,6 +62,11 @@ pub const OF_BEND: usize = 8;
 const WORTH_BENDING: f64 = 1.1;
 
 impl Grid {
+    /// Both correlations together.
+    pub fn agreement(&self) -> f64 {
+        self.fixed + self.timing
+    }
+
     /// The grid with one unknown changed.
     pub fn changed(mut self, unknown: usize, by: f64) -> Self {
         match unknown {
@@ -101,7 +106,7 @@ pub fn fit(plane: &Plane, finder: &Finder, waists: bool) -> Vec<Grid> {
     starts.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut grids: Vec<Grid> =
         starts.into_iter().take(BEST).filter_map(|(_, size, corners, bend)| refine(plane, size, corners, bend, &rim(&size))).collect();
-    grids.sort_by(|a, b| (b.fixed + b.timing).total_cmp(&(a.fixed + a.timing)));
+    grids.sort_by(|a, b| b.agreement().total_cmp(&a.agreement()));
     grids
 }
 

@@ -18,7 +18,7 @@ use super::matrix::with_leading_fnc1;
 use crate::vision::{Corners, Plane};
 use grid::Grid;
 use modules::Seen;
-use rolled::{Bowed, Rolled};
+use rolled::Rolled;
 use surface::BULGE;
 
 /// When a text is accepted.
@@ -38,6 +38,13 @@ pub struct MatrixRule {
 impl Default for MatrixRule {
     fn default() -> Self {
         Self { timing: 0.5, fixed: 0.6, explained: 0.75, spare: 2 }
+    }
+}
+
+impl MatrixRule {
+    /// Whether a grid agrees well enough with the picture to be read.
+    fn allows(&self, grid: &Grid) -> bool {
+        grid.timing >= self.timing && grid.fixed >= self.fixed
     }
 }
 
@@ -66,13 +73,13 @@ const WORTH_BULGING: f64 = 1.6;
 const SIDES_WORTH_BULGING: usize = 32;
 /// How far off the middle may be, each way, in units of the bend: a little more than half a module.
 const BULGES: [f64; 3] = [0.0, 2.2, -2.2];
+/// How often a grid is moved from there.
+const BULGE_ADJUSTMENTS: usize = 4;
 /// Of a grid with a horizon the share of rows that is believed at first (one in so many), how often it is moved with all of them, and how much less the
 /// modules beyond are trusted.
 const FIRST_BELIEVED: usize = 4;
 const ROLLED_ADJUSTMENTS: usize = 6;
 const UNSEEN: f32 = 0.3;
-/// How often a grid is moved from there.
-const BULGE_ADJUSTMENTS: usize = 4;
 
 /// Reads the symbol of a finder. The plane should show one to five pixels per module.
 pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<Found> {
@@ -80,23 +87,25 @@ pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<
 }
 
 fn read_fitting(plane: &Plane, grids: &[Grid], rule: &MatrixRule) -> Option<Found> {
-    grids.iter().filter(|g| g.timing >= rule.timing && g.fixed >= rule.fixed).find_map(|grid| read_grid(plane, grid, rule))
+    grids.iter().filter(|grid| rule.allows(grid)).find_map(|grid| read_grid(plane, grid, rule))
 }
 
 /// Reads the symbol whose outline is roughly this, within a few modules.
 pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
-    outline::first_read(plane, outline, |finder| read_finder(plane, finder, rule), |bowed, finders| read_bowed(plane, bowed, finders, rule))
-}
-
-/// The symbol of an outline with sides as round packages make them, and of finders that say where else it may lie.
-fn read_bowed(plane: &Plane, outline: &Bowed, finders: &[Finder], rule: &MatrixRule) -> Option<Found> {
-    let grids = rolled::fit(plane, outline)?;
-    let read = |rolled: &Rolled| {
-        let found = read_rolled(rolled, rule)?;
-        Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + rolled.from[k])), ..found })
+    let unread = match outline::first_read(plane, outline, |finder| read_finder(plane, finder, rule)) {
+        Ok(found) => return Some(found),
+        Err(unread) => unread,
     };
-    let found = grids.iter().filter(|r| r.grid.timing >= rule.timing && r.grid.fixed >= rule.fixed).find_map(read);
-    found.or_else(|| finders.iter().find_map(|finder| read_fitting(plane, &grid::fit(plane, finder, true), rule)))
+    let mut finders = unread.finders.as_slice();
+    let last = unread.outlines.len().saturating_sub(1);
+    // Its sides as they were found at first, and at last.
+    unread.outlines.iter().enumerate().filter(|(i, _)| *i == 0 || *i == last).find_map(|(_, bowed)| {
+        let grids = rolled::fit(plane, bowed)?;
+        let rolled = grids.iter().filter(|rolled| rule.allows(&rolled.grid)).find_map(|rolled| read_rolled(rolled, rule));
+        // What looks like rows may be a symbol with sides as round packages make them, where it was looked for already; once is enough.
+        let finders = std::mem::take(&mut finders);
+        rolled.or_else(|| finders.iter().find_map(|finder| read_fitting(plane, &grid::fit(plane, finder, true), rule)))
+    })
 }
 
 /// The text of a grid whose first rows are right: it is moved by what they say, then by what one more of them says, up to those that say nothing.
@@ -113,7 +122,7 @@ fn read_rolled(rolled: &Rolled, rule: &MatrixRule) -> Option<Found> {
         if 4 * rows > 3 * n
             && let Some(found) = decoded(&seen, &modules, &grid, &placement, rule, Some(&is_seen))
         {
-            return Some(found);
+            return Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + rolled.from[k])), ..found });
         }
     }
     None
@@ -129,13 +138,13 @@ fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
         }
         first.get_or_insert(look);
     }
-    if grid.fixed + grid.timing < WORTH_ADJUSTING {
+    if grid.agreement() < WORTH_ADJUSTING {
         return None;
     }
     if let Some(found) = read_adjusted(plane, grid, first?, &placement, rule, ADJUSTMENTS) {
         return Some(found);
     }
-    if grid.fixed + grid.timing < WORTH_BULGING || grid.size.cols + grid.size.rows < SIDES_WORTH_BULGING {
+    if grid.agreement() < WORTH_BULGING || grid.size.cols + grid.size.rows < SIDES_WORTH_BULGING {
         return None;
     }
     // Pouches bulge, and modules that are half a module off never find back by themselves.

@@ -53,20 +53,21 @@ struct Outline {
     bows: Corners,
 }
 
-/// The first finder of a symbol whose outline is roughly this that `read` makes something of, the likeliest first; else what `read_bowed` makes of the outline
-/// as its sides were found at first, or at last, and all those finders.
-pub fn first_read<T>(
-    plane: &Plane,
-    outline: &Corners,
-    read: impl Fn(&Finder) -> Option<T>,
-    read_bowed: impl Fn(&Bowed, &[Finder]) -> Option<T>,
-) -> Option<T> {
+/// What was tried of an outline that was not read.
+#[derive(Default)]
+pub struct Unread {
+    /// As its sides were found, one time after the other.
+    pub outlines: Vec<Bowed>,
+    pub finders: Vec<Finder>,
+}
+
+/// The first finder of a symbol whose outline is roughly this that `read` makes something of, the likeliest first.
+pub fn first_read<T>(plane: &Plane, outline: &Corners, read: impl Fn(&Finder) -> Option<T>) -> Result<T, Unread> {
+    let mut unread = Unread::default();
     let white = white(plane, outline);
     let turned = TURNS.iter().filter_map(|turn| step(plane, &turned(outline, *turn), white, FIRST, false));
     let score = |o: &Outline| o.sides.iter().map(|side| side.score).sum::<f32>();
-    let mut corners = turned.max_by(|a, b| score(a).total_cmp(&score(b)))?.corners;
-    let mut tried: Vec<Finder> = Vec::new();
-    let mut outlines: Vec<Outline> = Vec::new();
+    let Some(Outline { mut corners, .. }) = turned.max_by(|a, b| score(a).total_cmp(&score(b))) else { return Err(unread) };
     for off in OFF {
         let Some(outline) = step(plane, &corners, white, off, true) else { break };
         corners = outline.corners;
@@ -74,19 +75,17 @@ pub fn first_read<T>(
             let apart = |other: &Finder| {
                 distance(other.corner, finder.corner).max(distance(other.up, finder.up)).max(distance(other.right, finder.right))
             };
-            if tried.iter().any(|other| apart(other) < SAME) {
+            if unread.finders.iter().any(|other| apart(other) < SAME) {
                 continue;
             }
             if let Some(found) = read(&finder) {
-                return Some(found);
+                return Ok(found);
             }
-            tried.push(finder);
+            unread.finders.push(finder);
         }
-        outlines.push(outline);
+        unread.outlines.push(Bowed { corners, bows: outline.bows });
     }
-    [outlines.first()?, outlines.last()?]
-        .into_iter()
-        .find_map(|outline| read_bowed(&Bowed { corners: outline.corners, bows: outline.bows }, &tried))
+    Err(unread)
 }
 
 impl Outline {

@@ -78,11 +78,11 @@ impl ToPicture {
 /// The bend that takes places among the modules closest to pixels, each pair of a place and its pixel.
 pub fn fitted(size: &Size, corners: &Corners, points: &[([f64; 2], [f64; 2])]) -> Option<Bend> {
     let [w, h] = [size.cols as f64, size.rows as f64];
-    let back = inverse(&homography(&[[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]], corners)?)?;
+    let flat = Surface::new(size, corners, &[0.0; BEND])?;
     let mut a = [[0.0; TERMS]; TERMS];
     let mut b = [[0.0; TERMS]; 2];
     for ([u, v], pixel) in points {
-        let at = map(&back, pixel[0], pixel[1]);
+        let at = flat.to_modules(pixel[0], pixel[1]);
         let terms = terms(u / w, v / h);
         for j in 0..TERMS {
             for k in 0..TERMS {

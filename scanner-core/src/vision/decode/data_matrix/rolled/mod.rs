@@ -56,23 +56,46 @@ pub struct Rolled {
     pub grid: Grid,
     /// Rows that say something.
     pub resolved: usize,
-    from_solid: bool,
-    solid_first: bool,
+    way: Way,
 }
 
 impl Rolled {
     /// Rows along from the first one of a place in the symbol.
     pub fn row(&self, place: [f64; 2]) -> f64 {
-        row(self.from_solid, self.solid_first, self.grid.size.rows as f64, place)
+        self.way.row(place)
     }
 }
 
-fn row(from_solid: bool, solid_first: bool, n: f64, [u, v]: [f64; 2]) -> f64 {
-    match (from_solid, solid_first) {
-        (true, true) => u,
-        (true, false) => n - v,
-        (false, true) => v,
-        (false, false) => n - u,
+/// Which way rows follow each other in a symbol of n by n modules.
+#[derive(Clone, Copy)]
+struct Way {
+    n: f64,
+    /// From the solid side, or else from the alternating one.
+    from_solid: bool,
+    /// Whether the solid one of the sides around the package is the one at the start's first corner, clockwise.
+    solid_first: bool,
+}
+
+impl Way {
+    /// The place in the symbol, columns and rows from the top left, of a share across from the solid side and rows along from the first one.
+    fn place(self, across: f64, row: f64) -> [f64; 2] {
+        let n = self.n;
+        match (self.from_solid, self.solid_first) {
+            (true, true) => [row, n - across * n],
+            (true, false) => [across * n, n - row],
+            (false, true) => [across * n, row],
+            (false, false) => [n - row, n - across * n],
+        }
+    }
+
+    /// Rows along from the first one of a place in the symbol.
+    fn row(self, [u, v]: [f64; 2]) -> f64 {
+        match (self.from_solid, self.solid_first) {
+            (true, true) => u,
+            (true, false) => self.n - v,
+            (false, true) => v,
+            (false, false) => self.n - u,
+        }
     }
 }
 
@@ -88,8 +111,8 @@ pub fn fit(plane: &Plane, outline: &Bowed) -> Option<Vec<Rolled>> {
     ways.sort_by(|a, b| b.gain.total_cmp(&a.gain));
     let ways = ways.into_iter().take(BEST).map(Rows::skewed).filter(|rows| rows.gain >= LIKELY);
     let grids = ways.flat_map(|rows| rows.sized(plane)).filter_map(|rows| rows.grid(plane));
-    let mut grids: Vec<Rolled> = grids.filter(|rolled| rolled.grid.fixed + rolled.grid.timing >= WORTH_READING).collect();
-    grids.sort_by(|a, b| (b.grid.fixed + b.grid.timing).total_cmp(&(a.grid.fixed + a.grid.timing)));
+    let mut grids: Vec<Rolled> = grids.filter(|rolled| rolled.grid.agreement() >= WORTH_READING).collect();
+    grids.sort_by(|a, b| b.grid.agreement().total_cmp(&a.grid.agreement()));
     grids.truncate(READ);
     Some(grids)
 }
@@ -149,19 +172,8 @@ impl Rows {
         between(&self.strip.paths, across, along(skewed(sample, stretch(self.skew, across))))
     }
 
-    /// The place in the symbol, columns and rows from the top left, of a share across from the solid side and rows along from the first one.
-    fn place(&self, across: f64, row: f64) -> [f64; 2] {
-        let n = self.size.cols as f64;
-        match (self.from_solid, self.strip.solid_first) {
-            (true, true) => [row, n - across * n],
-            (true, false) => [across * n, n - row],
-            (false, true) => [across * n, row],
-            (false, false) => [n - row, n - across * n],
-        }
-    }
-
-    fn row(&self, place: [f64; 2]) -> f64 {
-        row(self.from_solid, self.strip.solid_first, self.size.rows as f64, place)
+    fn way(&self) -> Way {
+        Way { n: self.size.rows as f64, from_solid: self.from_solid, solid_first: self.strip.solid_first }
     }
 
     /// How many of the rows say something.
@@ -217,7 +229,7 @@ impl Rows {
 
     fn grid(&self, plane: &Plane) -> Option<Rolled> {
         const ACROSS: usize = 6;
-        let n = self.size.rows;
+        let (n, way) = (self.size.rows, self.way());
         let resolved = self.resolved();
         if ((n - resolved) as f64) > MOST_LOST * n as f64 {
             return None;
@@ -225,7 +237,7 @@ impl Rows {
         let pixel = |across: f64, row: usize| self.pixel(across, self.edges[row]);
         let mut corners = [[0.0; 2]; 4];
         for (across, row) in [(0.0, 0), (0.0, n), (1.0, 0), (1.0, n)] {
-            let [u, v] = self.place(across, row as f64);
+            let [u, v] = way.place(across, row as f64);
             let which = match (u > 0.0, v > 0.0) {
                 (false, true) => 0,
                 (false, false) => 1,
@@ -236,32 +248,26 @@ impl Rows {
         }
         let shares = (0..=ACROSS).map(|a| a as f64 / ACROSS as f64);
         let points: Vec<_> =
-            (0..=n).flat_map(|k| shares.clone().map(move |a| (k, a))).map(|(k, a)| (self.place(a, k as f64), pixel(a, k))).collect();
+            (0..=n).flat_map(|k| shares.clone().map(move |a| (k, a))).map(|(k, a)| (way.place(a, k as f64), pixel(a, k))).collect();
         let bend = fitted(&self.size, &corners, &points)?;
         let (plane, from) = self.levelled(plane, &corners, &bend)?;
         let corners = corners.map(|c| [0, 1].map(|k| c[k] - from[k]));
         // What is fixed beyond the last row that says something is not to be seen.
         let last = if resolved < n { resolved as f64 } else { f64::MAX };
-        let rim: Vec<Fixed> = rim(&self.size).into_iter().filter(|fixed| self.row([fixed.u, fixed.v]) < last).collect();
+        let rim: Vec<Fixed> = rim(&self.size).into_iter().filter(|fixed| way.row([fixed.u, fixed.v]) < last).collect();
         let mut grid = Grid { size: self.size, corners, bend, fixed: 0.0, timing: 0.0 };
         [grid.fixed, grid.timing] = agreement(&plane, &grid, &rim)?;
         let refined = refine(&plane, self.size, corners, bend, &rim)?;
-        let better = refined.fixed + refined.timing > grid.fixed + grid.timing + BETTER;
-        Some(Rolled {
-            plane,
-            from,
-            grid: if better { refined } else { grid },
-            resolved,
-            from_solid: self.from_solid,
-            solid_first: self.strip.solid_first,
-        })
+        let better = refined.agreement() > grid.agreement() + BETTER;
+        Some(Rolled { plane, from, grid: if better { refined } else { grid }, resolved, way })
     }
 
     /// The symbol and some of what is around it, dark modules 0 and light ones 1; and where that begins.
     fn levelled(&self, plane: &Plane, corners: &Corners, bend: &Bend) -> Option<(Plane, [f64; 2])> {
         const AROUND: f64 = 6.0;
         const LARGEST: usize = 400;
-        let n = self.size.rows as f64;
+        let way = self.way();
+        let n = way.n;
         let surface = Surface::new(&self.size, corners, bend)?;
         let rim = (0..=8).map(|i| f64::from(i) / 8.0 * n).flat_map(|s| [[0.0, s], [n, s], [s, 0.0], [s, n]]);
         let rim: Vec<[f64; 2]> = rim.map(|[u, v]| surface.to_picture(u, v)).collect();
@@ -276,7 +282,7 @@ impl Rows {
         let mut data = Vec::with_capacity((x1 - x0 + 1) * (y1 - y0 + 1));
         for y in y0..=y1 {
             for x in x0..=x1 {
-                let row = self.row(surface.to_modules(x as f64, y as f64));
+                let row = way.row(surface.to_modules(x as f64, y as f64));
                 let k = row.floor().clamp(0.0, n - 1.0);
                 let (a, b) = (self.edges[k as usize], self.edges[k as usize + 1]);
                 let sample = (a + (row - k) * (b - a)).clamp(0.0, (COUNT - 1) as f64) as usize;
