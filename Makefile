@@ -63,9 +63,11 @@ baseline: build ## heavy (about an hour): recall per band over many seeds of the
 	$(TRACETWIN) recall scenarios/closer.toml --seeds 31
 
 MINUTES ?= 180
+TALLY ?= $(OUT)/test-sets.jsonl
 
-test-sets: build ## heavy (MINUTES, 180): recall of views and of whole cycles over the frozen test sets, as many of their loads as there is time for; goes on from OUT/test-sets
-	$(TRACETWIN) recall scenarios/sets/sets.toml --set test-far --set test-close --seeds 2000 --minutes $(MINUTES) --tally $(OUT)/test-sets
+test-sets: build ## heavy (MINUTES, 180): recall of views and of whole cycles over the frozen test sets, as many of their loads as there is time for; goes on from TALLY
+	@mkdir -p $(dir $(TALLY))
+	$(TRACETWIN) recall scenarios/sets/sets.toml --set test-far --set test-close --seeds 2000 --minutes $(MINUTES) --tally $(TALLY)
 
 bench: build ## criterion benches; the capture bench prints its ratio to Bevy's StandardMaterial
 	$(CARGO) bench --locked --profile dev --workspace --bench capture --bench vision

@@ -89,9 +89,9 @@ pub struct Recognition {
     pub nominal_on_grid: ByBand<BandCount>,
     /// Views of traceability codes that were read although they do not count as visible.
     pub read_not_visible: u64,
-    /// Trace-role readings in single frames, right and wrong.
+    /// Trace-role readings in single frames, and wrong ones of any role.
     pub trace_readings: u64,
-    /// Those of them that are wrong.
+    /// Those of them that are wrong: a retail code that no package bears, too.
     pub wrong_readings: u64,
     /// Distinct trace-role texts per run, right and wrong, summed over runs.
     pub trace_texts: u64,

@@ -129,11 +129,11 @@ pub enum RigCommand {
 /// Arguments of `recall`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RecallArguments {
-    /// Scenario files; with `--set` the file of the frozen sets.
-    #[arg(required = true, value_name = "FILE")]
+    /// Scenario files; with `--set` the file of the frozen sets. Without any, what `--tally` holds is printed, and nothing counted
+    #[arg(required_unless_present = "tally", value_name = "FILE")]
     pub scenarios: Vec<PathBuf>,
     /// Run the loads of this frozen set; several are run in turns.
-    #[arg(long = "set", value_name = "NAME", conflicts_with = "first_seed")]
+    #[arg(long = "set", value_name = "NAME", conflicts_with = "first_seed", requires = "scenarios")]
     pub sets: Vec<String>,
     /// How many seeds of each.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=10_000))]
@@ -144,8 +144,8 @@ pub struct RecallArguments {
     /// Begin no further load after so many minutes, and print what there is.
     #[arg(long)]
     pub minutes: Option<u64>,
-    /// Keep the counts of every load in this folder, and count no load again: a long run can be stopped and taken up, and several processes can share one
-    #[arg(long, value_name = "DIR")]
+    /// Keep the counts of every load in this file, and count no load again: a long run can be stopped and taken up, and several processes can share one
+    #[arg(long, value_name = "COUNTS")]
     pub tally: Option<PathBuf>,
     /// Print it as JSON.
     #[arg(long)]

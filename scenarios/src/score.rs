@@ -1,7 +1,8 @@
 //! Holding what was read against what is true.
 //!
 //! A symbol counts as read in a frame if a reading says its text **and** lies on it. A trace-role reading whose text is on no package of the load, or
-//! that lies on another package than the one it belongs to, is a misread. Ground truth comes in here and nowhere else.
+//! that lies on another package than the one it belongs to, is a misread, and so is a reading of any role whose text no package bears. Ground truth
+//! comes in here and nowhere else.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,7 @@ pub struct FrameName {
 pub struct FrameScore {
     /// Every symbol that is at least partly inside the frame.
     pub views: Vec<CodeView>,
-    /// Trace-role readings that are wrong.
+    /// Readings that are wrong: traceability codes that are none or another package's, and texts of any role that no package bears.
     pub misreads: Vec<Misread>,
 }
 
@@ -62,6 +63,11 @@ impl LoadTexts {
     pub fn package(&self, text: &str) -> Option<usize> {
         self.trace.get(normalised(text)).copied()
     }
+
+    /// Whether any code of the load says `text`.
+    fn bears(&self, text: &str) -> bool {
+        self.trace.contains_key(normalised(text)) || self.decoys.contains_key(normalised(text))
+    }
 }
 
 /// FNC1 in front only says that a text is GS1's; readers hand it over or not.
@@ -82,7 +88,7 @@ pub fn symbology(kind: SymbolKind) -> &'static str {
 pub fn score(frame: &FrameName, truths: &[CodeTruth], reading: &FrameReading, load: &LoadTexts) -> FrameScore {
     let seen: Vec<&CodeTruth> = truths.iter().filter(|truth| truth.visible_fraction > 0.0).collect();
     let views = seen.iter().map(|truth| view(frame, truth, reading, load)).collect();
-    let misreads = reading.readings.iter().filter(|r| r.role == Role::Trace).filter_map(|r| misread(r, &seen, load)).collect();
+    let misreads = reading.readings.iter().filter_map(|r| misread(r, &seen, load)).collect();
     FrameScore { views, misreads }
 }
 
@@ -128,6 +134,9 @@ fn view(frame: &FrameName, truth: &CodeTruth, reading: &FrameReading, load: &Loa
 fn misread(reading: &Reading, seen: &[&CodeTruth], load: &LoadTexts) -> Option<Misread> {
     let under: Vec<&&CodeTruth> = seen.iter().filter(|truth| lies_on(&reading.corners, &truth.corners)).collect();
     let wrong = |kind, given_to| Some(Misread { text: reading.text.clone(), kind, given_to, corners: reading.corners });
+    if reading.role != Role::Trace && load.bears(&reading.text) {
+        return None;
+    }
     match load.package(&reading.text) {
         Some(owner) if under.is_empty() || under.iter().any(|truth| truth.package == owner) => None,
         Some(_) => wrong(MisreadKind::WrongPackage, under.first().map(|truth| truth.package)),
@@ -248,6 +257,12 @@ mod tests {
     fn a_text_that_nobody_printed_is_a_misread() {
         let result = scored(vec![reading("81234560000000030003", square(0.0, 0.0))], vec![]);
         assert_eq!((result.misreads[0].kind, result.misreads[0].given_to), (MisreadKind::UnknownText, Some(0)));
+    }
+
+    #[test]
+    fn a_retail_code_that_nobody_printed_is_a_misread() {
+        let other = reading("6901234567885", square(0.0, 0.0));
+        assert_eq!(scored(vec![other], vec![]).misreads[0].kind, MisreadKind::UnknownText);
     }
 
     #[test]

@@ -4,11 +4,16 @@
 //! profile, and no other symbol in any one place may explain it better. The fit also gives the code's ends to a fraction of a pixel, and how its
 //! scale changes along it.
 
-use super::decode::{LinearSymbol, SYMBOL_WIDTHS};
+use std::ops::Range;
+
+use super::decode::LinearSymbol;
 use super::rectify::{BINS_PER_PX, Profile};
 
 /// Degree of the polynomial that maps the print onto the strip: perspective and a curved surface need no more.
 const DEGREE: usize = 4;
+
+/// Modules of the widest character.
+const MOST_MODULES: usize = 11;
 
 /// A symbol laid over a profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,9 +22,12 @@ pub struct SymbolFit {
     pub warp: [f64; DEGREE + 1],
     /// Blur of edges, px, the pixel's footprint included.
     pub blur_px: f64,
+    /// How far bars reach beyond their edges, px; 0 for Code 128, whose characters have bars of an even number of modules.
+    pub growth_px: f64,
     /// Correlation of the blurred print with the profile.
     pub correlation: f64,
-    /// Of the symbols before the stop, the share that explains its place better than every other symbol value would (1 for EAN-13).
+    /// Of the characters (of a Code 128 those before the stop), the share that explains its place better than every other one would; 0 where several
+    /// together that have other widths of bars do.
     pub symbols_best: f64,
 }
 
@@ -41,7 +49,7 @@ impl SymbolFit {
         (0..=20).map(|i| slope(f64::from(i) / 20.0) / mean).fold(f64::MAX, f64::min).clamp(0.0, 1.0)
     }
 
-    /// Adds a step to one of: the place of the start, of the stop, of the middle; the blur.
+    /// Adds a step to one of: the place of the start, of the stop, of the middle; the blur; the bars' growth.
     fn nudge(&mut self, unknown: usize, step: f64) {
         match unknown {
             0 => {
@@ -53,7 +61,8 @@ impl SymbolFit {
                 self.warp[1] += 4.0 * step;
                 self.warp[2] -= 4.0 * step;
             }
-            _ => self.blur_px = (self.blur_px * (1.0 + step)).clamp(0.3, 12.0),
+            3 => self.blur_px = (self.blur_px * (1.0 + step)).clamp(0.3, 12.0),
+            _ => self.growth_px += step,
         }
     }
 }
@@ -103,9 +112,9 @@ fn warp_through(positions: &[f64], shares: &[f64]) -> Option<[f64; DEGREE + 1]> 
 /// make no sense.
 pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, edges: &[f64]) -> Option<SymbolFit> {
     let modules = symbol.modules() as f64;
-    let shares: Vec<f64> = symbol.edges().iter().map(|m| m / modules).collect();
+    let shares = symbol.shares();
     let warp = warp_through(edges, &shares)?;
-    let mut best = SymbolFit { warp, blur_px: 0.7, correlation: 0.0, symbols_best: 0.0 };
+    let mut best = SymbolFit { warp, blur_px: 0.7, growth_px: 0.0, correlation: 0.0, symbols_best: 0.0 };
     let ends = best.ends();
     let module = (ends[1] - ends[0]).abs() / modules;
     if !module.is_finite() || module < 0.2 || best.smallest_module() < 0.2 {
@@ -116,13 +125,14 @@ pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, edges: &[f64]) -> Op
     let mut model = Model::new(profile, ends, 4.0 * module);
     best.correlation = model.correlation(profile, &shares, &best);
     // Each unknown in turn, with shrinking steps.
+    let unknowns: &[usize] = if symbol.values.is_empty() { &[3, 0, 1, 2, 4] } else { &[3, 0, 1, 2] };
     let (mut step, mut factor) = ((0.3 * module).clamp(0.15, 1.0), 0.3);
     for _ in 0..5 {
-        for unknown in [3, 0, 1, 2] {
+        for unknown in unknowns {
             for sign in [-1.0, 1.0] {
                 for _ in 0..8 {
                     let mut trial = best;
-                    trial.nudge(unknown, sign * if unknown == 3 { factor } else { step });
+                    trial.nudge(*unknown, sign * if *unknown == 3 { factor } else { step });
                     trial.correlation = model.correlation(profile, &shares, &trial);
                     if trial.correlation <= best.correlation + 1e-6 {
                         break;
@@ -134,7 +144,8 @@ pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, edges: &[f64]) -> Op
         step *= 0.5;
         factor *= 0.6;
     }
-    best.symbols_best = model.symbols_best(profile, symbol, &best);
+    let better = |other: &LinearSymbol| model.correlation(profile, &other.shares(), &best) > best.correlation;
+    best.symbols_best = if symbol.regrown().iter().any(better) { 0.0 } else { model.symbols_best(profile, symbol, &best) };
     Some(best)
 }
 
@@ -164,6 +175,7 @@ impl Model {
         let against = fit.at(1.0) < fit.at(0.0);
         for (i, &share) in shares.iter().enumerate() {
             let at = (fit.at(share) - profile.start) * k - self.from as f64;
+            let at = at + if (i % 2 == 0) != against { -1.0 } else { 1.0 } * fit.growth_px * k;
             // Run against u, an edge that darkens to the code's right darkens to the profile's left.
             let sign = if (i % 2 == 0) != against { 1.0 } else { -1.0 };
             let middle = at.round() as isize;
@@ -232,50 +244,60 @@ impl Model {
         my / (mm * yy).sqrt().max(1e-12)
     }
 
-    /// Share of a Code 128's symbols that no other symbol value explains better in its place.
+    /// Share of the characters that no other explains better in its place.
     fn symbols_best(&mut self, profile: &Profile, symbol: &LinearSymbol, fit: &SymbolFit) -> f64 {
-        if symbol.values.is_empty() {
-            return 1.0;
-        }
         let modules = symbol.modules() as f64;
-        let shares: Vec<f64> = symbol.edges().iter().map(|m| m / modules).collect();
-        self.render(profile, &shares, fit);
+        self.render(profile, &symbol.shares(), fit);
         let k = BINS_PER_PX as f64;
         let sigma = fit.blur_px * k;
         let against = fit.at(1.0) < fit.at(0.0);
+        let characters = symbol.characters();
+        // Where an EAN-13 is blurred, 1 and 7 differ in nothing but how dark their bars are, and so do 2 and 8: the symbol has one contrast. A Code 128
+        // has none of that kind, since its bars take up an even number of modules.
+        let contrast = symbol.values.is_empty().then(|| {
+            let (gain, offset) = self.levels(profile, 0..self.values.len());
+            -gain / offset.max(f32::EPSILON)
+        });
         let mut good = 0;
-        let count = symbol.values.len();
-        // Step responses at the ten places inside a symbol where an edge may be.
-        let mut steps: Vec<[f32; 12]> = Vec::new();
-        for (index, &value) in symbol.values.iter().enumerate() {
-            let place = |m: usize| (fit.at((index * 11 + m) as f64 / modules) - profile.start) * k - self.from as f64;
-            let (p, q) = (place(0), place(11));
+        // Step responses at the places inside a character where an edge may be, by whether it darkens.
+        let mut steps: Vec<[[f32; 2]; MOST_MODULES]> = Vec::new();
+        for character in &characters {
+            let place = |m: usize| (fit.at((character.at + m) as f64 / modules) - profile.start) * k - self.from as f64;
+            let (p, q) = (place(0), place(character.modules()));
             let (lo, hi) = (p.min(q).max(0.0) as usize, (p.max(q).ceil().max(0.0) as usize).min(self.values.len()));
             if lo >= hi {
                 return 0.0;
             }
             steps.clear();
             for bin in lo..hi {
-                let mut row = [0f32; 12];
-                for (m, step) in row.iter_mut().enumerate().take(11).skip(1) {
-                    let z = (bin as f64 - place(m)) / sigma * if against { -1.0 } else { 1.0 };
-                    *step = logistic_cdf(z);
+                let mut row = [[0f32; 2]; MOST_MODULES];
+                for (m, step) in row.iter_mut().enumerate().take(character.modules()).skip(1) {
+                    let to_edge = (bin as f64 - place(m)) * if against { -1.0 } else { 1.0 };
+                    *step = [1.0, -1.0].map(|grown| logistic_cdf((to_edge - grown * fit.growth_px * k) / sigma));
                 }
                 steps.push(row);
             }
-            // What the neighbours contribute, and the grey levels: the fitted print without this symbol's inner edges, and a local regression.
-            let inner = |widths: &[u8; 6], row: &[f32; 12]| -> f32 {
+            // What the neighbours contribute, and the grey levels: the fitted print without this character's inner edges, and a local regression.
+            let inner = |widths: &[u8], row: &[[f32; 2]; MOST_MODULES]| -> f32 {
                 let (mut at, mut sum) = (0usize, 0f32);
-                for (i, &w) in widths.iter().enumerate().take(5) {
+                for (i, &w) in widths.iter().enumerate().take(widths.len() - 1) {
                     at += usize::from(w);
-                    sum += if i % 2 == 0 { -row[at] } else { row[at] };
+                    // A bar's end is a step down.
+                    let lightens = (i % 2 == 0) == character.bar_first;
+                    sum += if lightens { -row[at][0] } else { row[at][1] };
                 }
                 sum
             };
-            let own = &SYMBOL_WIDTHS[usize::from(value)];
-            let base: Vec<f32> = (lo..hi).zip(&steps).map(|(bin, row)| self.values[bin] - inner(own, row)).collect();
-            let (gain, offset) = self.levels(profile, lo.saturating_sub(hi - lo), (hi + (hi - lo)).min(self.values.len()));
-            let error = |widths: &[u8; 6]| -> f32 {
+            let base: Vec<f32> = (lo..hi).zip(&steps).map(|(bin, row)| self.values[bin] - inner(character.own, row)).collect();
+            let around = lo.saturating_sub(hi - lo)..(hi + (hi - lo)).min(self.values.len());
+            let (gain, offset) = match contrast {
+                Some(contrast) => {
+                    let white = self.white(profile, around, contrast);
+                    (-contrast * white, white)
+                }
+                None => self.levels(profile, around),
+            };
+            let error = |widths: &[u8]| -> f32 {
                 let mut e = 0.0;
                 for (i, row) in steps.iter().enumerate() {
                     let bin = self.from + lo + i;
@@ -284,21 +306,18 @@ impl Model {
                 }
                 e
             };
-            let mine = error(own);
-            let rivals = if index == 0 { 103..106 } else { 0..103 };
-            if rivals.filter(|&v| v != usize::from(value)).all(|v| error(&SYMBOL_WIDTHS[v]) > mine) {
+            let mine = error(character.own);
+            if character.rivals.iter().filter(|rival| **rival != character.own).all(|rival| error(rival) > mine) {
                 good += 1;
             }
         }
-        f64::from(good) / count as f64
+        f64::from(good) / characters.len() as f64
     }
 
     /// Regression of the profile on the rendered print in a range of bins: (gain, offset).
-    fn levels(&self, profile: &Profile, lo: usize, hi: usize) -> (f32, f32) {
+    fn levels(&self, profile: &Profile, bins: Range<usize>) -> (f32, f32) {
         let (mut w, mut m, mut y, mut mm, mut my) = (0f64, 0f64, 0f64, 0f64, 0f64);
-        for i in lo..hi {
-            let wt = f64::from(profile.weight[self.from + i]).min(8.0);
-            let (v, g) = (f64::from(self.values[i]), f64::from(profile.mean[self.from + i]));
+        for (wt, v, g) in self.seen(profile, bins) {
             w += wt;
             m += wt * v;
             y += wt * g;
@@ -311,6 +330,22 @@ impl Model {
         let (m, y) = (m / w, y / w);
         let gain = (my / w - m * y) / (mm / w - m * m).max(1e-9);
         (gain as f32, (y - gain * m) as f32)
+    }
+
+    /// Grey value of the paper in a range of bins, where bars have a contrast that is known.
+    fn white(&self, profile: &Profile, bins: Range<usize>, contrast: f32) -> f32 {
+        let (mut squares, mut products) = (0f64, 0f64);
+        for (wt, v, g) in self.seen(profile, bins) {
+            let light = 1.0 - f64::from(contrast) * v;
+            squares += wt * light * light;
+            products += wt * light * g;
+        }
+        (products / squares.max(1e-9)) as f32
+    }
+
+    /// Weight, rendered darkness and grey value of some bins.
+    fn seen(&self, profile: &Profile, bins: Range<usize>) -> impl Iterator<Item = (f64, f64, f64)> {
+        bins.map(|i| (f64::from(profile.weight[self.from + i]).min(8.0), f64::from(self.values[i]), f64::from(profile.mean[self.from + i])))
     }
 }
 
@@ -325,17 +360,17 @@ mod tests {
 
     /// A profile of a print: each bin the exact mean over a Gaussian.
     fn profile_of(symbol: &LinearSymbol, start: f64, module: f64, sigma: f64) -> Profile {
-        let n = ((symbol.modules() as f64 * module + 40.0) * BINS_PER_PX as f64) as usize;
+        profile_of_edges(&edges_of(symbol, start, module, 0.0), module, sigma)
+    }
+
+    fn profile_of_edges(edges: &[f64], module: f64, sigma: f64) -> Profile {
+        let n = ((edges[edges.len() - 1] + 22.0 * module) * BINS_PER_PX as f64) as usize;
         let mean = (0..n)
             .map(|i| {
                 let u = i as f64 / BINS_PER_PX as f64;
-                let dark: f32 = symbol
-                    .edges()
-                    .iter()
-                    .enumerate()
-                    .map(|(e, m)| logistic_cdf((u - start - m * module) / sigma) * if e % 2 == 0 { 1.0 } else { -1.0 })
-                    .sum();
-                0.9 - 0.7 * dark
+                let steps =
+                    edges.iter().enumerate().map(|(e, edge)| logistic_cdf((u - edge) / sigma) * if e % 2 == 0 { 1.0 } else { -1.0 });
+                0.9 - 0.7 * steps.sum::<f32>()
             })
             .collect();
         Profile { start: 0.0, mean, weight: vec![3.0; n] }
@@ -366,5 +401,17 @@ mod tests {
         let fit = fit_symbol(&profile, &other, &edges_of(&other, 18.0, 1.3, 0.0)).unwrap();
         // Two data symbols and the check symbol differ.
         assert!(fit.symbols_best < 0.95 && fit.correlation < 0.99, "{fit:?}");
+    }
+
+    #[test]
+    fn digits_that_differ_in_the_widths_of_their_bars_are_told_apart_by_the_contrast() {
+        let (symbol, other) = (LinearSymbol::ean13("6925733935877").unwrap(), LinearSymbol::ean13("6925733935211").unwrap());
+        let profile = profile_of(&symbol, 18.0, 0.84, 0.6);
+        let [right, wrong] = [&symbol, &other].map(|symbol| fit_symbol(&profile, symbol, &edges_of(symbol, 18.0, 0.84, 0.0)).unwrap());
+        assert_eq!((right.symbols_best, wrong.symbols_best), (1.0, 0.0), "{right:?} {wrong:?}");
+        // Bars that are grown are still those of the text.
+        let grown = profile_of_edges(&edges_of(&symbol, 18.0, 1.2, 0.24), 1.2, 0.6);
+        let fit = fit_symbol(&grown, &symbol, &edges_of(&symbol, 18.0, 1.2, 0.0)).unwrap();
+        assert!(fit.symbols_best == 1.0 && (fit.growth_px - 0.24).abs() < 0.05, "{fit:?}");
     }
 }

@@ -16,7 +16,7 @@ use super::read_grey::{GreyReading, read_grey, read_other_lengths};
 use super::rectify::{BINS_PER_PX, Profile, Strip, Subset};
 use super::trace::StageSink;
 use super::{Corners, Plane, Reading, UndecidedStrip, Unread, UnreadReason};
-use crate::codes;
+use crate::codes::{self, Symbology};
 
 /// What became of a candidate.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,7 @@ pub struct LinearRule {
     pub vote: VoteRule,
     /// Least correlation of the text's print with the grey values.
     pub correlation: f64,
-    /// Least share of symbols that explain their place better than any other symbol.
+    /// Least share of a Code 128's symbols that explain their place better than any other symbol; of an EAN-13 all digits must.
     pub symbols_best: f64,
     /// When a text from grey values alone is accepted.
     pub grey_level: GreyLevelRule,
@@ -200,7 +200,7 @@ fn read(
     if let Some((text, evidence)) = ballot.winner(&rule.vote)
         && let Some(fit) = fit_symbol(&profiles[0].1, &text.symbol, &text.edges)
         && fit.correlation >= rule.correlation
-        && fit.symbols_best >= rule.symbols_best
+        && fit.symbols_best >= if text.symbology == Symbology::Ean13 { 1.0 } else { rule.symbols_best }
     {
         let mut place = strip.place;
         (place.top, place.bottom) = refine_edges(plane, &place, &profiles[0].1, fit.ends());

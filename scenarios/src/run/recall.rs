@@ -6,7 +6,7 @@ use reports::{Align, Band, CYCLE_PX_PER_MODULE, MisreadRate, PrintRole, Recall, 
 use serde::Serialize;
 
 use super::compose::{Options, perform};
-use super::tally::{Counted, Tally};
+use super::tally::{Counted, Sum, Tally};
 use crate::cli::RecallArguments;
 use crate::dataset::choose;
 use crate::error::{Failure, Result};
@@ -18,7 +18,7 @@ use crate::scenario::Scenario;
 struct Report<'a> {
     scenarios: Vec<&'a str>,
     first_seeds: Vec<u64>,
-    seeds: u64,
+    loads: Vec<u64>,
     recall_nominal: reports::ByBand<Recall>,
     recall_off_nominal: reports::ByBand<Recall>,
     recall_visible: reports::ByBand<Recall>,
@@ -36,55 +36,75 @@ fn sources(options: &RecallArguments) -> Result<Vec<(Scenario, u64, u64)>> {
     chosen.map(|chosen| chosen.map(|set| (set.scenario, set.first_seed, set.loads.min(options.seeds)))).collect()
 }
 
-/// Runs every scenario or set with many seeds, in turns, and prints what they add up to.
+/// Runs every scenario or set with many seeds, in turns, and prints what they add up to; without any, what a tally adds up to.
 ///
 /// # Errors
 /// Bad input; an environment that refuses; misreads, of which there may be none.
 pub fn command(options: &RecallArguments) -> Result<()> {
+    let tally = Tally::new(options.tally.as_deref());
+    if !options.scenarios.is_empty() {
+        return print(&run(options, &tally)?, options.json);
+    }
+    let sum = tally.sum()?;
+    if !sum.own {
+        output::note("counted by other sources than this program's: it may read otherwise");
+    }
+    print(&sum, options.json)
+}
+
+/// Runs what is not in the tally yet.
+fn run(options: &RecallArguments, tally: &Tally) -> Result<Sum> {
     let sources = sources(options)?;
-    let tally = Tally::new(options.tally.as_deref())?;
     let started = Instant::now();
-    let mut all = Recognition::default();
+    let mut sum = Sum {
+        recognition: Recognition::default(),
+        scenarios: sources.iter().map(|(scenario, first_seed, _)| (scenario.body.name.clone(), *first_seed, 0)).collect(),
+        own: true,
+    };
     // Scenario and seed of loads that another process was at when their turn came.
     let mut elsewhere = Vec::new();
-    let mut loads = 0;
     'loads: for load in 0..options.seeds {
-        for (scenario, first_seed, _) in sources.iter().filter(|(_, _, most)| load < *most) {
+        for (at, (scenario, first_seed, _)) in sources.iter().enumerate().filter(|(_, (_, _, most))| load < *most) {
             if options.minutes.is_some_and(|minutes| started.elapsed().as_secs() >= 60 * minutes) {
-                output::note(&format!("stopped after {} loads: the time is over", all.runs));
+                output::note(&format!("stopped after {} loads: the time is over", sum.recognition.runs));
                 break 'loads;
             }
             let seed = first_seed.saturating_add(load);
             match tally.load(scenario, seed, || count(scenario, seed))? {
-                Some(counted) => all.add(&counted.recognition),
-                None => elsewhere.push((scenario, seed)),
+                Some(counted) => sum.add(at, &counted),
+                None => elsewhere.push((at, seed)),
             }
         }
-        loads = load + 1;
     }
-    for (scenario, seed) in elsewhere {
+    for (at, seed) in elsewhere {
+        let scenario = &sources[at].0;
         match tally.kept(scenario, seed)? {
-            Some(counted) => all.add(&counted.recognition),
+            Some(counted) => sum.add(at, &counted),
             None => output::note(&format!("{} seed {seed} is left out: another process is at it", scenario.body.name)),
         }
     }
+    Ok(sum)
+}
+
+fn print(sum: &Sum, json: bool) -> Result<()> {
+    let all = &sum.recognition;
     let nominal = all.recall_nominal();
     let off = all.recall_off_nominal();
     let at_two = all.recall_nominal_from(Band::of(2.0));
-    if options.json {
+    if json {
         let report = Report {
-            scenarios: sources.iter().map(|(scenario, ..)| scenario.body.name.as_str()).collect(),
-            first_seeds: sources.iter().map(|(_, first_seed, _)| *first_seed).collect(),
-            seeds: loads,
+            scenarios: sum.scenarios.iter().map(|(name, ..)| name.as_str()).collect(),
+            first_seeds: sum.scenarios.iter().map(|(_, first_seed, _)| *first_seed).collect(),
+            loads: sum.scenarios.iter().map(|(.., loads)| *loads).collect(),
             recall_nominal: nominal,
             recall_off_nominal: off,
             recall_visible: all.recall_visible(),
             recall_nominal_from_2: at_two,
-            recognition: &all,
+            recognition: all,
         };
         output::line(&serde_json::to_string_pretty(&report).map_err(|error| Failure::environment(error.to_string()))?)?;
     } else {
-        output::line(by_band(&all).to_text(false).trim_end())?;
+        output::line(by_band(all).to_text(false).trim_end())?;
         let packages = MisreadRate::new(all.packages_nominal - all.packages_nominal_read, all.packages_nominal);
         output::line(&format!(
             "packages shown by any nominal view at {CYCLE_PX_PER_MODULE} px per module or more: {} of {} read{}",

@@ -1,17 +1,23 @@
-//! Counts of many loads, kept in a folder: a long count can be stopped and taken up again, and several processes can share it.
+//! Counts of many loads, kept in a file: a long count can be stopped and taken up again, several processes can share it, and what is kept can be
+//! printed at any time.
 
-use std::fs::{File, TryLockError};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use reports::{Recognition, write_atomically};
+use reports::Recognition;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::{Failure, Result};
-use crate::scenario::{Scenario, hex};
+use crate::scenario::Scenario;
 
-/// Version of the files.
+/// Version of the file's lines.
 const SCHEMA_VERSION: u32 = 1;
+
+/// The sources by which this program draws, reads and counts (`build.rs`): other ones read otherwise.
+const SOURCES_SHA256: &str = env!("TRACETWIN_SOURCES_SHA256");
 
 /// What one load came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,44 +28,66 @@ pub struct Counted {
     pub missed: Vec<String>,
 }
 
-/// A load's file.
-#[derive(Debug, Serialize, Deserialize)]
+/// A load's line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Kept {
     schema_version: u32,
-    /// Of the program that counted: another one reads otherwise, or draws otherwise.
-    program_sha256: String,
+    sources_sha256: String,
+    scenario: String,
     scenario_sha256: String,
+    seed: u64,
     #[serde(flatten)]
     counted: Counted,
 }
 
-/// A folder of counts, or none: then nothing is kept.
+/// What all loads of a file add up to.
+pub struct Sum {
+    pub recognition: Recognition,
+    /// Each scenario, the first of its seeds and how many of its loads were counted.
+    pub scenarios: Vec<(String, u64, u64)>,
+    /// Whether they were counted by the sources of this program.
+    pub own: bool,
+}
+
+impl Sum {
+    /// Adds a load of the scenario at a place in the list.
+    pub fn add(&mut self, scenario: usize, counted: &Counted) {
+        self.recognition.add(&counted.recognition);
+        self.scenarios[scenario].2 += 1;
+    }
+}
+
+/// A file of counts, or none: then nothing is kept.
 pub struct Tally {
-    place: Option<(PathBuf, String)>,
+    place: Option<(PathBuf, RefCell<Known>)>,
+}
+
+/// What is known of the file.
+#[derive(Default)]
+struct Known {
+    /// Bytes that have been read; other processes may have added to them.
+    bytes: u64,
+    /// Lines that have been read.
+    lines: u64,
+    loads: BTreeMap<(String, u64), Kept>,
 }
 
 impl Tally {
-    /// Keeps counts in `folder`, which is made if it is not there.
-    ///
-    /// # Errors
-    /// The folder cannot be made, or the program's own file cannot be read.
-    pub fn new(folder: Option<&Path>) -> Result<Self> {
-        let Some(folder) = folder else { return Ok(Self { place: None }) };
-        std::fs::create_dir_all(folder).map_err(|error| Failure::write(folder, &error))?;
-        let program = std::env::current_exe()
-            .and_then(std::fs::read)
-            .map_err(|error| Failure::environment(format!("cannot read the program's own file, by which counts are known: {error}")))?;
-        Ok(Self { place: Some((folder.to_owned(), hex(&Sha256::digest(program)))) })
+    /// Keeps counts in `file`, which begins with the first of them.
+    pub fn new(file: Option<&Path>) -> Self {
+        Self { place: file.map(|file| (file.to_owned(), RefCell::default())) }
     }
 
     /// The counts of a load: those that are kept, else what `count` says, which are kept from then on. `None` while another process is at it.
     ///
     /// # Errors
-    /// What `count` ends with; a file that is broken, or was left by another program or for another scenario; a folder that refuses.
+    /// What `count` ends with; a file that is broken, or has counts by other sources or of another scenario; a disk that refuses.
     pub fn load(&self, scenario: &Scenario, seed: u64, count: impl FnOnce() -> Result<Counted>) -> Result<Option<Counted>> {
-        let Some((folder, program)) = &self.place else { return count().map(Some) };
-        let path = path(folder, scenario, seed);
-        let claim = path.with_extension("claim");
+        let Some((path, _)) = &self.place else { return count().map(Some) };
+        if let Some(kept) = self.kept(scenario, seed)? {
+            return Ok(Some(kept));
+        }
+        let claim = beside(path, &format!("{}-{seed}.claim", scenario.body.name));
         // Held until the counts are kept; the system gives it back when a process dies.
         let lock = File::create(&claim).map_err(|error| Failure::write(&claim, &error))?;
         match lock.try_lock() {
@@ -67,11 +95,12 @@ impl Tally {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(Failure::write(&claim, &error)),
         }
-        let counted = match read(&path, scenario, program)? {
+        // It may have been counted while the claim was made.
+        let counted = match self.kept(scenario, seed)? {
             Some(kept) => kept,
             None => {
                 let counted = count()?;
-                keep(&path, scenario, program, &counted)?;
+                append(path, &line(scenario, seed, &counted)?).map_err(|error| Failure::write(path, &error))?;
                 counted
             }
         };
@@ -83,47 +112,116 @@ impl Tally {
     /// The counts of a load if they are kept.
     ///
     /// # Errors
-    /// A file that is broken, or was left by another program or for another scenario.
+    /// A file that is broken, or has counts by other sources or of another scenario.
     pub fn kept(&self, scenario: &Scenario, seed: u64) -> Result<Option<Counted>> {
-        self.place.as_ref().map_or(Ok(None), |(folder, program)| read(&path(folder, scenario, seed), scenario, program))
+        let Some((path, known)) = &self.place else { return Ok(None) };
+        let mut known = known.borrow_mut();
+        known.read_on(path)?;
+        let foreign = |what: &str| {
+            Failure::input(path, format!("was counted {what}, and its counts must not be added to others"))
+                .with_help("give another file with `--tally`")
+        };
+        if known.loads.values().next().is_some_and(|kept| kept.sources_sha256 != SOURCES_SHA256) {
+            return Err(foreign("by other sources than this program's"));
+        }
+        let Some(kept) = known.loads.get(&(scenario.body.name.clone(), seed)) else { return Ok(None) };
+        if kept.scenario_sha256 != scenario.sha256() {
+            return Err(foreign("for another scenario"));
+        }
+        Ok(Some(kept.counted.clone()))
+    }
+
+    /// What all that is kept adds up to, whoever counted it.
+    ///
+    /// # Errors
+    /// A file that is missing, broken or empty.
+    pub fn sum(&self) -> Result<Sum> {
+        let Some((path, known)) = &self.place else { return Err(Failure::environment("no file of counts is named")) };
+        let mut known = known.borrow_mut();
+        known.read_on(path)?;
+        let Some(first) = known.loads.values().next() else {
+            return Err(Failure::input(path, if path.exists() { "holds no counts of any load" } else { "there is no such file" }));
+        };
+        let mut sum = Sum { recognition: Recognition::default(), scenarios: Vec::new(), own: first.sources_sha256 == SOURCES_SHA256 };
+        for ((scenario, seed), kept) in &known.loads {
+            if sum.scenarios.last().is_none_or(|(name, ..)| name != scenario) {
+                sum.scenarios.push((scenario.clone(), *seed, 0));
+            }
+            sum.add(sum.scenarios.len() - 1, &kept.counted);
+        }
+        Ok(sum)
     }
 }
 
-fn path(folder: &Path, scenario: &Scenario, seed: u64) -> PathBuf {
-    folder.join(format!("{}-{seed}.json", scenario.body.name))
+impl Known {
+    /// Reads what has been added to the file. Its last line counts only once it is whole: whoever wrote it may still be at it, or have died.
+    fn read_on(&mut self, path: &Path) -> Result<()> {
+        let unreadable = |error: &io::Error| Failure::input(path, format!("cannot be read: {error}"));
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(unreadable(&error)),
+        };
+        let mut added = Vec::new();
+        file.seek(SeekFrom::Start(self.bytes)).and_then(|_| file.read_to_end(&mut added)).map_err(|error| unreadable(&error))?;
+        for line in whole(&added).split_inclusive(|byte| *byte == b'\n') {
+            self.lines += 1;
+            let broken = |what: &str| Failure::input(path, format!("line {}: {what}", self.lines));
+            let kept: Kept = serde_json::from_slice(line).map_err(|error| broken(&format!("holds no counts of a load: {error}")))?;
+            if kept.schema_version != SCHEMA_VERSION {
+                return Err(broken(&format!("version {} is unknown, {SCHEMA_VERSION} expected", kept.schema_version)));
+            }
+            if self.loads.values().next().is_some_and(|first| first.sources_sha256 != kept.sources_sha256) {
+                return Err(broken("was counted by other sources than the lines before, and such counts must not be added up"));
+            }
+            if self.loads.insert((kept.scenario.clone(), kept.seed), kept).is_some() {
+                return Err(broken("counts a load that a line before counts already"));
+            }
+            self.bytes += line.len() as u64;
+        }
+        Ok(())
+    }
 }
 
-/// Writes the counts of a load.
-fn keep(path: &Path, scenario: &Scenario, program: &str, counted: &Counted) -> Result<()> {
+/// The whole lines at the beginning of some bytes.
+fn whole(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)]
+}
+
+fn line(scenario: &Scenario, seed: u64, counted: &Counted) -> Result<Vec<u8>> {
     let kept = Kept {
         schema_version: SCHEMA_VERSION,
-        program_sha256: program.to_owned(),
+        sources_sha256: SOURCES_SHA256.to_owned(),
+        scenario: scenario.body.name.clone(),
         scenario_sha256: scenario.sha256(),
+        seed,
         counted: counted.clone(),
     };
-    let text = serde_json::to_vec_pretty(&kept).map_err(|error| Failure::environment(error.to_string()))?;
-    write_atomically(path, &text).map_err(|error| Failure::environment(error.to_string()))
+    let mut line = serde_json::to_vec(&kept).map_err(|error| Failure::environment(error.to_string()))?;
+    line.push(b'\n');
+    Ok(line)
 }
 
-/// The counts in a file; `None` if there is no such file.
-fn read(path: &Path, scenario: &Scenario, program: &str) -> Result<Option<Counted>> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::input(path, format!("cannot be read: {error}"))),
-    };
-    let kept: Kept = serde_json::from_slice(&text).map_err(|error| Failure::input(path, format!("holds no counts of a load: {error}")))?;
-    let foreign = |what: &str| {
-        Failure::input(path, format!("was counted {what}, and its counts must not be added to others"))
-            .with_help("give an empty folder with `--tally`")
-    };
-    if kept.schema_version != SCHEMA_VERSION || kept.program_sha256 != program {
-        return Err(foreign("by another build of the program"));
-    }
-    if kept.scenario_sha256 != scenario.sha256() {
-        return Err(foreign("for another scenario"));
-    }
-    Ok(Some(kept.counted))
+/// Adds a line to the file, behind its last whole one.
+fn append(path: &Path, line: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    file.lock()?;
+    let mut all = Vec::new();
+    file.read_to_end(&mut all)?;
+    let end = whole(&all).len() as u64;
+    file.set_len(end)?;
+    // A disk that is full shows here, or when the file is to be safe on it: nobody shall find half a line.
+    file.write_all(line).and_then(|()| file.sync_all()).inspect_err(|_| {
+        let _ = file.set_len(end);
+    })
+}
+
+/// A file beside another one.
+fn beside(path: &Path, name: &str) -> PathBuf {
+    let mut whole = path.file_name().unwrap_or_default().to_owned();
+    whole.push(".");
+    whole.push(name);
+    path.with_file_name(whole)
 }
 
 #[cfg(test)]
@@ -138,25 +236,32 @@ mod tests {
         Counted { recognition: Recognition { runs: 1, packages: 5, ..Recognition::default() }, missed: vec!["frame 3".to_owned()] }
     }
 
+    /// A scenario, and a folder with a file for counts in it.
+    fn place() -> (Scenario, tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("counts.jsonl");
+        (scenario(), folder, file)
+    }
+
     #[test]
     fn a_load_is_counted_once() {
-        let (scenario, folder) = (scenario(), tempfile::tempdir().unwrap());
-        let tally = Tally::new(Some(folder.path())).unwrap();
+        let (scenario, folder, file) = place();
+        let tally = Tally::new(Some(&file));
         assert_eq!(tally.kept(&scenario, 7).unwrap(), None);
         assert_eq!(tally.load(&scenario, 7, || Ok(counted())).unwrap(), Some(counted()));
-        let again = Tally::new(Some(folder.path())).unwrap();
+        let again = Tally::new(Some(&file));
         assert_eq!(again.load(&scenario, 7, || panic!("counted twice")).unwrap(), Some(counted()));
-        assert_eq!(again.kept(&scenario, 7).unwrap(), Some(counted()));
+        assert_eq!(again.load(&scenario, 8, || Ok(counted())).unwrap(), Some(counted()));
+        assert_eq!(tally.kept(&scenario, 8).unwrap(), Some(counted()), "what another one added since is found");
         // Nothing but the counts is left behind.
         let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, [format!("{}-7.json", scenario.body.name).as_str()]);
+        assert_eq!(names, ["counts.jsonl"]);
     }
 
     #[test]
     fn two_processes_do_not_count_the_same_load() {
-        let (scenario, folder) = (scenario(), tempfile::tempdir().unwrap());
-        let tally = Tally::new(Some(folder.path())).unwrap();
-        let other = Tally::new(Some(folder.path())).unwrap();
+        let (scenario, _folder, file) = place();
+        let (tally, other) = (Tally::new(Some(&file)), Tally::new(Some(&file)));
         let first = tally.load(&scenario, 7, || {
             assert_eq!(other.load(&scenario, 7, || panic!("counted twice")).unwrap(), None);
             Err(Failure::environment("the process dies"))
@@ -166,25 +271,63 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_others_are_refused() {
-        let (scenario, folder) = (scenario(), tempfile::tempdir().unwrap());
-        let tally = Tally::new(Some(folder.path())).unwrap();
-        let refused = |text: &str| {
-            let path = path(folder.path(), &scenario, 7);
-            std::fs::write(&path, text).unwrap();
-            tally.load(&scenario, 7, || panic!("counted")).err().map(|error| error.to_string()).unwrap()
-        };
-        tally.load(&scenario, 7, || Ok(counted())).unwrap();
-        let text = std::fs::read_to_string(path(folder.path(), &scenario, 7)).unwrap();
-        let program = &tally.place.as_ref().unwrap().1;
-        assert!(refused(&text.replace(program.as_str(), "0")).contains("was counted by another build of the program"));
-        assert!(refused(&text.replace(&scenario.sha256(), "0")).contains("was counted for another scenario"));
-        assert!(refused(&text[..text.len() / 2]).contains("holds no counts of a load"));
+    fn all_that_is_kept_adds_up() {
+        let (scenario, _folder, file) = place();
+        let tally = Tally::new(Some(&file));
+        assert!(tally.sum().err().unwrap().to_string().contains("there is no such file"));
+        std::fs::write(&file, "").unwrap();
+        assert!(tally.sum().err().unwrap().to_string().contains("holds no counts of any load"));
+        for seed in [8, 7, 12] {
+            tally.load(&scenario, seed, || Ok(counted())).unwrap();
+        }
+        let sum = Tally::new(Some(&file)).sum().unwrap();
+        assert_eq!((sum.recognition.runs, sum.recognition.packages, sum.own), (3, 15, true));
+        assert_eq!(sum.scenarios, [(scenario.body.name.clone(), 7, 3)]);
+        // By other sources: what is kept can be printed, but not be added to.
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace(SOURCES_SHA256, "0")).unwrap();
+        let tally = Tally::new(Some(&file));
+        assert!(!tally.sum().unwrap().own);
+        let refused = tally.load(&scenario, 13, || panic!("counted")).err().unwrap().to_string();
+        assert!(refused.contains("was counted by other sources than this program's"), "{refused}");
     }
 
     #[test]
-    fn without_a_folder_nothing_is_kept() {
-        let (scenario, tally) = (scenario(), Tally::new(None).unwrap());
+    fn half_a_line_is_written_again() {
+        let (scenario, _folder, file) = place();
+        Tally::new(Some(&file)).load(&scenario, 7, || Ok(counted())).unwrap();
+        let text = std::fs::read(&file).unwrap();
+        std::fs::write(&file, [&text[..], &text[..text.len() / 2]].concat()).unwrap();
+        let tally = Tally::new(Some(&file));
+        assert_eq!(tally.sum().unwrap().recognition.runs, 1);
+        tally.load(&scenario, 8, || Ok(counted())).unwrap();
+        let lines = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(lines.lines().count(), 2);
+        assert_eq!(Tally::new(Some(&file)).sum().unwrap().recognition.runs, 2);
+    }
+
+    #[test]
+    fn counts_that_do_not_belong_are_refused() {
+        let (scenario, _folder, file) = place();
+        Tally::new(Some(&file)).load(&scenario, 7, || Ok(counted())).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let refused = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Tally::new(Some(&file)).load(&scenario, 7, || panic!("counted")).err().unwrap().to_string()
+        };
+        assert!(refused(&text.replace(&scenario.sha256(), "0")).contains("was counted for another scenario"));
+        let other = text.replace(SOURCES_SHA256, "0").replace("\"seed\":7", "\"seed\":8");
+        assert!(refused(&format!("{text}{other}")).contains("line 2: was counted by other sources than the lines before"));
+        assert!(refused(&format!("{text}{text}")).contains("line 2: counts a load that a line before counts already"));
+        assert!(refused(&format!("{text}{}\n", &text[..text.len() / 2])).contains("line 2: holds no counts of a load"));
+        assert!(
+            refused(&text.replace("\"schema_version\":1", "\"schema_version\":9")).contains("line 1: version 9 is unknown, 1 expected")
+        );
+    }
+
+    #[test]
+    fn without_a_file_nothing_is_kept() {
+        let (scenario, tally) = (scenario(), Tally::new(None));
         assert_eq!(tally.load(&scenario, 7, || Ok(counted())).unwrap(), Some(counted()));
         assert_eq!(tally.kept(&scenario, 7).unwrap(), None);
     }

@@ -104,6 +104,7 @@ impl Strip {
         let solid_first = dark(COLUMNS) < dark(COLUMNS + 1);
         if !solid_first {
             paths.reverse();
+            columns[..COLUMNS].reverse();
             columns.swap(COLUMNS, COLUMNS + 1);
         }
         let brightness = levels.iter().map(|[_, light]| (light / white).clamp(LEAST_WEIGHT, 1.0)).collect();
