@@ -76,7 +76,8 @@ impl<'p> Running<'p> {
     /// Mean grey value of a stretch.
     fn mean(&self, from: f64, to: f64) -> Option<f64> {
         let last = self.sums.len() - 1;
-        let bin = |u: f64| (((u - self.profile.start) * BINS_PER_PX as f64).round().max(0.0) as usize).min(last);
+        // Not rounded by `f64::round`, a call where the processor's own instruction is not taken for granted.
+        let bin = |u: f64| (((u - self.profile.start) * BINS_PER_PX as f64 + 0.5).max(0.0) as usize).min(last);
         let [a, b] = [self.sums[bin(from.min(to))], self.sums[bin(from.max(to))]];
         (b[1] > a[1]).then(|| (b[0] - a[0]) / (b[1] - a[1]))
     }
@@ -107,7 +108,7 @@ impl<'p> Running<'p> {
         let around = |[a, b]: [i32; 2], reach: i32| (a - reach..=a + reach).flat_map(move |a| (b - reach..=b + reach).map(move |b| [a, b]));
         let reach = (REACH * fixed.modules / STEP).ceil() as i32;
         let mut coarse: Vec<(f64, [i32; 2])> = around([0, 0], reach).map(|place| (shifted(place, STEP), place)).collect();
-        coarse.sort_by(|a, b| b.0.total_cmp(&a.0));
+        coarse.select_nth_unstable_by(BEST, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let fine = coarse.iter().take(BEST).flat_map(|(_, place)| around(place.map(|k| k * FINER), FINER - 1));
         fine.map(|place| shifted(place, STEP / f64::from(FINER))).fold(0.0, f64::max)
     }

@@ -100,8 +100,11 @@ pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Opti
     let last = unread.outlines.len().saturating_sub(1);
     // Its sides as they were found at first, and at last.
     unread.outlines.iter().enumerate().filter(|(i, _)| *i == 0 || *i == last).find_map(|(_, bowed)| {
-        let grids = rolled::fit(plane, bowed)?;
-        let rolled = grids.iter().filter(|rolled| rule.allows(&rolled.grid)).find_map(|rolled| read_rolled(rolled, rule));
+        // Nothing looks like rows, or else their sides are followed better once it is known that there are some.
+        let grids = rolled::fit(plane, bowed, false)?;
+        let read =
+            |grids: Vec<Rolled>| grids.iter().filter(|rolled| rule.allows(&rolled.grid)).find_map(|rolled| read_rolled(rolled, rule));
+        let rolled = read(grids).or_else(|| read(rolled::fit(plane, bowed, true)?));
         // What looks like rows may be a symbol with sides as round packages make them, where it was looked for already; once is enough.
         let finders = std::mem::take(&mut finders);
         rolled.or_else(|| finders.iter().find_map(|finder| read_fitting(plane, &grid::fit(plane, finder, true), rule)))
@@ -119,7 +122,7 @@ fn read_rolled(rolled: &Rolled, rule: &MatrixRule) -> Option<Found> {
     for rows in (n / FIRST_BELIEVED..last).chain([last; ROLLED_ADJUSTMENTS]) {
         grid = adjust::adjusted(&grid, &seen, &modules, true, |place| f64::from(u8::from(rolled.row(place) < rows as f64)))?;
         (seen, modules) = look(&rolled.plane, &grid, BLURS[0])?;
-        if 4 * rows > 3 * n
+        if (rows == last || 4 * rows > 3 * n)
             && let Some(found) = decoded(&seen, &modules, &grid, &placement, rule, Some(&is_seen))
         {
             return Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + rolled.from[k])), ..found });
@@ -184,7 +187,7 @@ fn read_adjusted(
     None
 }
 
-/// The text of modules (of the ringed grid), if `rule` lets it pass. Where not all places can be seen, up to three quarters of what is spare may be given up.
+/// The text of modules (of the ringed grid), if `rule` lets it pass. Where not all places can be seen, up to four fifths of the check symbols may be given up.
 fn decoded(
     seen: &Seen,
     modules: &[f32],
@@ -207,7 +210,7 @@ fn decoded(
     let mut weakest: Vec<usize> = (0..word.len()).collect();
     weakest.sort_by(|a, b| trust[*a].total_cmp(&trust[*b]).then(a.cmp(b)));
     // The least trusted codewords are given up one pair after the other (Forney, "Generalized minimum distance decoding", 1966).
-    let most = if is_seen.is_some() { size.ecc * 3 / 4 } else { size.ecc / 2 };
+    let most = if is_seen.is_some() { size.ecc * 4 / 5 } else { size.ecc / 2 };
     for erased in (0..=most).step_by(2) {
         let mut fixed = word.clone();
         let Some(errors) = reed_solomon::correct(&mut fixed, size.ecc, &weakest[..erased]) else { continue };

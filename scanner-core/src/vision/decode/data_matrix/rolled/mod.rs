@@ -25,6 +25,15 @@ const BEST: usize = 3;
 /// What rows gain at least, before skew is tried and after: what is no symbol rarely gains 60, most symbols more than 100.
 const PROMISING: f32 = 62.0;
 const LIKELY: f32 = 75.0;
+/// What rows gain at least for the sides to be moved until they gain more; in which steps, px; how often each; by how much the skew is changed with
+/// a pixel; and what a sweep must gain for another one.
+const WORTH_CLIMBING: f32 = 80.0;
+const CLIMB: [f64; 3] = [2.0, 1.0, 0.5];
+const SWEEPS: usize = 3;
+const SKEW_PER_PX: f64 = 0.03;
+const CLIMBED: f32 = 1.0;
+/// What is moved: middle and far end of both sides, and the skew.
+const UNKNOWNS: usize = 5;
 /// Grids that are read.
 const READ: usize = 4;
 /// Rows by which columns are counted.
@@ -99,18 +108,23 @@ impl Way {
     }
 }
 
-/// Grids that rows make of an outline, whichever way the package turns, the likeliest first; `None` where nothing looks like rows.
-pub fn fit(plane: &Plane, outline: &Bowed) -> Option<Vec<Rolled>> {
+/// Grids that rows make of an outline, whichever way the package turns, the likeliest first, with its sides as they are, or else as rows gain most;
+/// `None` where nothing looks like rows.
+pub fn fit(plane: &Plane, outline: &Bowed, climb: bool) -> Option<Vec<Rolled>> {
     let strips = (0..4).filter_map(|first| Strip::cut(plane, paths(outline, first))).map(Rc::new);
     let mut ways: Vec<Rows> =
-        strips.flat_map(|strip| [true, false].into_iter().filter_map(move |from_solid| Rows::find(&strip, from_solid))).collect();
+        strips.flat_map(|strip| [true, false].into_iter().filter_map(move |from_solid| Rows::best(&strip, from_solid, 0.0))).collect();
     ways.retain(|rows| rows.gain >= PROMISING);
     if ways.is_empty() {
         return None;
     }
     ways.sort_by(|a, b| b.gain.total_cmp(&a.gain));
-    let ways = ways.into_iter().take(BEST).map(Rows::skewed).filter(|rows| rows.gain >= LIKELY);
-    let grids = ways.flat_map(|rows| rows.sized(plane)).filter_map(|rows| rows.grid(plane));
+    let ways = ways.into_iter().take(BEST).map(Rows::skewed);
+    let ways: Vec<Rows> = match climb {
+        false => ways.filter(|rows| rows.gain >= LIKELY).collect(),
+        true => ways.filter(|rows| rows.gain >= WORTH_CLIMBING).map(|rows| rows.climbed(plane)).collect(),
+    };
+    let grids = ways.into_iter().flat_map(|rows| rows.sized(plane)).filter_map(|rows| rows.grid(plane));
     let mut grids: Vec<Rolled> = grids.filter(|rolled| rolled.grid.agreement() >= WORTH_READING).collect();
     grids.sort_by(|a, b| b.grid.agreement().total_cmp(&a.grid.agreement()));
     grids.truncate(READ);
@@ -137,9 +151,9 @@ struct Rows {
 }
 
 impl Rows {
-    /// The rows that gain most between two sides, whatever their number, if they are as wide everywhere.
-    fn find(strip: &Rc<Strip>, from_solid: bool) -> Option<Self> {
-        let best = Course::all(strip, from_solid, 0.0, None).into_iter().max_by(|a, b| a.gain.total_cmp(&b.gain))?;
+    /// The rows that gain most between two sides, whatever their number.
+    fn best(strip: &Rc<Strip>, from_solid: bool, skew: f64) -> Option<Self> {
+        let best = Course::all(strip, from_solid, skew, None).into_iter().max_by(|a, b| a.gain.total_cmp(&b.gain))?;
         Some(Self::of(strip, from_solid, &best))
     }
 
@@ -153,6 +167,41 @@ impl Rows {
             }
         };
         better(better(self, &SKEWS), &NEAR_SKEWS)
+    }
+
+    /// The same with the sides and the skew that gain most, step by step: an outline follows its sides as parabolas, to where it believes that they end.
+    fn climbed(mut self, plane: &Plane) -> Self {
+        for step in CLIMB {
+            for _ in 0..SWEEPS {
+                let before = self.gain;
+                for unknown in 0..UNKNOWNS {
+                    let better =
+                        [-step, step].into_iter().filter_map(|by| self.changed(plane, unknown, by)).find(|rows| rows.gain > self.gain);
+                    self = better.unwrap_or(self);
+                }
+                if self.gain < before + CLIMBED {
+                    break;
+                }
+            }
+        }
+        self
+    }
+
+    /// The rows that gain most where one of the unknowns is another.
+    fn changed(&self, plane: &Plane, unknown: usize, by: f64) -> Option<Self> {
+        let mut paths = self.strip.paths;
+        let Some(Path { from, to, bow }) = paths.get_mut(unknown / 2) else {
+            return Self::best(&self.strip, self.from_solid, self.skew + by * SKEW_PER_PX);
+        };
+        let length = distance(*from, *to).max(1e-9);
+        let normal = [(to[1] - from[1]) / length, (from[0] - to[0]) / length];
+        let moved = if unknown % 2 == 0 { bow } else { to };
+        (0..2).for_each(|k| moved[k] += by * normal[k]);
+        if !self.strip.solid_first {
+            paths.reverse();
+        }
+        let strip = Strip::cut(plane, paths).filter(|strip| strip.solid_first == self.strip.solid_first)?;
+        Self::best(&Rc::new(strip), self.from_solid, self.skew)
     }
 
     fn of(strip: &Rc<Strip>, from_solid: bool, course: &Course) -> Self {
