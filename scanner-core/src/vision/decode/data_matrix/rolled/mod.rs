@@ -195,7 +195,7 @@ impl Rows {
         };
         let length = distance(*from, *to).max(1e-9);
         let normal = [(to[1] - from[1]) / length, (from[0] - to[0]) / length];
-        let moved = if unknown % 2 == 0 { bow } else { to };
+        let moved = if unknown.is_multiple_of(2) { bow } else { to };
         (0..2).for_each(|k| moved[k] += by * normal[k]);
         if !self.strip.solid_first {
             paths.reverse();
