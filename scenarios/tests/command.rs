@@ -339,3 +339,24 @@ fn rig_check_says_what_coloured_light_shows() {
     let warnings = checks[0]["warnings"].to_string();
     assert!(warnings.contains("in the light of red red bars on white have a contrast of 0.02; 0.55 is needed"), "{warnings}");
 }
+
+#[test]
+#[cfg(feature = "twin")]
+fn kept_counts_are_printed_without_counting() {
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/sets/test-sets.counts.jsonl");
+    let output = tracetwin(&["recall", "--json", "--tally", kept]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["scenarios"], serde_json::json!(["frozen-close", "frozen-far"]));
+    assert_eq!(report["first_seeds"], serde_json::json!([1_500_000, 1_400_000]));
+    let lines = std::fs::read_to_string(kept).expect("the file").lines().count() as u64;
+    assert_eq!(
+        (&report["runs"], report["loads"].as_array().map(|loads| loads.iter().filter_map(serde_json::Value::as_u64).sum())),
+        (&lines.into(), Some(lines))
+    );
+    assert_eq!(report["misreads"], serde_json::json!([]));
+    let missing = tracetwin(&["recall", "--tally", "no-such.jsonl"]);
+    assert_eq!(code(&missing), 2);
+    assert!(err(&missing).contains("no-such.jsonl: there is no such file"), "{}", err(&missing));
+    assert_eq!(code(&tracetwin(&["recall"])), 2);
+}
