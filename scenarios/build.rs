@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 /// Below the repository's root: what draws a load, reads its frames and counts what was read; and the exact dependencies.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "Cargo.lock",
     "hardware-hal/src",
     "reports/src/summary.rs",
@@ -15,6 +15,7 @@ const SOURCES: [&str; 9] = [
     "scanner-core/src/station",
     "scanner-core/src/vision",
     "scenarios/src/run",
+    "scenarios/src/score.rs",
     "sim/src",
 ];
 
