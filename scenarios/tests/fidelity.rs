@@ -39,10 +39,10 @@ fn a_renderer_that_agrees_differs_in_nothing() {
         let name = path.file_name().expect("a name").to_string_lossy().replace("twin", "mitsuba");
         std::fs::copy(path, scene.join(name)).expect("a copy");
     }
-    let compared = tracetwin(&["fidelity", "compare", &out, "--json", "--frames", "6"]);
+    let compared = tracetwin(&["fidelity", "compare", &out, "--json", "--frames", "12"]);
     assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stderr));
     let figures: serde_json::Value = serde_json::from_slice(&compared.stdout).expect("JSON");
-    // In the dark that was chosen for it, one of them is read in some of the six frames.
+    // In the dark that was chosen for it, one of them is read in some of the twelve frames.
     assert_eq!((figures["scenes"].as_u64(), figures["codes"].as_u64(), figures["hard_codes"].as_u64()), (Some(1), Some(2), Some(1)));
     assert_eq!(figures["read"][0], figures["read"][1]);
     assert_eq!(figures["frames"].as_u64(), Some(8), "four of each code in the scenario's light");

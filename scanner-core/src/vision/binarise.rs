@@ -249,21 +249,22 @@ pub fn binarise(restored: &[f32], start: f64, ends: [f64; 2], window: f64, level
     BinaryRow { bits, start, per_px: k * fine as f64, bars }
 }
 
-/// Running extreme over ±reach (van Herk would be faster; strips are short).
-fn extreme(v: &[f32], reach: usize, pick: fn(f32, f32) -> f32) -> Vec<f32> {
-    // Doubling windows: after log steps every entry covers the window.
-    let n = v.len();
-    let mut out = v.to_vec();
-    let mut covered = 0;
-    while covered < reach {
-        let step = (covered + 1).min(reach - covered).max(1);
+/// Running extreme over ±reach.
+fn extreme(v: &[f32], reach: usize, pick: impl Fn(f32, f32) -> f32) -> Vec<f32> {
+    // Windows are doubled: entry i covers what begins there, up to 2 · reach + 1 in all. Before the first and behind the last bin it goes on as there.
+    let (Some(first), Some(last)) = (v.first(), v.last()) else { return Vec::new() };
+    let mut out = [vec![*first; reach], v.to_vec(), vec![*last; reach]].concat();
+    let window = 2 * reach + 1;
+    let mut covered = 1;
+    while covered < window {
+        let step = covered.min(window - covered);
         let before = out.clone();
-        for i in 0..n {
-            let (l, r) = (before[i.saturating_sub(step)], before[(i + step).min(n - 1)]);
-            out[i] = pick(before[i], pick(l, r));
+        for (value, later) in out.iter_mut().zip(&before[step..]) {
+            *value = pick(*value, *later);
         }
         covered += step;
     }
+    out.truncate(v.len());
     out
 }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::decode::LinearSymbol;
 use super::rectify::{BINS_PER_PX, Profile};
+use crate::codes::Symbology;
 
 /// Degree of the polynomial that maps the print onto the strip: perspective and a curved surface need no more.
 const DEGREE: usize = 4;
@@ -49,21 +50,40 @@ impl SymbolFit {
         (0..=20).map(|i| slope(f64::from(i) / 20.0) / mean).fold(f64::MAX, f64::min).clamp(0.0, 1.0)
     }
 
-    /// Adds a step to one of: the place of the start, of the stop, of the middle; the blur; the bars' growth.
-    fn nudge(&mut self, unknown: usize, step: f64) {
+    /// Changes an unknown: places and growth by `px`, the blur by a share.
+    fn nudge(&mut self, unknown: Unknown, px: f64, share: f64) {
         match unknown {
-            0 => {
-                self.warp[0] += step;
-                self.warp[1] -= step;
+            Unknown::Start => {
+                self.warp[0] += px;
+                self.warp[1] -= px;
             }
-            1 => self.warp[1] += step,
-            2 => {
-                self.warp[1] += 4.0 * step;
-                self.warp[2] -= 4.0 * step;
+            Unknown::Stop => self.warp[1] += px,
+            Unknown::Middle => {
+                self.warp[1] += 4.0 * px;
+                self.warp[2] -= 4.0 * px;
             }
-            3 => self.blur_px = (self.blur_px * (1.0 + step)).clamp(0.3, 12.0),
-            _ => self.growth_px += step,
+            Unknown::Blur => self.blur_px = (self.blur_px * (1.0 + share)).clamp(0.3, 12.0),
+            Unknown::Growth => self.growth_px += px,
         }
+    }
+}
+
+/// What is fitted: the places of a symbol's start, stop and middle, the blur of its edges, and how far its bars are grown.
+#[derive(Debug, Clone, Copy)]
+enum Unknown {
+    Start,
+    Stop,
+    Middle,
+    Blur,
+    Growth,
+}
+
+impl Unknown {
+    /// What is fitted of a symbol, in this order.
+    fn of(symbol: &LinearSymbol) -> &'static [Self] {
+        const ALL: [Unknown; 5] = [Unknown::Blur, Unknown::Start, Unknown::Stop, Unknown::Middle, Unknown::Growth];
+        // Growth changes no character of a Code 128 into another one.
+        if symbol.symbology == Symbology::Ean13 { &ALL } else { &ALL[..4] }
     }
 }
 
@@ -125,14 +145,13 @@ pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, edges: &[f64]) -> Op
     let mut model = Model::new(profile, ends, 4.0 * module);
     best.correlation = model.correlation(profile, &shares, &best);
     // Each unknown in turn, with shrinking steps.
-    let unknowns: &[usize] = if symbol.values.is_empty() { &[3, 0, 1, 2, 4] } else { &[3, 0, 1, 2] };
-    let (mut step, mut factor) = ((0.3 * module).clamp(0.15, 1.0), 0.3);
+    let (mut step, mut share) = ((0.3 * module).clamp(0.15, 1.0), 0.3);
     for _ in 0..5 {
-        for unknown in unknowns {
+        for unknown in Unknown::of(symbol) {
             for sign in [-1.0, 1.0] {
                 for _ in 0..8 {
                     let mut trial = best;
-                    trial.nudge(*unknown, sign * if *unknown == 3 { factor } else { step });
+                    trial.nudge(*unknown, sign * step, sign * share);
                     trial.correlation = model.correlation(profile, &shares, &trial);
                     if trial.correlation <= best.correlation + 1e-6 {
                         break;
@@ -142,7 +161,7 @@ pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, edges: &[f64]) -> Op
             }
         }
         step *= 0.5;
-        factor *= 0.6;
+        share *= 0.6;
     }
     let better = |other: &LinearSymbol| model.correlation(profile, &other.shares(), &best) > best.correlation;
     best.symbols_best = if symbol.regrown().iter().any(better) { 0.0 } else { model.symbols_best(profile, symbol, &best) };
@@ -174,10 +193,9 @@ impl Model {
         let reach = (3.5 * sigma).ceil() as isize;
         let against = fit.at(1.0) < fit.at(0.0);
         for (i, &share) in shares.iter().enumerate() {
-            let at = (fit.at(share) - profile.start) * k - self.from as f64;
-            let at = at + if (i % 2 == 0) != against { -1.0 } else { 1.0 } * fit.growth_px * k;
             // Run against u, an edge that darkens to the code's right darkens to the profile's left.
             let sign = if (i % 2 == 0) != against { 1.0 } else { -1.0 };
+            let at = (fit.at(share) - sign * fit.growth_px - profile.start) * k - self.from as f64;
             let middle = at.round() as isize;
             let (mut bells, mut norm) = ([0f64; 256], 0.0);
             let reach = reach.min(127);
@@ -254,7 +272,7 @@ impl Model {
         let characters = symbol.characters();
         // Where an EAN-13 is blurred, 1 and 7 differ in nothing but how dark their bars are, and so do 2 and 8: the symbol has one contrast. A Code 128
         // has none of that kind, since its bars take up an even number of modules.
-        let contrast = symbol.values.is_empty().then(|| {
+        let contrast = (symbol.symbology == Symbology::Ean13).then(|| {
             let (gain, offset) = self.levels(profile, 0..self.values.len());
             -gain / offset.max(f32::EPSILON)
         });

@@ -128,7 +128,7 @@ mod tests {
             arch: 0.0,
         };
         let strip = crate::vision::rectify::Strip::gather(&plane, &place, 5.0);
-        let profile = strip.profile(crate::vision::rectify::Subset::Full);
+        let profile = strip.profile();
         let (top, bottom) = refine_edges(&plane, &place, &profile, [-60.0, 60.0]);
         assert!((top[0] + 45.0 - 20.3).abs() < 0.25 && top[1].abs() < 0.01, "{top:?}");
         assert!((bottom[0] + 45.0 - 61.8).abs() < 0.25 && bottom[1].abs() < 0.01, "{bottom:?}");

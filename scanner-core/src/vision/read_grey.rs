@@ -12,7 +12,7 @@ use super::fit::fit_symbol;
 use super::geometry::{on_full_picture, shorter_side};
 use super::locate::LinearBox;
 use super::outline::refine_edges;
-use super::rectify::{BINS_PER_PX, Profile, Strip, Subset};
+use super::rectify::{BINS_PER_PX, Profile, Strip};
 use super::{Corners, Evidence, Plane, Reading, UndecidedStrip};
 use crate::codes::{self, Role, Symbology};
 
@@ -30,7 +30,7 @@ const QUIET_PX: f64 = 4.0;
 /// Resolutions at which it is tried, px per module.
 const RANGE: std::ops::Range<f64> = 0.4..6.0;
 /// Length ÷ height of a printed code, foreshortening allowed for.
-const ASPECT: std::ops::Range<f64> = 1.0..14.0;
+const ASPECT: std::ops::Range<f64> = 1.5..14.0;
 
 /// Share of a strip's height, around its middle, in which start and stop are looked for.
 const MIDDLE: f64 = 0.6;
@@ -118,7 +118,7 @@ pub fn read_other_lengths(pyramid: &[Plane], place: &LinearBox, level: usize, ba
 /// reader's own geometry may bend a short code until a character fits that was not printed.
 fn every_character_fits_best(plane: &Plane, found: &GreyLevelText) -> bool {
     let Some(place) = LinearBox::of_corners(&found.corners) else { return false };
-    let profile = Strip::gather(plane, &middle(&place), QUIET_PX).profile(Subset::Full);
+    let profile = Strip::gather(plane, &middle(&place), QUIET_PX).profile();
     let modules = found.symbol.modules() as f64;
     let edges: Vec<f64> = found.symbol.edges().iter().map(|at| place.ends[0] + place.length() * at / modules).collect();
     fit_symbol(&profile, &found.symbol, &edges).is_some_and(|fit| fit.correlation > PRINT && fit.symbols_best >= 1.0)
@@ -246,7 +246,7 @@ fn middle(strip: &LinearBox) -> LinearBox {
 
 /// The profile of a strip's middle rows, with what lies beyond its ends.
 fn profile_around(plane: &Plane, strip: &LinearBox) -> Profile {
-    Strip::gather(plane, &middle(strip), strip.length() * BEYOND).profile(Subset::Full)
+    Strip::gather(plane, &middle(strip), strip.length() * BEYOND).profile()
 }
 
 /// Where in a strip with this profile a code may lie, the likeliest first: between its start and its stop, between the edges of its bars.
@@ -298,7 +298,7 @@ fn reading(plane: &Plane, found: &GreyLevelText, text: String, level: usize, rul
 /// The corners of a code that was read, moved along its first and last bar to where the bars end.
 fn between_edges(plane: &Plane, corners: &Corners) -> Corners {
     let Some(mut place) = LinearBox::of_corners(corners) else { return *corners };
-    let profile = Strip::gather(plane, &middle(&place), 0.0).profile(Subset::Full);
+    let profile = Strip::gather(plane, &middle(&place), 0.0).profile();
     (place.top, place.bottom) = refine_edges(plane, &place, &profile, place.ends);
     place.corners(place.ends[0], place.ends[1])
 }

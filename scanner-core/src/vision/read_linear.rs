@@ -55,6 +55,14 @@ pub struct LinearRule {
     pub other_lengths: bool,
 }
 
+impl LinearRule {
+    /// Least share of a symbology's characters that must fit best.
+    fn symbols_best(&self, symbology: Symbology) -> f64 {
+        // Its check digit lets one error in ten pass.
+        if symbology == Symbology::Ean13 { 1.0 } else { self.symbols_best }
+    }
+}
+
 impl Default for LinearRule {
     fn default() -> Self {
         Self { vote: VoteRule::default(), correlation: 0.8, symbols_best: 0.9, grey_level: GreyLevelRule::default(), other_lengths: true }
@@ -160,7 +168,7 @@ fn read(
     let mut ballot = Ballot::default();
     let mut rows = Vec::new();
     let mut bars = 0;
-    let profiles: Vec<(Subset, Profile)> = SUBSETS.iter().map(|&s| (s, strip.profile(s))).collect();
+    let profiles: Vec<(Subset, Profile)> = SUBSETS.into_iter().zip(strip.profiles(SUBSETS)).collect();
     let mut halves = 0.0;
     // A first cut, for the number of bars alone: three in eleven modules.
     let rough = restore(&profiles[0].1, &Sharpening::MILD, along);
@@ -200,7 +208,7 @@ fn read(
     if let Some((text, evidence)) = ballot.winner(&rule.vote)
         && let Some(fit) = fit_symbol(&profiles[0].1, &text.symbol, &text.edges)
         && fit.correlation >= rule.correlation
-        && fit.symbols_best >= if text.symbology == Symbology::Ean13 { 1.0 } else { rule.symbols_best }
+        && fit.symbols_best >= rule.symbols_best(text.symbology)
     {
         let mut place = strip.place;
         (place.top, place.bottom) = refine_edges(plane, &place, &profiles[0].1, fit.ends());

@@ -4,14 +4,18 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::decode::grey_level::GreyLevelRule;
 use super::geometry::{area, distance};
-use super::locate::LinearCandidate;
+use super::locate::{LinearBox, LinearCandidate};
+use super::read_grey::{GreyReading, read_rough};
 use super::read_linear::{GreyLook, LinearRule, Outcome, read_linear_keeping};
 use super::trace::StageSink;
 use super::{Corners, FrameReading, Plane, Reading, UndecidedStrip, Unread, UnreadReason};
 
 /// Most strips that a frame keeps for a decision over several views, in the order of the candidates.
 const MOST_UNDECIDED: usize = 200;
+/// Share of a strip of the trained detector's in which something was read, from which on it is not looked at.
+const MOSTLY_OPEN: f64 = 0.15;
 
 /// How a frame's candidates are read.
 pub(super) struct Places<'p> {
@@ -116,6 +120,27 @@ impl Places<'_> {
     }
 }
 
+/// Reads strips that the trained detector found, surest first, by what grey values show between their start and stop. One that lies around the middle of a
+/// surer one, or with its own middle in it, waits until it is known whether that one was read: most often it is the same code again.
+pub(super) fn read_strips(pyramid: &[Plane], strips: &[LinearBox], corners: &[Corners], rule: &GreyLevelRule, result: &mut FrameReading) {
+    let mut first: Vec<usize> = Vec::new();
+    let mut second = Vec::new();
+    for (i, own) in corners.iter().enumerate() {
+        let again = first.iter().any(|j| covers(&corners[*j], own) || covers(own, &corners[*j]));
+        if again { &mut second } else { &mut first }.push(i);
+    }
+    for round in [first, second] {
+        let open: Vec<usize> = round.into_iter().filter(|i| share_read(&result.readings, &corners[*i]) < MOSTLY_OPEN).collect();
+        let rough: Vec<GreyReading> = open.into_par_iter().map(|i| read_rough(pyramid, &strips[i], rule)).collect();
+        for reading in rough {
+            match reading {
+                GreyReading::Read(reading) => insert(&mut result.readings, reading),
+                GreyReading::Undecided(strips) => keep(&mut result.undecided, strips),
+            }
+        }
+    }
+}
+
 /// Largest first; what lies inside a larger candidate of the same direction (a part of it, or itself on another level) waits until it is known whether
 /// that one was read, and then takes its turn after the others in there.
 fn waves<'c>(candidates: &'c [LinearCandidate], corners: &[Corners]) -> [Vec<Turns<'c>>; 2] {
@@ -134,6 +159,17 @@ fn waves<'c>(candidates: &'c [LinearCandidate], corners: &[Corners]) -> [Vec<Tur
     [first.into_iter().map(|candidate| vec![candidate]).collect(), second]
 }
 
+/// Share of a place in which something was read.
+fn share_read(readings: &[Reading], place: &Corners) -> f64 {
+    const ALONG: usize = 8;
+    const ACROSS: usize = 4;
+    let part = |i: usize, n: usize| (i as f64 + 0.5) / n as f64;
+    let [a, b, c, d] = *place;
+    let point = |s: f64, t: f64| [0, 1].map(|k| (1.0 - t) * (a[k] + s * (b[k] - a[k])) + t * (d[k] + s * (c[k] - d[k])));
+    let points = (0..ALONG * ACROSS).map(|i| point(part(i % ALONG, ALONG), part(i / ALONG, ACROSS)));
+    points.filter(|point| !is_open_at(readings, *point)).count() as f64 / (ALONG * ACROSS) as f64
+}
+
 /// Whether nothing was read in a place.
 pub(super) fn is_open(readings: &[Reading], place: &Corners) -> bool {
     !readings.iter().any(|r| covers(&r.corners, place))
@@ -150,7 +186,7 @@ fn known(unread: &[Unread], new: &Unread) -> bool {
 }
 
 /// Adds undecided strips as long as there is room.
-pub(super) fn keep(undecided: &mut Vec<UndecidedStrip>, strips: Vec<UndecidedStrip>) {
+fn keep(undecided: &mut Vec<UndecidedStrip>, strips: Vec<UndecidedStrip>) {
     let room = MOST_UNDECIDED.saturating_sub(undecided.len());
     undecided.extend(strips.into_iter().take(room));
 }

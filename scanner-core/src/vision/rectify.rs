@@ -8,8 +8,8 @@ use super::locate::LinearBox;
 
 /// Bins per pixel of every profile.
 pub const BINS_PER_PX: usize = 4;
-/// Bands that a strip is cut into across the code.
-pub const BANDS: u8 = 4;
+/// Classes of pixels: each half's two colours.
+const CLASSES: usize = 4;
 /// Beyond this many pixels a strip is thinned out; it has more than it needs.
 const ENOUGH_PIXELS: f64 = 40_000.0;
 /// Pixels that say well enough whether a direction is the bars': while it is looked for, and to the end.
@@ -31,20 +31,17 @@ pub enum Subset {
     Even,
     /// The other colour.
     Odd,
-    /// One of the [`BANDS`] bands.
-    Band(u8),
 }
 
 impl Subset {
-    /// The pixels, as a set of (band, colour) classes: bit 2·band + colour.
+    /// The pixels, as a set of (half, colour) classes: bit 2·half + colour.
     pub fn classes(self) -> u8 {
         match self {
-            Self::Full => 0xff,
-            Self::Upper => 0x0f,
-            Self::Lower => 0xf0,
-            Self::Even => 0x55,
-            Self::Odd => 0xaa,
-            Self::Band(i) => 0b11 << (2 * (i % BANDS)),
+            Self::Full => 0b1111,
+            Self::Upper => 0b0011,
+            Self::Lower => 0b1100,
+            Self::Even => 0b0101,
+            Self::Odd => 0b1010,
         }
     }
 
@@ -125,14 +122,13 @@ impl Strip {
                     if v < inset || v > 1.0 - inset || u < from || u > to {
                         continue;
                     }
-                    let band = (((v - inset) / (1.0 - 2.0 * inset) * f64::from(BANDS)) as u8).min(BANDS - 1);
                     let colour = (((x - x0) / stride_x + x0 + y / stride_y) & 1) as u8;
-                    pixels.push(Pixel { a: a as f32, b: b as f32, value, off: (v - 0.5) as f32, class: 2 * band + colour });
+                    pixels.push(Pixel { a: a as f32, b: b as f32, value, off: (v - 0.5) as f32, class: 2 * u8::from(v >= 0.5) + colour });
                 }
             }
         }
         // From the middle outwards, so that a band around the middle is a prefix.
-        pixels.sort_by(|p: &Pixel, q: &Pixel| p.off.abs().total_cmp(&q.off.abs()));
+        pixels.sort_unstable_by_key(|p: &Pixel| p.off.abs().to_bits());
         Self { place: *place, pixels, from, to }
     }
 
@@ -146,16 +142,19 @@ impl Strip {
         self.pixels.is_empty()
     }
 
-    /// The profile of a subset.
-    pub fn profile(&self, subset: Subset) -> Profile {
+    /// The profile of all pixels.
+    pub fn profile(&self) -> Profile {
+        let [all] = self.profiles([Subset::Full]);
+        all
+    }
+
+    /// The profiles of subsets.
+    pub fn profiles<const N: usize>(&self, subsets: [Subset; N]) -> [Profile; N] {
         let bins = ((self.to - self.from) * BINS_PER_PX as f64).ceil().max(1.0) as usize + 2;
-        let (mut sum, mut weight) = (vec![0f32; bins], vec![0f32; bins]);
-        let classes = subset.classes();
+        // Sum and weight by bin and class.
+        let mut seen = vec![[[0f32; 2]; CLASSES]; bins];
         let (lean, spread) = (self.place.lean as f32, self.place.spread as f32);
         for p in &self.pixels {
-            if classes >> p.class & 1 == 0 {
-                continue;
-            }
             let u = p.a + (lean + spread * p.a) * p.b;
             let at = (u - self.from as f32) * BINS_PER_PX as f32;
             if at < 0.0 {
@@ -163,17 +162,24 @@ impl Strip {
             }
             let i = at as usize;
             let f = at - i as f32;
-            if i + 1 < bins {
-                sum[i] += p.value * (1.0 - f);
-                weight[i] += 1.0 - f;
-                sum[i + 1] += p.value * f;
-                weight[i + 1] += f;
+            if let Some([here, next]) = seen.get_mut(i..i + 2).and_then(|pair| <&mut [_; 2]>::try_from(pair).ok()) {
+                let class = usize::from(p.class);
+                for (share, [sum, weight]) in [(1.0 - f, &mut here[class]), (f, &mut next[class])] {
+                    *sum += p.value * share;
+                    *weight += share;
+                }
             }
         }
-        for (s, w) in sum.iter_mut().zip(&weight) {
-            *s = if *w > 1e-3 { *s / *w } else { 0.0 };
-        }
-        Profile { start: self.from, mean: sum, weight }
+        subsets.map(|subset| {
+            let classes = subset.classes();
+            let of_bin = |of: &[[f32; 2]; CLASSES]| {
+                let taken = of.iter().enumerate().filter(|(class, _)| classes >> class & 1 == 1);
+                let [sum, weight] = taken.fold([0.0, 0.0], |[s, w], (_, of)| [s + of[0], w + of[1]]);
+                (if weight > 1e-3 { sum / weight } else { 0.0 }, weight)
+            };
+            let (mean, weight) = seen.iter().map(of_bin).unzip();
+            Profile { start: self.from, mean, weight }
+        })
     }
 
     /// Refines the bars' lean and its change along the code by making pixels that fall together as alike as they get.
@@ -189,23 +195,24 @@ impl Strip {
         // The lean is known to a few hundredths; its change along the code not at all, and reaches ±0.25 at its ends in a close-up seen aslant. What
         // is small in the picture is far from the camera.
         let most = if self.place.length() > 280.0 { 0.25 } else { 0.12 };
-        let mut reach = [3, (most * height * share / 0.7).ceil() as i32];
+        let mut reach = [2, (most * height * share / 1.4).ceil() as i32];
         loop {
             // A step moves the bars' ends by 0.35 px.
             let step = 0.7 / (height * share);
             let (lean, spread) = (self.place.lean, self.place.spread);
             let sample = self.sample(share, ENOUGH_FOR_SEARCH);
-            let mut best = (sample.sharpness(lean, spread), lean, spread);
-            for i in -reach[0]..=reach[0] {
-                for j in -reach[1]..=reach[1] {
-                    let (l, s) = (lean + f64::from(i) * step, spread + f64::from(j) * step / half);
-                    let sharpness = sample.sharpness(l, s);
-                    if sharpness > best.0 {
-                        best = (sharpness, l, s);
-                    }
-                }
-            }
-            (self.place.lean, self.place.spread) = (best.1, best.2);
+            let at = |[i, j]: [i32; 2]| (lean + f64::from(i) * step, spread + f64::from(j) * step / half);
+            let sharper = |best: (f64, [i32; 2]), place: [i32; 2]| {
+                let (lean, spread) = at(place);
+                let sharpness = sample.sharpness(lean, spread);
+                if sharpness > best.0 { (sharpness, place) } else { best }
+            };
+            // Every other step, then those around the best.
+            let all = |reach: [i32; 2]| (-reach[0]..=reach[0]).flat_map(move |i| (-reach[1]..=reach[1]).map(move |j| [i, j]));
+            let best = all(reach).map(|place| place.map(|k| 2 * k)).fold((f64::MIN, [0, 0]), sharper);
+            let [i, j] = best.1;
+            let best = all([1, 1]).filter(|by| *by != [0, 0]).map(|by| [i + by[0], j + by[1]]).fold(best, sharper);
+            (self.place.lean, self.place.spread) = at(best.1);
             let explained = self.explained(best.0, share);
             if explained < HOPELESS {
                 return explained;
@@ -214,7 +221,7 @@ impl Strip {
                 break;
             }
             share = (share * 2.0).min(1.0);
-            reach = [2, 2];
+            reach = [1, 1];
         }
         let mut step = 0.35 / height;
         let sample = self.sample(1.0, ENOUGH_FOR_DIRECTION);

@@ -10,10 +10,9 @@ use super::decode::data_matrix::{Finder, MatrixRule};
 use super::geometry::on_full_picture;
 use super::locate::{BESIDE_PACKAGE, LocateOptions, Locator, Search};
 use super::read_finder::{read_finders, read_outlines};
-use super::read_grey::{GreyReading, read_rough};
 use super::read_linear::LinearRule;
 use super::read_matrix::read_matrix;
-use super::read_places::{Failed, Places, covers, insert, is_open, is_open_at, keep, middle};
+use super::read_places::{Failed, Places, covers, insert, is_open, is_open_at, middle, read_strips};
 use super::trace::{StageSink, candidate_overlay, package_overlay, reading_overlay};
 use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming};
 use crate::codes::Symbology;
@@ -116,15 +115,9 @@ impl Scanner {
         let frame_deadline = started + self.options.frame_limit;
         let mut result = FrameReading::default();
         let mut unread = Vec::new();
-        let rough: Vec<GreyReading> = strips.par_iter().map(|place| read_rough(&pyramid, place, &self.options.linear.grey_level)).collect();
-        for reading in rough {
-            match reading {
-                GreyReading::Read(reading) => insert(&mut result.readings, reading),
-                GreyReading::Undecided(strips) => keep(&mut result.undecided, strips),
-            }
-        }
-        watch.lap("rough");
         let tried: Vec<Corners> = strips.iter().map(|strip| strip.corners(strip.ends[0], strip.ends[1])).collect();
+        read_strips(&pyramid, &strips, &tried, &self.options.linear.grey_level, &mut result);
+        watch.lap("rough");
         let rule = LinearRule {
             other_lengths: self.options.linear.other_lengths && self.options.locate.detector != Locator::Ssd,
             ..self.options.linear

@@ -120,11 +120,11 @@ fn edges_of(bits: &BitArray, result: &RXingResult, symbol: &LinearSymbol) -> Opt
     }
     let count = symbol.runs.len() + 1;
     // EAN-13: the middles of the guards. Code 128: the middle of the start, and of the stop without its last bar.
-    let (first, last) = if symbol.values.is_empty() { (3, 3) } else { (6, 7) };
+    let (first, [stop, last]) =
+        if symbol.symbology == Symbology::Ean13 { (3, [count - 4, count - 1]) } else { (6, [count - 8, count - 2]) };
     let misfit = |w: &[usize]| {
         let start = (w[0] + w[first]) as f32 / 2.0;
-        let stop =
-            if symbol.values.is_empty() { w[count - 1] + w[count - 1 - last] } else { w[count - 2] + w[count - 1 - last] } as f32 / 2.0;
+        let stop = (w[stop] + w[last]) as f32 / 2.0;
         let module = (w[count - 1] - w[0]) as f32 / symbol.modules() as f32;
         ((start - left).abs() + (stop - right).abs()) / module
     };

@@ -36,8 +36,10 @@ const BEST: usize = 12;
 /// What is compared on both sides of an edge, modules.
 const SIDE: f64 = 0.8;
 
+/// Likeness of the edges to lighter below which the others are not looked at.
+const HOPELESS: f32 = 0.3;
 /// Likeness from which on it is one: most codes of twenty digits come to 0.82, EAN-13 begin at 0.9.
-const ALIKE: f64 = 0.87;
+const ALIKE: f32 = 0.87;
 /// Smallest modules that show their edges, px.
 const SMALLEST: f64 = 1.0;
 
@@ -47,21 +49,23 @@ pub fn is_ean13(profile: &Profile, [start, stop]: [f64; 2]) -> bool {
     if (stop - start) / EAN13.modules < SMALLEST {
         return false;
     }
-    let profile = Running::new(profile);
-    let ean = profile.likeness(&EAN13, [start, stop]);
-    let code128 = || profile.likeness(&CODE128, [start, stop]).max(profile.likeness(&CODE128, [stop, start]));
+    let mut steps = Steps::new(profile);
+    let ean = steps.likeness(&EAN13, [start, stop]);
+    let mut code128 = || steps.likeness(&CODE128, [start, stop]).max(steps.likeness(&CODE128, [stop, start]));
     ean > ALIKE && ean > code128()
 }
 
-/// Sums of a profile's bins.
-struct Running<'p> {
-    profile: &'p Profile,
+/// What changes at every bin of a profile.
+struct Steps {
+    start: f64,
     /// Grey values and number of bins that pixels fell into, before each bin.
     sums: Vec<[f64; 2]>,
+    /// By the number of bins that are compared on both sides: how much lighter it is before every bin than behind it; no number where no pixel fell.
+    by_side: Vec<Vec<f32>>,
 }
 
-impl<'p> Running<'p> {
-    fn new(profile: &'p Profile) -> Self {
+impl Steps {
+    fn new(profile: &Profile) -> Self {
         let mut sums = vec![[0.0; 2]];
         let mut total = [0f64; 2];
         for (mean, weight) in profile.mean.iter().zip(&profile.weight) {
@@ -70,47 +74,62 @@ impl<'p> Running<'p> {
             }
             sums.push(total);
         }
-        Self { profile, sums }
+        Self { start: profile.start, sums, by_side: Vec::new() }
     }
 
-    /// Mean grey value of a stretch.
-    fn mean(&self, from: f64, to: f64) -> Option<f64> {
-        let last = self.sums.len() - 1;
-        // Not rounded by `f64::round`, a call where the processor's own instruction is not taken for granted.
-        let bin = |u: f64| (((u - self.profile.start) * BINS_PER_PX as f64 + 0.5).max(0.0) as usize).min(last);
-        let [a, b] = [self.sums[bin(from.min(to))], self.sums[bin(from.max(to))]];
-        (b[1] > a[1]).then(|| (b[0] - a[0]) / (b[1] - a[1]))
+    /// The steps over as many bins on both sides.
+    fn over(&mut self, side: usize) -> &[f32] {
+        if self.by_side.len() <= side {
+            self.by_side.resize(side + 1, Vec::new());
+        }
+        let steps = &mut self.by_side[side];
+        if steps.is_empty() {
+            let last = self.sums.len() - 1;
+            let mean = |from: usize, to: usize| {
+                let [a, b] = [self.sums[from], self.sums[to]];
+                (b[0] - a[0]) / (b[1] - a[1])
+            };
+            steps.extend((0..=last).map(|bin| (mean(bin.saturating_sub(side), bin) - mean(bin, (bin + side).min(last))) as f32));
+        }
+        steps
     }
 
     /// How consistently fixed edges lie where they should (1 is perfectly), at the best place that has its ends near `ends`, the last one first where it runs
     /// against u.
-    fn likeness(&self, fixed: &Fixed, ends: [f64; 2]) -> f64 {
-        let at = |[start, stop]: [f64; 2]| {
+    fn likeness(&mut self, fixed: &Fixed, ends: [f64; 2]) -> f32 {
+        let mut at = |[start, stop]: [f64; 2]| {
             let module = (stop - start) / fixed.modules;
-            let side = SIDE * module;
-            let (mut steps, mut squares, mut n) = (0.0, 0.0, 0.0);
-            for (edges, sign) in [(fixed.dark, 1.0), (fixed.light, -1.0)] {
+            // Not rounded by `f64::round`, a call where the processor's own instruction is not taken for granted.
+            let bin = |u: f64| (u * BINS_PER_PX as f64 + 0.5).max(0.0) as usize;
+            let start = start - self.start;
+            let steps_at = self.over(bin(SIDE * module.abs()));
+            let last = steps_at.len() - 1;
+            let (mut steps, mut squares, mut n) = (0f32, 0f32, 0f32);
+            for (edges, sign) in [(fixed.light, -module.signum() as f32), (fixed.dark, module.signum() as f32)] {
+                // Most places are far off, which half of the edges tell.
+                if n > 0.0 && steps < HOPELESS * f32::sqrt(n * squares) {
+                    return 0.0;
+                }
                 for edge in edges {
-                    let u = start + edge * module;
-                    if let (Some(before), Some(after)) = (self.mean(u - side, u), self.mean(u, u + side)) {
-                        let step = sign * (before - after);
-                        (steps, squares, n) = (steps + step, squares + step * step, n + 1.0);
+                    let step = steps_at[bin(start + edge * module).min(last)];
+                    if !step.is_nan() {
+                        (steps, squares, n) = (steps + sign * step, squares + step * step, n + 1.0);
                     }
                 }
             }
-            if squares > 0.0 { steps / f64::sqrt(n * squares) } else { 0.0 }
+            if squares > 0.0 { steps / f32::sqrt(n * squares) } else { 0.0 }
         };
         let module = (ends[1] - ends[0]) / fixed.modules;
-        let shifted = |[first, last]: [i32; 2], step: f64| {
+        let mut shifted = |[first, last]: [i32; 2], step: f64| {
             let shift = |end: f64, by: i32| end + f64::from(by) * step * module;
             at([shift(ends[0], first), shift(ends[1], last)])
         };
         let around = |[a, b]: [i32; 2], reach: i32| (a - reach..=a + reach).flat_map(move |a| (b - reach..=b + reach).map(move |b| [a, b]));
         let reach = (REACH * fixed.modules / STEP).ceil() as i32;
-        let mut coarse: Vec<(f64, [i32; 2])> = around([0, 0], reach).map(|place| (shifted(place, STEP), place)).collect();
+        let mut coarse: Vec<(f32, [i32; 2])> = around([0, 0], reach).map(|place| (shifted(place, STEP), place)).collect();
         coarse.select_nth_unstable_by(BEST, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let fine = coarse.iter().take(BEST).flat_map(|(_, place)| around(place.map(|k| k * FINER), FINER - 1));
-        fine.map(|place| shifted(place, STEP / f64::from(FINER))).fold(0.0, f64::max)
+        fine.map(|place| shifted(place, STEP / f64::from(FINER))).fold(0.0, f32::max)
     }
 }
 

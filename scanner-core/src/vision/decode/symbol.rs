@@ -1,5 +1,7 @@
 //! What a linear symbol looks like in print: the widths of its bars and spaces.
 
+use crate::codes::Symbology;
+
 /// Bar and space widths of Code 128's symbols 0 to 105 (103 to 105 are the start symbols), starting with a bar (ISO/IEC 15417, table 1).
 pub const SYMBOL_WIDTHS: [[u8; 6]; 106] = parse(
     b"212222222122222221121223121322131222122213122312132212221213221312231212112232122132122231113222123122123221223211221132221231\
@@ -92,6 +94,8 @@ impl Character<'_> {
 /// A linear symbol as printed: alternating bars and spaces in modules, from first to last bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinearSymbol {
+    /// Code 128 or EAN-13.
+    pub symbology: Symbology,
     /// Widths in modules, bars at even indices.
     pub runs: Vec<u8>,
     /// Symbol values of a Code 128, start and check included, stop not; empty for EAN-13.
@@ -110,7 +114,7 @@ impl LinearSymbol {
             runs.extend_from_slice(SYMBOL_WIDTHS.get(usize::from(v))?);
         }
         runs.extend_from_slice(&STOP);
-        Some(Self { runs, values: values.to_vec() })
+        Some(Self { symbology: Symbology::Code128, runs, values: values.to_vec() })
     }
 
     /// Code 128 of an even number of digits in code set C. `None` for any other text.
@@ -141,13 +145,13 @@ impl LinearSymbol {
             runs.extend_from_slice(&EAN_A[digit]);
         }
         runs.extend_from_slice(&[1, 1, 1]);
-        Some(Self { runs, values: Vec::new() })
+        Some(Self { symbology: Symbology::Ean13, runs, values: Vec::new() })
     }
 
     /// The characters: of a Code 128 start, data and check, of an EAN-13 the twelve digits that are printed.
     pub fn characters(&self) -> Vec<Character<'_>> {
         let slices = |widths: &'static [[u8; 6]]| widths.iter().map(|widths| &widths[..]).collect::<Vec<_>>();
-        let runs: Vec<(usize, usize, bool, Vec<&[u8]>)> = if self.values.is_empty() {
+        let runs: Vec<(usize, usize, bool, Vec<&[u8]>)> = if self.symbology == Symbology::Ean13 {
             let left = || EAN_A.iter().chain(&EAN_B).map(|widths| &widths[..]).collect();
             let right = || EAN_A.iter().map(|widths| &widths[..]).collect();
             let lefts = (0..6).map(|i| (EAN_LEFT + 4 * i, 4, false, left()));

@@ -18,7 +18,7 @@ use super::matrix::with_leading_fnc1;
 use crate::vision::{Corners, Plane};
 use grid::Grid;
 use modules::Seen;
-use rolled::Rolled;
+use rolled::{Rolled, Ways};
 use surface::BULGE;
 
 /// When a text is accepted.
@@ -101,10 +101,10 @@ pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Opti
     // Its sides as they were found at first, and at last.
     unread.outlines.iter().enumerate().filter(|(i, _)| *i == 0 || *i == last).find_map(|(_, bowed)| {
         // Nothing looks like rows, or else their sides are followed better once it is known that there are some.
-        let grids = rolled::fit(plane, bowed, false)?;
+        let ways = Ways::of(plane, bowed)?;
         let read =
             |grids: Vec<Rolled>| grids.iter().filter(|rolled| rule.allows(&rolled.grid)).find_map(|rolled| read_rolled(rolled, rule));
-        let rolled = read(grids).or_else(|| read(rolled::fit(plane, bowed, true)?));
+        let rolled = read(ways.grids(plane)).or_else(|| read(ways.climbed(plane)));
         // What looks like rows may be a symbol with sides as round packages make them, where it was looked for already; once is enough.
         let finders = std::mem::take(&mut finders);
         rolled.or_else(|| finders.iter().find_map(|finder| read_fitting(plane, &grid::fit(plane, finder, true), rule)))

@@ -1,5 +1,7 @@
 //! The pixels of one strip by their place along the code, and the profile that they add up to.
 
+use std::borrow::Cow;
+
 use super::model::{BINS, QUIET};
 use crate::vision::geometry::{homography, map};
 use crate::vision::lanes::dot;
@@ -138,14 +140,13 @@ impl Pixels {
     }
 
     /// At most `most` of the pixels, evenly taken.
-    pub(super) fn thinned(mut self, most: usize) -> Self {
-        let stride = self.v.len().div_ceil(most.max(1)).max(1);
-        if stride > 1 {
-            for values in [&mut self.u, &mut self.w, &mut self.v] {
-                *values = values.iter().copied().step_by(stride).collect();
-            }
+    pub(super) fn some(&self, most: usize) -> Cow<'_, Self> {
+        let stride = self.v.len().div_ceil(most.max(1));
+        if stride <= 1 {
+            return Cow::Borrowed(self);
         }
-        self
+        let some = |values: &[f32]| values.iter().copied().step_by(stride).collect();
+        Cow::Owned(Self { u: some(&self.u), w: some(&self.w), v: some(&self.v), ..*self })
     }
 
     /// All pixels as (refined place along the code, place across, grey value).
@@ -198,11 +199,7 @@ impl Pixels {
     /// The code's corners in the picture after refinement. Its upper and lower edge are those of the strip, unless the rows that take part say more.
     pub(super) fn corners(&self, warp: &Warp) -> Corners {
         let corner = |target: f32, w: f32| {
-            // The warp is nearly the identity: a few steps of fixed-point iteration invert it.
-            let mut u = target;
-            for _ in 0..8 {
-                u += target - warp.apply(u, w, self.length);
-            }
+            let u = warp.undone(target, w, self.length);
             let seen = self.roll.map_or(u, |roll| roll.seen(u, self.length));
             map(&self.picture_from_code, f64::from(seen), f64::from(w))
         };
@@ -246,6 +243,17 @@ impl Warp {
             + self.skew * a * (a * a - 0.6)
             + (self.shear + self.twist * a) * w
             + self.bow * (w * w - MEAN_SQUARE)
+    }
+
+    /// The place that it puts to `target`: Newton's method from there, as it is nearly the identity.
+    pub(super) fn undone(&self, target: f32, w: f32, length: f32) -> f32 {
+        let mut u = target;
+        for _ in 0..2 {
+            let a = 2.0 * u / length - 1.0;
+            let slope = 1.0 + 2.0 / length * (self.scale + 2.0 * self.bend * a + self.skew * (3.0 * a * a - 0.6) + self.twist * w);
+            u += (target - self.apply(u, w, length)) / slope.max(0.2);
+        }
+        u
     }
 }
 
@@ -436,6 +444,12 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn a_warp_is_undone(offset in -6f32..6.0, scale in -6f32..6.0, bend in -12f32..12.0, skew in -1.8f32..1.8, w in -0.5f32..0.5, u in -5f32..150.0) {
+            let warp = Warp { offset, scale, bend, skew, shear: 1.0, twist: 0.5, bow: 1.0 };
+            prop_assert!((warp.undone(warp.apply(u, w, 145.0), w, 145.0) - u).abs() < 0.02);
+        }
+
         #[test]
         fn what_is_unrolled_is_seen_where_it_was(half in 0.2f32..1.2, off in -20.0f32..20.0, u in 0.0f32..145.0) {
             let Some(roll) = Roll::new(half, off, 145.0) else { return Ok(()) };

@@ -108,27 +108,37 @@ impl Way {
     }
 }
 
-/// Grids that rows make of an outline, whichever way the package turns, the likeliest first, with its sides as they are, or else as rows gain most;
-/// `None` where nothing looks like rows.
-pub fn fit(plane: &Plane, outline: &Bowed, climb: bool) -> Option<Vec<Rolled>> {
-    let strips = (0..4).filter_map(|first| Strip::cut(plane, paths(outline, first))).map(Rc::new);
-    let mut ways: Vec<Rows> =
-        strips.flat_map(|strip| [true, false].into_iter().filter_map(move |from_solid| Rows::best(&strip, from_solid, 0.0))).collect();
-    ways.retain(|rows| rows.gain >= PROMISING);
-    if ways.is_empty() {
-        return None;
+/// Rows of an outline, whichever way the package turns, the likeliest first.
+pub struct Ways(Vec<Rows>);
+
+impl Ways {
+    /// `None` where nothing looks like rows.
+    pub fn of(plane: &Plane, outline: &Bowed) -> Option<Self> {
+        let strips = (0..4).filter_map(|first| Strip::cut(plane, paths(outline, first))).map(Rc::new);
+        let mut ways: Vec<Rows> =
+            strips.flat_map(|strip| [true, false].into_iter().filter_map(move |from_solid| Rows::best(&strip, from_solid, 0.0))).collect();
+        ways.retain(|rows| rows.gain >= PROMISING);
+        ways.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+        (!ways.is_empty()).then(|| Self(ways.into_iter().take(BEST).map(Rows::skewed).collect()))
     }
-    ways.sort_by(|a, b| b.gain.total_cmp(&a.gain));
-    let ways = ways.into_iter().take(BEST).map(Rows::skewed);
-    let ways: Vec<Rows> = match climb {
-        false => ways.filter(|rows| rows.gain >= LIKELY).collect(),
-        true => ways.filter(|rows| rows.gain >= WORTH_CLIMBING).map(|rows| rows.climbed(plane)).collect(),
-    };
-    let grids = ways.into_iter().flat_map(|rows| rows.sized(plane)).filter_map(|rows| rows.grid(plane));
-    let mut grids: Vec<Rolled> = grids.filter(|rolled| rolled.grid.agreement() >= WORTH_READING).collect();
-    grids.sort_by(|a, b| b.grid.agreement().total_cmp(&a.grid.agreement()));
-    grids.truncate(READ);
-    Some(grids)
+
+    /// Grids that they make with the outline's sides as they are, the likeliest first.
+    pub fn grids(&self, plane: &Plane) -> Vec<Rolled> {
+        Self::made_of(self.0.iter().filter(|rows| rows.gain >= LIKELY).cloned(), plane)
+    }
+
+    /// The same with sides as rows gain most.
+    pub fn climbed(self, plane: &Plane) -> Vec<Rolled> {
+        Self::made_of(self.0.into_iter().filter(|rows| rows.gain >= WORTH_CLIMBING).map(|rows| rows.climbed(plane)), plane)
+    }
+
+    fn made_of(ways: impl Iterator<Item = Rows>, plane: &Plane) -> Vec<Rolled> {
+        let grids = ways.flat_map(|rows| rows.sized(plane)).filter_map(|rows| rows.grid(plane));
+        let mut grids: Vec<Rolled> = grids.filter(|rolled| rolled.grid.agreement() >= WORTH_READING).collect();
+        grids.sort_by(|a, b| b.grid.agreement().total_cmp(&a.grid.agreement()));
+        grids.truncate(READ);
+        grids
+    }
 }
 
 /// The sides that run around the package if rows start at the outline's side after the corner `first`, from that corner and from the one after it.
@@ -139,6 +149,7 @@ fn paths(outline: &Bowed, first: usize) -> [Path; 2] {
 }
 
 /// Rows of a symbol.
+#[derive(Clone)]
 struct Rows {
     strip: Rc<Strip>,
     /// By how much rows are wider at the solid side than in the middle, as a share.
