@@ -77,10 +77,9 @@ const ENOUGH_FOR_LEAN: usize = 8192;
 
 /// Least correlation of both ends' patterns together (2 is perfect).
 const ENDS: f32 = 1.2;
-/// Least sum of that and of how consistently characters begin (3 is perfect), on a face and around something round: codes that were read have 2.26 and 2.11
-/// at least, one in two hundred less than 2.33; most of what is no code has less than 2.1.
-const LOOKS_LIKE_ONE: f32 = 2.1;
-const LOOKS_LIKE_ROUND: f32 = 2.0;
+/// Least sum of that and of how consistently characters begin (3 is perfect): of 1,950 simulated strips that were read 2.1 loses five, this none; in rendered
+/// pictures a quarter of what is looked at in vain has less.
+const LOOKS_LIKE_ONE: f32 = 1.9;
 /// Share of the variance that a first reading has to explain before it is worth refining.
 const FIRST_EXPLAINED: f32 = 0.55;
 
@@ -274,8 +273,7 @@ impl Strip {
         }
         let found = strip.find_ends(&patterns, reach);
         strip.score = found.first()?.0;
-        let least = if surface == Surface::Flat { LOOKS_LIKE_ONE } else { LOOKS_LIKE_ROUND };
-        if strip.score < least {
+        if strip.score < LOOKS_LIKE_ONE {
             return None;
         }
         strip.starts = found.into_iter().map(|(_, value, warp)| (value, warp)).collect();
