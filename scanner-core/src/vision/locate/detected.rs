@@ -14,7 +14,7 @@ const RIGHT_MODULE: f64 = 2.0;
 const LARGEST_MATRIX: f64 = 200.0;
 /// Longest edge of an outline that is looked at on a level, px: modules of up to five of them.
 const LARGEST_OUTLINE: f64 = 130.0;
-/// Score from which on an outline is followed: of three hundred that were read one had less than 0.35, of a thousand that are none six hundred had.
+/// Score from which on an outline is followed: of three hundred that were read none had less, of a thousand that were not six hundred had.
 const OUTLINED: f32 = 0.3;
 /// A score that puts what the detector found before all groups of gradients, whose scores are numbers of cells.
 pub const FIRST: f32 = 1e5;

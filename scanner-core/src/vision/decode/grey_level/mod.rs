@@ -273,9 +273,6 @@ impl Strip {
         }
         let found = strip.find_ends(&patterns, reach);
         strip.score = found.first()?.0;
-        if strip.score < LOOKS_LIKE_ONE {
-            return None;
-        }
         strip.starts = found.into_iter().map(|(_, value, warp)| (value, warp)).collect();
         Some(strip)
     }
@@ -299,7 +296,8 @@ impl Strip {
         scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, roll)| roll)
     }
 
-    /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first.
+    /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first. None where that
+    /// looks like no code.
     fn find_ends(&self, patterns: &EndPatterns, reach: usize) -> Vec<(f32, usize, Warp)> {
         let straight = self.pixels.profile(&self.lean);
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
@@ -307,6 +305,9 @@ impl Strip {
             self.ends_under(&bent, &straight.warped(&bent, self.pixels.length), patterns, reach, &mut pairs);
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        if pairs.first().is_none_or(|best| best.0 < LOOKS_LIKE_ONE) {
+            return Vec::new();
+        }
         pairs.truncate(STARTS);
         let straight = straight.summed();
         let found = pairs.into_iter().map(|(score, value, warp)| (score, value, self.between(&straight, warp)));
