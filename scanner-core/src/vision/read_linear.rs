@@ -111,18 +111,18 @@ pub fn read_linear(
     deadline: Instant,
     sink: Option<(&dyn StageSink, usize)>,
 ) -> Outcome {
-    read_linear_keeping(pyramid, candidate, rule, deadline, sink, GreyLook::Everywhere).0
+    read_linear_keeping(pyramid, candidate, rule, deadline, sink, GreyLook::Everything).0
 }
 
-/// Where in a strip a code is looked for by its grey values.
+/// What a strip is read for by its grey values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GreyLook {
-    /// Between the start and the stop that it shows, then from end to end.
-    Everywhere,
-    /// From end to end: start and stop have been looked for in this place.
-    EndToEnd,
-    /// Nowhere: the same strip has been looked at.
-    None,
+    /// A code of twenty digits, then any other.
+    Everything,
+    /// A code of another length: twenty digits have been looked for in this place.
+    OtherLengths,
+    /// Nothing: the same strip has been looked at.
+    Nothing,
 }
 
 /// The same, with the strips that grey values left undecided.
@@ -226,9 +226,9 @@ fn read(
     let least_bars = BARS_OF_TWENTY_DIGITS.iter().rev().find(|(from, _)| px_per_module >= *from).map_or(0, |(_, bars)| *bars);
     let twenty_digits = bars >= least_bars && halves >= SAME_BARS_SMALL;
     let other_lengths = rule.other_lengths && bars >= BARS_OF_A_CODE && halves >= SAME_BARS;
-    if grey != GreyLook::None && (twenty_digits || other_lengths) && !is_ean13(&profiles[0].1, place.ends) {
-        if twenty_digits {
-            match read_grey(pyramid, &strip.place, level, &rule.grey_level, grey == GreyLook::EndToEnd) {
+    if grey != GreyLook::Nothing && (twenty_digits || other_lengths) && !is_ean13(&profiles[0].1, place.ends) {
+        if twenty_digits && grey == GreyLook::Everything {
+            match read_grey(pyramid, &strip.place, level, &rule.grey_level) {
                 GreyReading::Read(reading) => return Outcome::Read(reading),
                 GreyReading::Undecided(strips) => *undecided = strips,
             }

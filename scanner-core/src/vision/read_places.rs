@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::decode::grey_level::GreyLevelRule;
 use super::geometry::{area, distance};
 use super::locate::{LinearBox, LinearCandidate};
-use super::read_grey::{GreyReading, read_rough};
+use super::read_grey::{GreyReading, RoughStrip, read_rough, read_round};
 use super::read_linear::{GreyLook, LinearRule, Outcome, read_linear_keeping};
 use super::trace::StageSink;
 use super::{Corners, FrameReading, Plane, Reading, UndecidedStrip, Unread, UnreadReason};
@@ -110,35 +110,71 @@ impl Places<'_> {
         // Start and stop have been looked for where the net says that bars are. Its strip as the locator cuts it is another start.
         let searched = |strip: &Corners| covers(strip, corners) && alike(strip, corners);
         let grey = if again {
-            GreyLook::None
+            GreyLook::Nothing
         } else if !candidate.by_net && self.tried.iter().any(searched) {
-            GreyLook::EndToEnd
+            GreyLook::OtherLengths
         } else {
-            GreyLook::Everywhere
+            GreyLook::Everything
         };
         read_linear_keeping(self.pyramid, candidate, self.rule, deadline, self.sink.map(|s| (s, item)), grey)
     }
 }
 
-/// Reads strips that the trained detector found, surest first, by what grey values show between their start and stop. One that lies around the middle of a
-/// surer one, or with its own middle in it, waits until it is known whether that one was read: most often it is the same code again.
-pub(super) fn read_strips(pyramid: &[Plane], strips: &[LinearBox], corners: &[Corners], rule: &GreyLevelRule, result: &mut FrameReading) {
-    let mut first: Vec<usize> = Vec::new();
-    let mut second = Vec::new();
-    for (i, own) in corners.iter().enumerate() {
-        let again = first.iter().any(|j| covers(&corners[*j], own) || covers(own, &corners[*j]));
-        if again { &mut second } else { &mut first }.push(i);
-    }
-    for round in [first, second] {
-        let open: Vec<usize> = round.into_iter().filter(|i| share_read(&result.readings, &corners[*i]) < MOSTLY_OPEN).collect();
-        let rough: Vec<GreyReading> = open.into_par_iter().map(|i| read_rough(pyramid, &strips[i], rule)).collect();
-        for reading in rough {
+/// Reads strips that the trained detector found, surest first, by what grey values show between their start and stop, as on a face; what gave no text is
+/// returned with its place in the list, to be read by [`read_round_strips`].
+pub(super) fn read_strips(
+    pyramid: &[Plane],
+    strips: &[LinearBox],
+    corners: &[Corners],
+    rule: &GreyLevelRule,
+    result: &mut FrameReading,
+) -> Vec<(usize, RoughStrip)> {
+    let mut left = Vec::new();
+    let all: Vec<usize> = (0..strips.len()).collect();
+    for round in rounds(all, corners, |i| *i) {
+        let open: Vec<usize> = round.into_iter().filter(|i| is_mostly_open(&result.readings, &corners[*i])).collect();
+        let rough: Vec<_> = open.into_par_iter().map(|i| (i, read_rough(pyramid, &strips[i], rule))).collect();
+        for (i, (reading, rough)) in rough {
             match reading {
                 GreyReading::Read(reading) => insert(&mut result.readings, reading),
                 GreyReading::Undecided(strips) => keep(&mut result.undecided, strips),
             }
+            left.extend(rough.map(|rough| (i, rough)));
         }
     }
+    left.sort_by_key(|(i, _)| *i);
+    left
+}
+
+/// Reads what [`read_strips`] left as around something round, where nothing was read in the meantime: a box that lies badly on a flat label is read sooner
+/// where gradients show its bars.
+pub(super) fn read_round_strips(
+    pyramid: &[Plane],
+    left: Vec<(usize, RoughStrip)>,
+    corners: &[Corners],
+    rule: &GreyLevelRule,
+    result: &mut FrameReading,
+) {
+    for round in rounds(left, corners, |(i, _)| *i) {
+        let open: Vec<_> = round.into_iter().filter(|(i, _)| is_mostly_open(&result.readings, &corners[*i])).collect();
+        let read: Vec<Option<Reading>> =
+            open.par_iter().map(|(_, strip)| read_round(pyramid, strip, rule, |place| is_open(&result.readings, place))).collect();
+        for reading in read.into_iter().flatten() {
+            insert(&mut result.readings, reading);
+        }
+    }
+}
+
+/// Places in two rounds: one that lies around the middle of an earlier one, or with its own middle in it, waits until it is known whether that one was
+/// read: most often it is the same code again.
+fn rounds<T>(places: Vec<T>, corners: &[Corners], index: impl Fn(&T) -> usize) -> [Vec<T>; 2] {
+    let (mut first, mut second): (Vec<T>, Vec<T>) = (Vec::new(), Vec::new());
+    for place in places {
+        let own = &corners[index(&place)];
+        let again = first.iter().any(|other| covers(&corners[index(other)], own) || covers(own, &corners[index(other)]));
+        if again { &mut second } else { &mut first }.push(place);
+    }
+    [first, second]
 }
 
 /// Largest first; what lies inside a larger candidate of the same direction (a part of it, or itself on another level) waits until it is known whether
@@ -159,15 +195,16 @@ fn waves<'c>(candidates: &'c [LinearCandidate], corners: &[Corners]) -> [Vec<Tur
     [first.into_iter().map(|candidate| vec![candidate]).collect(), second]
 }
 
-/// Share of a place in which something was read.
-fn share_read(readings: &[Reading], place: &Corners) -> f64 {
+/// Whether nothing was read in all of a place but [`MOSTLY_OPEN`].
+fn is_mostly_open(readings: &[Reading], place: &Corners) -> bool {
     const ALONG: usize = 8;
     const ACROSS: usize = 4;
     let part = |i: usize, n: usize| (i as f64 + 0.5) / n as f64;
     let [a, b, c, d] = *place;
     let point = |s: f64, t: f64| [0, 1].map(|k| (1.0 - t) * (a[k] + s * (b[k] - a[k])) + t * (d[k] + s * (c[k] - d[k])));
     let points = (0..ALONG * ACROSS).map(|i| point(part(i % ALONG, ALONG), part(i / ALONG, ACROSS)));
-    points.filter(|point| !is_open_at(readings, *point)).count() as f64 / (ALONG * ACROSS) as f64
+    let read = points.filter(|point| !is_open_at(readings, *point)).count();
+    (read as f64) < MOSTLY_OPEN * (ALONG * ACROSS) as f64
 }
 
 /// Whether nothing was read in a place.

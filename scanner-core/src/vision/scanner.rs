@@ -12,7 +12,7 @@ use super::locate::{BESIDE_PACKAGE, LocateOptions, Locator, Search};
 use super::read_finder::{read_finders, read_outlines};
 use super::read_linear::LinearRule;
 use super::read_matrix::read_matrix;
-use super::read_places::{Failed, Places, covers, insert, is_open, is_open_at, middle, read_strips};
+use super::read_places::{Failed, Places, covers, insert, is_open, is_open_at, middle, read_round_strips, read_strips};
 use super::trace::{StageSink, candidate_overlay, package_overlay, reading_overlay};
 use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming};
 use crate::codes::Symbology;
@@ -116,7 +116,7 @@ impl Scanner {
         let mut result = FrameReading::default();
         let mut unread = Vec::new();
         let tried: Vec<Corners> = strips.iter().map(|strip| strip.corners(strip.ends[0], strip.ends[1])).collect();
-        read_strips(&pyramid, &strips, &tried, &self.options.linear.grey_level, &mut result);
+        let left = read_strips(&pyramid, &strips, &tried, &self.options.linear.grey_level, &mut result);
         watch.lap("rough");
         let rule = LinearRule {
             other_lengths: self.options.linear.other_lengths && self.options.locate.detector != Locator::Ssd,
@@ -129,6 +129,8 @@ impl Scanner {
         let mut failed = Failed::default();
         places.read(&linear, 0, &mut failed, &mut result, &mut unread);
         watch.lap("net's strips");
+        read_round_strips(&pyramid, left, &places.tried, &self.options.linear.grey_level, &mut result);
+        watch.lap("round");
         if self.options.matrix.contains(&Symbology::DataMatrix) {
             for reading in read_outlines(&pyramid, &search.outlines(), &self.options.data_matrix, frame_deadline) {
                 insert(&mut result.readings, reading);
