@@ -224,10 +224,10 @@ fn read(
     }
     let px_per_module = place.length() / TWENTY_DIGITS;
     let least_bars = BARS_OF_TWENTY_DIGITS.iter().rev().find(|(from, _)| px_per_module >= *from).map_or(0, |(_, bars)| *bars);
-    let twenty_digits = bars >= least_bars && halves >= SAME_BARS_SMALL;
-    let other_lengths = rule.other_lengths && bars >= BARS_OF_A_CODE && halves >= SAME_BARS;
-    if grey != GreyLook::Nothing && (twenty_digits || other_lengths) && !is_ean13(&profiles[0].1, place.ends) {
-        if twenty_digits && grey == GreyLook::Everything {
+    let twenty_digits = grey == GreyLook::Everything && bars >= least_bars && halves >= SAME_BARS_SMALL;
+    let other_lengths = grey != GreyLook::Nothing && rule.other_lengths && bars >= BARS_OF_A_CODE && halves >= SAME_BARS;
+    if (twenty_digits || other_lengths) && !is_ean13(&profiles[0].1, place.ends) {
+        if twenty_digits {
             match read_grey(pyramid, &strip.place, level, &rule.grey_level) {
                 GreyReading::Read(reading) => return Outcome::Read(reading),
                 GreyReading::Undecided(strips) => *undecided = strips,
