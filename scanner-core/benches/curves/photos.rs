@@ -31,6 +31,8 @@ pub const ANGLES: u32 = 24;
 /// A photograph and what is written on its code.
 pub struct Photo {
     set: &'static str,
+    /// File name.
+    name: String,
     picture: GrayImage,
     text: Option<String>,
 }
@@ -54,7 +56,8 @@ pub fn load() -> Result<Vec<Photo>, String> {
         for path in paths {
             let picture = image::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             let text = std::fs::read_to_string(path.with_extension("txt")).ok().filter(|_| coded);
-            photos.push(Photo { set, picture: picture.to_luma8(), text: text.map(|t| t.trim_end().to_owned()) });
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            photos.push(Photo { set, name, picture: picture.to_luma8(), text: text.map(|t| t.trim_end().to_owned()) });
         }
     }
     Ok(photos)
@@ -63,7 +66,7 @@ pub fn load() -> Result<Vec<Photo>, String> {
 /// Pictures read by every method, set by set, and wrong texts over all sets.
 pub fn as_they_are(methods: &[Method], photos: &[Photo]) -> TextTable {
     let judged: Vec<Vec<Option<(bool, usize)>>> =
-        photos.par_iter().map(|photo| ask(methods, &photo.picture, None, photo.text.as_deref())).collect();
+        photos.par_iter().map(|photo| ask(methods, photo, &photo.picture, None, "as it is")).collect();
     let header: Vec<(&str, Align)> = [("reader", Align::Left)]
         .into_iter()
         .chain(SETS.iter().map(|(name, _)| (*name, Align::Right)))
@@ -87,9 +90,19 @@ pub fn as_they_are(methods: &[Method], photos: &[Photo]) -> TextTable {
     table
 }
 
-fn ask(methods: &[Method], picture: &GrayImage, rough: Option<Corners>, text: Option<&str>) -> Vec<Option<(bool, usize)>> {
+/// What the methods said about a picture of a photograph. Wrong texts are named with the picture, to be looked at: on a label beside the code that a
+/// photograph is meant for, another one may be printed.
+fn ask(methods: &[Method], photo: &Photo, picture: &GrayImage, rough: Option<Corners>, how: &str) -> Vec<Option<(bool, usize)>> {
     let scene = Scene { picture, rough };
-    methods.iter().map(|method| (method.read)(&scene).map(|texts| judge(&texts, text))).collect()
+    let said = |method: &Method| {
+        let texts = (method.read)(&scene)?;
+        let judged = judge(&texts, photo.text.as_deref());
+        if judged.1 > 0 {
+            eprintln!("{}/{} {how}: {} reads {texts:?}", photo.set, photo.name, method.name.0);
+        }
+        Some(judged)
+    };
+    methods.iter().map(said).collect()
 }
 
 /// What the methods said about photographs turned and reduced to each of [`REDUCED`].
@@ -125,7 +138,7 @@ pub fn turned_and_reduced(methods: &[Method], photos: &[Photo], angles: u32) -> 
                 let small = (factor >= 1.0).then(|| reduced(&photo.picture, angle, factor, border as u8))?;
                 let noisy = with_noise(&small, &mut Dice::new(p as u64 * 1000 + u64::from(k), &format!("photograph {px}")));
                 let place = corners.map(|corner| on_reduced(&photo.picture, angle, factor, corner));
-                Some(ask(methods, &noisy, Some(place), photo.text.as_deref()))
+                Some(ask(methods, photo, &noisy, Some(place), &format!("turned by {:.0}°, {px} px per module", angle.to_degrees())))
             })
             .collect();
         for (count, i) in counts[level].iter_mut().zip(0..) {

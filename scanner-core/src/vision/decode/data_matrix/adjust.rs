@@ -18,10 +18,29 @@ const FIX: f64 = 1e6;
 /// Furthest that one step goes, px; of the bend, four units for each.
 const FURTHEST: f64 = 1.0;
 
-/// The grid by `modules` (of the ringed grid, 1 where light), a step closer, as far as places in the symbol are believed (0 to 1); `steep` lets the terms
-/// move that only a horizon needs. `None` where they say nothing.
+/// What of a bend may move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bends {
+    None,
+    /// All but what only a horizon needs.
+    Usual,
+    All,
+}
+
+impl Bends {
+    fn moves(self, which: usize) -> bool {
+        match self {
+            Self::None => false,
+            Self::Usual => !STEEP.contains(&which),
+            Self::All => true,
+        }
+    }
+}
+
+/// The grid by `modules` (of the ringed grid, 1 where light), a step closer, as far as places in the symbol are believed (0 to 1); `None` where they say
+/// nothing.
 #[allow(clippy::needless_range_loop)] // Matrices are clearer by their indices.
-pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32], steep: bool, believed: impl Fn([f64; 2]) -> f64) -> Option<Grid> {
+pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32], bends: Bends, believed: impl Fn([f64; 2]) -> f64) -> Option<Grid> {
     let black_and_white: Vec<f32> = modules.iter().map(|m| m.round()).collect();
     let trust: Vec<f32> = modules.iter().map(|m| (2.0 * (m - 0.5).abs()).powi(2)).collect();
     let levels = seen.levels(&black_and_white, true)?;
@@ -54,7 +73,7 @@ pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32], steep: bool, believed
     }
     let mean = (0..N).map(|k| a[k][k]).sum::<f64>() / N as f64;
     for j in 0..N {
-        a[j][j] += mean * if !steep && j >= OF_BEND && STEEP.contains(&(j - OF_BEND)) { FIX } else { HOLD };
+        a[j][j] += mean * if j < OF_BEND || bends.moves(j - OF_BEND) { HOLD } else { FIX };
         for k in 0..j {
             a[k][j] = a[j][k];
         }
@@ -88,7 +107,7 @@ mod tests {
         for _ in 0..5 {
             let seen = Seen::gather(&plane, &grid, 0.5).unwrap();
             let modules: Vec<f32> = seen.modules().unwrap().into_iter().map(f32::round).collect();
-            grid = adjusted(&grid, &seen, &modules, false, |_| 1.0).unwrap();
+            grid = adjusted(&grid, &seen, &modules, Bends::Usual, |_| 1.0).unwrap();
         }
         assert!(grid.corners.iter().zip(&at).all(|(p, q)| distance(*p, *q) < 0.15), "{:?} {at:?}", grid.corners);
         assert!(grid.bend.iter().zip(&bend).all(|(p, q)| (p - q).abs() < 0.2), "{:?}", grid.bend);

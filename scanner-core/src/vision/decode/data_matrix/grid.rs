@@ -67,6 +67,12 @@ impl Grid {
         self.fixed + self.timing
     }
 
+    /// The shorter edge of its modules on average, px.
+    pub fn module(&self) -> f64 {
+        let [a, b, _, d] = self.corners;
+        (distance(a, d) / self.size.cols as f64).min(distance(a, b) / self.size.rows as f64)
+    }
+
     /// The grid with one unknown changed.
     pub fn changed(mut self, unknown: usize, by: f64) -> Self {
         match unknown {

@@ -127,8 +127,8 @@ impl Seen {
         (seen.values.len() > size.rows * size.cols / 2).then_some(seen)
     }
 
-    /// Modules of the ringed grid, 1 where light, as far as they are fixed; ½ elsewhere.
-    fn known(&self) -> (Vec<f32>, Vec<bool>) {
+    /// Modules of the ringed grid, 1 where light, as far as they are fixed, ½ elsewhere; and which are.
+    pub fn known(&self) -> (Vec<f32>, Vec<bool>) {
         let (cols, rows) = (self.size.cols as isize, self.size.rows as isize);
         let fixed: Vec<Option<bool>> =
             (-1..=rows).flat_map(|r| (-1..=cols).map(move |c| (c, r))).map(|(c, r)| self.size.fixed(c, r)).collect();
@@ -195,23 +195,9 @@ impl Seen {
     /// Grey values of all modules of the ringed grid (row by row), 0 dark to 1 light.
     pub fn modules(&self) -> Option<Vec<f32>> {
         let (mut modules, fixed) = self.known();
-        // By module: the pixels that see it.
-        let mut columns: Vec<Vec<(u32, f32)>> = vec![Vec::new(); modules.len()];
-        for (i, range) in self.rows.iter().enumerate() {
-            for (m, w) in &self.weights[range.clone()] {
-                columns[*m as usize].push((i as u32, *w));
-            }
-        }
+        let columns = self.columns(modules.len());
         for round in 0..ROUNDS {
-            let levels = self.levels(&modules, round > 0)?;
-            let mut residual: Vec<f32> = Vec::with_capacity(self.values.len());
-            for i in 0..self.values.len() {
-                let (dark, contrast) = self.level_at(&levels, i);
-                if contrast < 1e-3 {
-                    return None;
-                }
-                residual.push(((f64::from(self.values[i]) - dark) / contrast) as f32 - self.seen(i, &modules));
-            }
+            let mut residual = self.residual(&modules, round > 0)?;
             for _ in 0..SWEEPS {
                 for (m, column) in columns.iter().enumerate() {
                     if fixed[m] || column.is_empty() {
@@ -234,6 +220,32 @@ impl Seen {
             }
         }
         Some(modules)
+    }
+
+    /// What the pixels show beyond `modules` at the levels that fit these best, in contrasts; `None` where there is none.
+    pub fn residual(&self, modules: &[f32], tilted: bool) -> Option<Vec<f32>> {
+        let levels = self.levels(modules, tilted)?;
+        let of = |(i, value): (usize, &f32)| {
+            let (dark, contrast) = self.level_at(&levels, i);
+            (contrast >= 1e-3).then(|| ((f64::from(*value) - dark) / contrast) as f32 - self.seen(i, modules))
+        };
+        self.values.iter().enumerate().map(of).collect()
+    }
+
+    /// By module: the pixels that see it, and how much of it.
+    pub fn columns(&self, modules: usize) -> Vec<Vec<(u32, f32)>> {
+        let mut columns: Vec<Vec<(u32, f32)>> = vec![Vec::new(); modules];
+        for (i, range) in self.rows.iter().enumerate() {
+            for (m, w) in &self.weights[range.clone()] {
+                columns[*m as usize].push((i as u32, *w));
+            }
+        }
+        columns
+    }
+
+    /// Columns and rows of the ringed grid.
+    pub fn ringed(&self) -> [usize; 2] {
+        [self.size.cols + 2, self.size.rows + 2]
     }
 
     /// Of the ringed grid's modules those of the symbol.

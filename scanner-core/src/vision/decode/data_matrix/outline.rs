@@ -61,8 +61,9 @@ pub struct Unread {
     pub finders: Vec<Finder>,
 }
 
-/// The first finder of a symbol whose outline is roughly this that `read` makes something of, the likeliest first.
-pub fn first_read<T>(plane: &Plane, outline: &Corners, read: impl Fn(&Finder) -> Option<T>) -> Result<T, Unread> {
+/// The first finder of a symbol whose outline is roughly this that `read` makes something of, the likeliest first; it is given the outline as well, from
+/// the finder's corner clockwise.
+pub fn first_read<T>(plane: &Plane, outline: &Corners, read: impl Fn(&Finder, &Corners) -> Option<T>) -> Result<T, Unread> {
     let mut unread = Unread::default();
     let white = white(plane, outline);
     let turned = TURNS.iter().filter_map(|turn| step(plane, &turned(outline, *turn), white, FIRST, false));
@@ -71,14 +72,14 @@ pub fn first_read<T>(plane: &Plane, outline: &Corners, read: impl Fn(&Finder) ->
     for off in OFF {
         let Some(outline) = step(plane, &corners, white, off, true) else { break };
         corners = outline.corners;
-        for finder in outline.finders() {
+        for (finder, corners) in outline.finders() {
             let apart = |other: &Finder| {
                 distance(other.corner, finder.corner).max(distance(other.up, finder.up)).max(distance(other.right, finder.right))
             };
             if unread.finders.iter().any(|other| apart(other) < SAME) {
                 continue;
             }
-            if let Some(found) = read(&finder) {
+            if let Some(found) = read(&finder, &corners) {
                 return Ok(found);
             }
             unread.finders.push(finder);
@@ -89,8 +90,9 @@ pub fn first_read<T>(plane: &Plane, outline: &Corners, read: impl Fn(&Finder) ->
 }
 
 impl Outline {
-    /// By the corner between the two sides that look most solid, and the second one if that is not clear; none where no two sides do.
-    fn finders(&self) -> impl Iterator<Item = Finder> {
+    /// By the corner between the two sides that look most solid, and the second one if that is not clear; none where no two sides do. With the corners from
+    /// there on.
+    fn finders(&self) -> impl Iterator<Item = (Finder, Corners)> {
         let Self { corners, sides, bows } = self;
         let legs = |i: usize| sides[i].step + sides[(i + 3) % 4].step;
         let mut order = [0, 1, 2, 3];
@@ -107,7 +109,8 @@ impl Outline {
             true if clear => 1,
             true => 2,
         };
-        order.into_iter().take(likely).map(finder)
+        let from = |i: usize| std::array::from_fn(|k| corners[(i + k) % 4]);
+        order.into_iter().take(likely).map(move |i| (finder(i), from(i)))
     }
 }
 
