@@ -13,7 +13,7 @@ FIDELITY_ENV ?= $(CARGO_TARGET_DIR)/fidelity-env
 
 SCENARIO ?= scenarios/demo.toml
 
-.PHONY: help setup build demo view test test-view baseline test-sets bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz train curves curves-quick
+.PHONY: help setup build demo view test test-view baseline test-sets test-coarse bench bench-pool bench-des validate-des cycles study bless lint fidelity torture fuzz train curves curves-quick
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,12 @@ TALLY ?= $(OUT)/test-sets.jsonl
 test-sets: build ## heavy (MINUTES, 180): recall of views and of whole cycles over the frozen test sets, as many of their loads as there is time for; goes on from TALLY
 	@mkdir -p $(dir $(TALLY))
 	$(TRACETWIN) recall scenarios/sets/sets.toml --set test-far --set test-close --seeds 2000 --minutes $(MINUTES) --tally $(TALLY)
+
+COARSE_TALLY ?= $(OUT)/test-coarse.jsonl
+
+test-coarse: build ## heavy (MINUTES): the same with a quarter of the pixels, codes at 0.4 to 1.1 px per module; goes on from COARSE_TALLY
+	@mkdir -p $(dir $(COARSE_TALLY))
+	$(TRACETWIN) recall scenarios/sets/sets.toml --set test-coarse --seeds 2000 --minutes $(MINUTES) --tally $(COARSE_TALLY)
 
 bench: build ## criterion benches; the capture bench prints its ratio to Bevy's StandardMaterial
 	$(CARGO) bench --locked --profile dev --workspace --bench capture --bench vision

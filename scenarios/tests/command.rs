@@ -343,18 +343,23 @@ fn rig_check_says_what_coloured_light_shows() {
 #[test]
 #[cfg(feature = "twin")]
 fn kept_counts_are_printed_without_counting() {
-    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/sets/test-sets.counts.jsonl");
-    let output = tracetwin(&["recall", "--json", "--tally", kept]);
-    assert_eq!(code(&output), 0, "{}", err(&output));
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(report["scenarios"], serde_json::json!(["frozen-close", "frozen-far"]));
-    assert_eq!(report["first_seeds"], serde_json::json!([1_500_000, 1_400_000]));
-    let lines = std::fs::read_to_string(kept).expect("the file").lines().count() as u64;
-    assert_eq!(
-        (&report["runs"], report["loads"].as_array().map(|loads| loads.iter().filter_map(serde_json::Value::as_u64).sum())),
-        (&lines.into(), Some(lines))
-    );
-    assert_eq!(report["misreads"], serde_json::json!([]));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sets/");
+    let sets = [
+        ("test-sets.counts.jsonl", vec![("frozen-close", 1_500_000), ("frozen-far", 1_400_000)]),
+        ("test-coarse.counts.jsonl", vec![("frozen-coarse", 1_600_000)]),
+    ];
+    for (file, scenarios) in sets {
+        let kept = format!("{folder}{file}");
+        let output = tracetwin(&["recall", "--json", "--tally", &kept]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let (names, first_seeds): (Vec<&str>, Vec<u64>) = scenarios.into_iter().unzip();
+        assert_eq!((&report["scenarios"], &report["first_seeds"]), (&serde_json::json!(names), &serde_json::json!(first_seeds)));
+        let lines = std::fs::read_to_string(&kept).expect("the file").lines().count() as u64;
+        let loads = report["loads"].as_array().map(|loads| loads.iter().filter_map(serde_json::Value::as_u64).sum());
+        assert_eq!((&report["runs"], loads), (&lines.into(), Some(lines)));
+        assert_eq!(report["misreads"], serde_json::json!([]));
+    }
     let missing = tracetwin(&["recall", "--tally", "no-such.jsonl"]);
     assert_eq!(code(&missing), 2);
     assert!(err(&missing).contains("no-such.jsonl: there is no such file"), "{}", err(&missing));
