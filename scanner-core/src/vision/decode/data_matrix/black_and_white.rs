@@ -17,16 +17,16 @@ const UNSURE: f32 = 0.001;
 /// Modules of the ringed grid from their grey values (1 where light): each the further from ½ the worse any picture with it changed, up to 0 and 1.
 pub fn black_and_white(seen: &Seen, modules: &[f32]) -> Option<Vec<f32>> {
     let (known, fixed) = seen.known();
-    let columns = seen.columns(modules.len());
-    let free: Vec<bool> = fixed.iter().zip(&columns).map(|(fixed, column)| !fixed && !column.is_empty()).collect();
+    let columns = seen.columns();
+    let free: Vec<bool> = fixed.iter().zip(columns).map(|(fixed, column)| !fixed && !column.is_empty()).collect();
     let start = |m: usize| if free[m] { modules[m].round() } else { known[m] };
     let mut symbol = Symbol {
         norms: columns.iter().map(|column| column.iter().map(|(_, w)| w * w).sum()).collect(),
         modules: (0..modules.len()).map(start).collect(),
         residual: Vec::new(),
-        columns: &columns,
+        columns,
     };
-    let pairs = pairs(seen, &columns, &free);
+    let pairs = pairs(seen, &free);
     for _ in 0..ROUNDS {
         symbol.residual = seen.residual(&symbol.modules, true)?;
         for _ in 0..SWEEPS {
@@ -63,8 +63,8 @@ pub fn black_and_white(seen: &Seen, modules: &[f32]) -> Option<Vec<f32>> {
 type Pair = (usize, usize, f32);
 
 /// Neighbours side by side and corner to corner, as far as they are free.
-fn pairs(seen: &Seen, columns: &[Vec<(u32, f32)>], free: &[bool]) -> Vec<Pair> {
-    let [cols, rows] = seen.ringed();
+fn pairs(seen: &Seen, free: &[bool]) -> Vec<Pair> {
+    let ([cols, rows], columns) = (seen.ringed(), seen.columns());
     let mut pairs = Vec::new();
     for m in (0..free.len()).filter(|m| free[*m]) {
         for (dc, dr) in [(1, 0), (-1, 1), (0, 1), (1, 1)] {

@@ -315,11 +315,46 @@ pub fn agreement(plane: &Plane, grid: &Grid, rim: &[Fixed]) -> Option<[f64; 2]> 
             }
         }
     }
-    Some([0, 1].map(|i| {
-        let [n, v, vv, t, vt] = sums[i];
-        let (variance, spread) = (vv - v * v / n, n - t * t / n);
-        if variance <= 1e-12 { 0.0 } else { (vt - v * t / n) / (variance * spread).sqrt() }
-    }))
+    // Squares of ±1 add up to their number.
+    Some(sums.map(|[n, v, vv, t, vt]| correlation([n, v, vv, t, n, vt])))
+}
+
+/// Correlation of values v with what is expected, t, from the sums of their weights, v, v², t, t² and vt; 0 where all values are alike.
+pub fn correlation([n, v, vv, t, tt, vt]: [f64; 6]) -> f64 {
+    let (variance, spread) = (vv - v * v / n, tt - t * t / n);
+    if variance <= 1e-12 { 0.0 } else { (vt - v * t / n) / (variance * spread).sqrt() }
+}
+
+/// The grid, and its score, after its `unknowns` were moved one by one as long as that raises the score: by `step` of a share that begins at `shares.end`
+/// and is halved down to `shares.start`.
+pub fn climbed(
+    grid: &Grid,
+    mut best: f64,
+    unknowns: &[usize],
+    shares: std::ops::Range<f64>,
+    step: impl Fn(usize, f64) -> f64,
+    score: impl Fn(&Grid) -> Option<f64>,
+) -> (Grid, f64) {
+    let mut at = *grid;
+    let mut share = shares.end;
+    while share > shares.start {
+        let mut moved = false;
+        for &k in unknowns {
+            let step = step(k, share);
+            for by in [step, -step] {
+                let trial = at.changed(k, by);
+                if let Some(s) = score(&trial)
+                    && s > best + 1e-6
+                {
+                    (best, at, moved) = (s, trial, true);
+                }
+            }
+        }
+        if !moved {
+            share /= 2.0;
+        }
+    }
+    (at, best)
 }
 
 /// Moves the corners until the fixed modules fit best, then bends the grid where that fits better.
@@ -328,32 +363,16 @@ pub fn refine(plane: &Plane, size: Size, corners: Corners, bend: Bend, rim: &[Fi
     let score = |grid: &Grid| agreement(grid).map(|[fixed, timing]| fixed + timing);
     let mut at = Grid { size, corners, bend, fixed: 0.0, timing: 0.0 };
     let mut best = score(&at)?;
-    let module = (distance(corners[0], corners[3]) / size.cols as f64).min(distance(corners[0], corners[1]) / size.rows as f64);
+    let module = at.module();
     let waists: &[usize] = if WAIST.iter().any(|k| bend[*k] != 0.0) { &WAIST } else { &[] };
     let corners_and_arcs: Vec<usize> = (0..OF_BEND).chain(ARCS.iter().chain(waists).map(|k| OF_BEND + k)).collect();
     for unknowns in [&corners_and_arcs[..OF_BEND], &corners_and_arcs] {
         if unknowns.len() > OF_BEND && best < WORTH_BENDING {
             break;
         }
-        let mut share = 0.5;
-        while share > 0.05 {
-            let mut moved = false;
-            for &k in unknowns {
-                // Of the bend, half a step at the middle of the side.
-                let step = if k < OF_BEND { share * module } else { share * 2.0 };
-                for by in [step, -step] {
-                    let trial = at.changed(k, by);
-                    if let Some(s) = score(&trial)
-                        && s > best + 1e-6
-                    {
-                        (best, at, moved) = (s, trial, true);
-                    }
-                }
-            }
-            if !moved {
-                share /= 2.0;
-            }
-        }
+        // Of the bend, half a step at the middle of the side.
+        let step = |k: usize, share: f64| if k < OF_BEND { share * module } else { share * 2.0 };
+        (at, best) = climbed(&at, best, unknowns, 0.05..0.5, step, score);
     }
     let [fixed, timing] = agreement(&at)?;
     Some(Grid { fixed, timing, ..at })

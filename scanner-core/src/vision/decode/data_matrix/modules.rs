@@ -27,6 +27,8 @@ pub struct Seen {
     rows: Vec<std::ops::Range<usize>>,
     /// (module of the ringed grid, weight).
     weights: Vec<(u32, f32)>,
+    /// By module of the ringed grid: (pixel, weight).
+    columns: Vec<Vec<(u32, f32)>>,
     size: Size,
 }
 
@@ -84,7 +86,9 @@ impl Seen {
         let points: Vec<(f64, f64)> = (-2..=2).map(|k| (0.8 * f64::from(k) * s, (-0.5 * (0.8 * f64::from(k)).powi(2)).exp())).collect();
         let total: f64 = points.iter().map(|p| p.1).sum();
         let cols = size.cols + 2;
-        let mut seen = Self { values: Vec::new(), pixels: Vec::new(), places: Vec::new(), rows: Vec::new(), weights: Vec::new(), size };
+        let columns = vec![Vec::new(); cols * (size.rows + 2)];
+        let mut seen =
+            Self { values: Vec::new(), pixels: Vec::new(), places: Vec::new(), rows: Vec::new(), weights: Vec::new(), columns, size };
         let mut weights: Vec<(u32, f32)> = Vec::new();
         let columns = x0.max(0.0) as usize..=(x1 as usize).min(plane.width() - 1);
         let width = columns.clone().count() + 2;
@@ -114,6 +118,9 @@ impl Seen {
                             None => weights.push((index, weight)),
                         }
                     }
+                }
+                for (module, weight) in &weights {
+                    seen.columns[*module as usize].push((seen.values.len() as u32, *weight));
                 }
                 let start = seen.weights.len();
                 seen.weights.extend_from_slice(&weights);
@@ -195,11 +202,10 @@ impl Seen {
     /// Grey values of all modules of the ringed grid (row by row), 0 dark to 1 light.
     pub fn modules(&self) -> Option<Vec<f32>> {
         let (mut modules, fixed) = self.known();
-        let columns = self.columns(modules.len());
         for round in 0..ROUNDS {
             let mut residual = self.residual(&modules, round > 0)?;
             for _ in 0..SWEEPS {
-                for (m, column) in columns.iter().enumerate() {
+                for (m, column) in self.columns.iter().enumerate() {
                     if fixed[m] || column.is_empty() {
                         continue;
                     }
@@ -232,15 +238,9 @@ impl Seen {
         self.values.iter().enumerate().map(of).collect()
     }
 
-    /// By module: the pixels that see it, and how much of it.
-    pub fn columns(&self, modules: usize) -> Vec<Vec<(u32, f32)>> {
-        let mut columns: Vec<Vec<(u32, f32)>> = vec![Vec::new(); modules];
-        for (i, range) in self.rows.iter().enumerate() {
-            for (m, w) in &self.weights[range.clone()] {
-                columns[*m as usize].push((i as u32, *w));
-            }
-        }
-        columns
+    /// By module of the ringed grid: the pixels that see it, and how much of it.
+    pub fn columns(&self) -> &[Vec<(u32, f32)>] {
+        &self.columns
     }
 
     /// Columns and rows of the ringed grid.

@@ -98,19 +98,17 @@ impl Outline {
         let mut order = [0, 1, 2, 3];
         order.sort_by(|a, b| legs(*b).total_cmp(&legs(*a)));
         let clear = legs(order[0]) - legs(order[1]) > CLEAR * legs(order[0]) / 2.0;
-        let finder = |i: usize| Finder {
-            corner: corners[i],
-            up: corners[(i + 1) % 4],
-            right: corners[(i + 3) % 4],
-            bows: [bows[(i + 3) % 4], bows[i]],
+        let finder = |i: usize| {
+            let corners: Corners = std::array::from_fn(|k| corners[(i + k) % 4]);
+            let [corner, up, _, right] = corners;
+            (Finder { corner, up, right, bows: [bows[(i + 3) % 4], bows[i]] }, corners)
         };
         let likely = match legs(order[0]) > 2.0 * SOLID {
             false => 0,
             true if clear => 1,
             true => 2,
         };
-        let from = |i: usize| std::array::from_fn(|k| corners[(i + k) % 4]);
-        order.into_iter().take(likely).map(move |i| (finder(i), from(i)))
+        order.into_iter().take(likely).map(finder)
     }
 }
 

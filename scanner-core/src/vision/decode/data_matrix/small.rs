@@ -5,7 +5,7 @@
 
 use super::adjust::{self, Bends};
 use super::black_and_white::black_and_white;
-use super::grid::{Grid, OF_BEND, sample};
+use super::grid::{Grid, OF_BEND, climbed, correlation, sample};
 use super::size::{SIZES, Size};
 use super::surface::{BEND, ToPicture};
 use super::{Found, MatrixRule, decoded, look};
@@ -99,30 +99,11 @@ fn settle(plane: &Plane, grid: &Grid, blur: f64) -> Option<(Grid, f64)> {
                 *s += weight * x;
             }
         }
-        let [n, v, vv, t, tt, vt] = sums;
-        let (variance, spread) = (vv - v * v / n, tt - t * t / n);
-        (variance > 1e-12).then(|| (vt - v * t / n) / (variance * spread).sqrt())
+        Some(correlation(sums))
     };
-    let mut at = *grid;
-    let mut best = score(&at).filter(|score| *score >= PROMISING)?;
-    let mut step = STEPS.end;
-    while step > STEPS.start {
-        let mut moved = false;
-        for k in 0..OF_BEND {
-            for by in [step, -step] {
-                let trial = at.changed(k, by);
-                if let Some(s) = score(&trial)
-                    && s > best + 1e-6
-                {
-                    (best, at, moved) = (s, trial, true);
-                }
-            }
-        }
-        if !moved {
-            step /= 2.0;
-        }
-    }
-    (best >= SETTLED).then_some((at, best))
+    let first = score(grid).filter(|score| *score >= PROMISING)?;
+    let corners: [usize; OF_BEND] = std::array::from_fn(|k| k);
+    Some(climbed(grid, first, &corners, STEPS, |_, step| step, score)).filter(|(_, score)| *score >= SETTLED)
 }
 
 /// A place at the rim of a symbol, and what is to be seen there.
