@@ -181,6 +181,13 @@ fn a_lead_that_the_model_does_not_bear_out_is_not_believed() {
     not_misread([0.4, 0.5], &[1063]);
 }
 
+/// The light of a shadow's edge, taken out by a text of which two characters were wrong together, so that its check character was right: 26.8 nats, and nothing
+/// left over.
+#[test]
+fn two_characters_that_the_check_character_lets_pass_are_not_believed() {
+    not_misread([1.0, 1.5], &[11703]);
+}
+
 fn read(range: [f64; 2], indices: &[u64]) {
     for index in indices {
         let strip = Strip::draw(Population::Codes, range, 1, *index);

@@ -68,13 +68,23 @@ pub fn run(parts: &[Part], first: u64, limit: Duration) -> Vec<Record> {
 pub fn csv(records: &[Record]) -> String {
     let mut out = String::from(
         "population,from_px,to_px,index,impostor,px_per_module,slant_deg,blur_modules,contrast,noise,incidence_deg,nominal,outcome,wrong,trace,margin,\
-         sure,check_cost,misfit,worst_misfit,explained,sigma_modules,all_but_lead\n",
+         sure,alone,check_cost,misfit,worst_misfit,explained,sigma_modules,all_but_lead\n",
     );
     for r in records {
-        let candidate = r.candidate.map_or(",,,,,,,,,".to_owned(), |c| {
+        let candidate = r.candidate.map_or(",,,,,,,,,,".to_owned(), |c| {
             format!(
-                "{},{},{:.3},{:.3},{:.4},{:.5},{:.5},{:.5},{:.3},{}",
-                c.wrong, c.trace, c.margin, c.sure, c.check_cost, c.misfit, c.worst_misfit, c.explained, c.sigma_modules, c.all_but_lead
+                "{},{},{:.3},{:.3},{:.3},{:.4},{:.5},{:.5},{:.5},{:.3},{}",
+                c.wrong,
+                c.trace,
+                c.margin,
+                c.sure,
+                c.alone,
+                c.check_cost,
+                c.misfit,
+                c.worst_misfit,
+                c.explained,
+                c.sigma_modules,
+                c.all_but_lead
             )
         });
         out += &format!(

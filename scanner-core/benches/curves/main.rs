@@ -24,6 +24,9 @@ mod tail;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use scanner_core::vision::decode::LinearSymbol;
+use scanner_core::vision::decode::grey_level::{contribution, look_at_code128};
+
 /// What the command line asks for.
 struct Options {
     strips: u64,
@@ -87,6 +90,10 @@ fn show(options: &Options, index: u64) {
     let plane = scanner_core::vision::Plane::from_image(&strip.picture.clone().into());
     let found = scanner_core::vision::decode::grey_level::read_code128(&plane, &strip.rough, 11);
     println!("read {:?}\n{found:#?}", found.as_ref().and_then(|found| found.text()));
+    let Some(symbol) = strip.text.as_deref().and_then(LinearSymbol::code128_digits) else { return };
+    for seen in look_at_code128(&plane, &strip.rough, 11) {
+        println!("what {:?} says about the printed text: {:#?}", seen.text.text().map(|text| text.text), contribution(&seen, &symbol));
+    }
 }
 
 fn main() {

@@ -42,6 +42,8 @@ pub struct Candidate {
     pub margin: f64,
     /// What the text is accepted for: the least lead of any character against what the model leaves over there, nats.
     pub sure: f64,
+    /// The same without its check character, nats.
+    pub alone: f64,
     /// What its check character costs, nats.
     pub check_cost: f64,
     /// Unexplained beyond noise, share of the contrast.
@@ -104,12 +106,13 @@ pub fn read(strip: &Strip, population: Population, range: [f64; 2], index: u64) 
         _ => Outcome::Nothing,
     };
     let candidate = found.zip(text).map(|(found, text)| {
-        let endless = GreyLevelRule { sure: 0.0, blurred_sure: f32::INFINITY, check_cost: f32::INFINITY, ..rule };
+        let endless = GreyLevelRule { sure: 0.0, alone: 0.0, blurred_sure: f32::INFINITY, check_cost: f32::INFINITY, ..rule };
         Candidate {
             wrong: Some(&text) != strip.text.as_ref(),
             trace: role(&text, Symbology::Code128) == Role::Trace,
             margin: f64::from(found.margin),
             sure: f64::from(found.sure),
+            alone: f64::from(found.alone),
             check_cost: f64::from(found.check_cost),
             misfit: f64::from(found.misfit),
             worst_misfit: f64::from(found.worst_misfit),

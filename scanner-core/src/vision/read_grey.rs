@@ -22,9 +22,10 @@ const MODULES: f64 = 145.0;
 const FEWEST: isize = 3;
 const OTHER_LENGTHS_FROM: f64 = 0.9;
 const BARS_MISCOUNTED: [isize; 6] = [0, 1, -1, 2, 3, -2];
-/// Least correlation of its print with the grey values, and how much beyond its ends is compared, px.
+/// Least correlation of its print with the grey values, how much beyond its ends is compared, modules, and how dark that may be where it should be light.
 const PRINT: f64 = 0.8;
-const QUIET_PX: f64 = 4.0;
+const BESIDE: f64 = 5.5;
+const DARK: f64 = 0.25;
 /// Resolutions at which it is tried, px per module.
 const RANGE: std::ops::Range<f64> = 0.4..6.0;
 /// Length ÷ height of a printed code, foreshortening allowed for.
@@ -95,7 +96,7 @@ pub fn read_other_lengths(pyramid: &[Plane], place: &LinearBox, level: usize, ba
         let plane = &pyramid[level];
         let found = look_along(plane, &between(&strip, &span), characters, REACH)?;
         let text = found.text.accepted(rule).then(|| found.text.text())??.text;
-        if !every_character_fits_best(plane, &found.text) {
+        if !stands_alone(plane, &found.text) {
             return None;
         }
         // What names a package is a matter of twenty digits, or of thresholds.
@@ -103,14 +104,16 @@ pub fn read_other_lengths(pyramid: &[Plane], place: &LinearBox, level: usize, ba
     })
 }
 
-/// Whether every character of a text explains its place better than any other would when nothing but both ends, the middle and the blur are fitted. The
-/// reader's own geometry may bend a short code until a character fits that was not printed.
-fn every_character_fits_best(plane: &Plane, found: &GreyLevelText) -> bool {
+/// Whether every character of a text explains its place better than any other would when nothing but both ends, the middle and the blur are fitted, and there
+/// are no more bars beside it. The reader's own geometry may bend a short code until a character fits that was not printed; and the end of a longer code says
+/// something by itself once in some hundred times.
+fn stands_alone(plane: &Plane, found: &GreyLevelText) -> bool {
     let Some(place) = LinearBox::of_corners(&found.corners) else { return false };
-    let profile = Strip::gather(plane, &middle(&place), QUIET_PX).profile();
     let modules = found.symbol.modules() as f64;
+    let profile = Strip::gather(plane, &middle(&place), BESIDE * place.length() / modules).profile();
     let edges: Vec<f64> = found.symbol.edges().iter().map(|at| place.ends[0] + place.length() * at / modules).collect();
-    fit_symbol(&profile, &found.symbol, &edges).is_some_and(|fit| fit.correlation > PRINT && fit.symbols_best >= 1.0)
+    let fit = fit_symbol(&profile, &found.symbol, &edges);
+    fit.is_some_and(|fit| fit.correlation > PRINT && fit.symbols_best >= 1.0 && fit.quiet_zone < DARK)
 }
 
 /// The strip on the level that it is read on; `None` if it has not the size or shape of a code.

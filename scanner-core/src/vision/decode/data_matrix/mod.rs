@@ -5,6 +5,7 @@
 mod adjust;
 mod black_and_white;
 mod grid;
+mod level;
 mod modules;
 mod outline;
 mod reed_solomon;
@@ -95,6 +96,14 @@ fn read_fitting(plane: &Plane, grids: &[Grid], rule: &MatrixRule) -> Option<Foun
 
 /// Reads the symbol whose outline is roughly this, within a few modules.
 pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
+    read_as_it_is(plane, outline, rule).or_else(|| {
+        let (plane, from) = level::levelled(plane, outline)?;
+        let found = read_as_it_is(&plane, &outline.map(|c| [0, 1].map(|k| c[k] - from[k])), rule)?;
+        Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + from[k])), ..found })
+    })
+}
+
+fn read_as_it_is(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
     let unread = match outline::first_read(plane, outline, |finder, corners| {
         read_finder(plane, finder, rule).or_else(|| small::read_legs(plane, corners, rule))
     }) {

@@ -27,6 +27,10 @@ const BOW: f64 = 0.2;
 const BOW_STEP: f64 = 1.0;
 /// How much more it matters that the quiet zone is light than that the modules are dark: half of them are not.
 const LIGHT: f32 = 2.0;
+/// How light what lies behind a side's first module may be, as a share of the quiet zone, and how much it matters if it is lighter: then the side is no symbol's but that
+/// of the dark between its quiet zone and something light beyond.
+const FILLED: f32 = 0.7;
+const EMPTY: f32 = 1.0;
 /// What the two legs must show together beyond the other sides, in contrasts, for another corner not to be tried.
 const CLEAR: f32 = 0.3;
 /// By how much the legs are darker than the quiet zone, at least, as a share of its grey value.
@@ -179,10 +183,10 @@ fn side(plane: &Plane, [p, q]: [[f64; 2]; 2], module: f64, white: f32, [px, modu
     let most_bowed = if bowed { (BOW * length / BOW_STEP) as isize } else { 0 };
     let reach = ((px + modules * module) / ACROSS) as isize;
     let deep = (module / ACROSS).round().max(2.0) as usize;
-    let half = reach + 2 * (most_bowed as f64 * BOW_STEP / ACROSS) as isize + deep as isize + 4;
+    let half = reach + 2 * (most_bowed as f64 * BOW_STEP / ACROSS) as isize + 3 * deep as isize + 4;
     let count = (2 * half + 1) as usize;
-    // Mean grey values outside and inside of each place across the side.
-    let mut values = vec![[0f32; 2]; ALONG * count];
+    // Mean grey values of each place across the side: outside, of the first module inside, and of the two behind it.
+    let mut values = vec![[0f32; 3]; ALONG * count];
     let place = |j: usize| LEFT_OUT + (1.0 - 2.0 * LEFT_OUT) * (j as f64 + 0.5) / ALONG as f64;
     let mut sums = vec![0f32; count + 1];
     for j in 0..ALONG {
@@ -192,22 +196,24 @@ fn side(plane: &Plane, [p, q]: [[f64; 2]; 2], module: f64, white: f32, [px, modu
             let [x, y] = [0, 1].map(|k| p[k] + s * (q[k] - p[k]) + off * normal[k]);
             sums[o + 1] = sums[o] + sample(plane, [x, y]).min(white);
         }
-        for o in deep..count - deep {
-            values[j * count + o] = [sums[o + 1 + deep] - sums[o + 1], sums[o] - sums[o - deep]].map(|sum| sum / deep as f32);
+        for o in 3 * deep..count - deep {
+            let mean = |from: usize, to: usize| (sums[to] - sums[from]) / (to - from) as f32;
+            values[j * count + o] = [mean(o + 1, o + 1 + deep), mean(o - deep, o), mean(o - 3 * deep, o - deep)];
         }
     }
     let last = (count - deep - 1) as f64;
     let mut best = Side { off: [0.0; 3], score: f32::MIN, step: 0.0 };
     let mut consider = |off @ [near, far, bow]: [f64; 3]| {
-        let (mut light, mut dark) = (0.0, 0.0);
+        let [mut light, mut dark, mut behind] = [0.0; 3];
         for j in 0..ALONG {
             let s = place(j);
             let across = near + (far - near) * s + 4.0 * bow * s * (1.0 - s);
-            let o = (across / ACROSS + half as f64).round().clamp(deep as f64, last) as usize;
-            let [outside, inside] = values[j * count + o];
-            (light, dark) = (light + outside / ALONG as f32, dark + inside / ALONG as f32);
+            let o = (across / ACROSS + half as f64).round().clamp(3.0 * deep as f64, last) as usize;
+            for (sum, value) in [&mut light, &mut dark, &mut behind].into_iter().zip(values[j * count + o]) {
+                *sum += value / ALONG as f32;
+            }
         }
-        let score = LIGHT * light - dark;
+        let score = LIGHT * light - dark - EMPTY * (behind - FILLED * light).max(0.0);
         if score > best.score {
             best = Side { off, score, step: (light - dark) / light.max(1e-6) };
         }

@@ -86,12 +86,11 @@ impl Strip {
         let worst = characters.iter().copied().fold(0.0, f32::max);
         let beyond = |squared: f32| (squared - left.pure).max(0.0);
         let per_module = (profile.count.iter().sum::<f32>() / (length + 2.0 * QUIET as f32)).max(1.0);
-        let sure = valid
-            .leads
-            .iter()
-            .zip(&characters[1..])
-            .map(|(lead, squared)| 0.5 * lead / (left.pure + per_module * beyond(*squared)).max(1e-12));
-        let sure = sure.fold(f32::INFINITY, f32::min);
+        let weighed = |leads: &[f32]| {
+            let each = leads.iter().zip(&characters[1..]);
+            let nats = |(lead, squared): (&f32, &f32)| 0.5 * lead / (left.pure + per_module * beyond(*squared)).max(1e-12);
+            each.map(nats).fold(f32::INFINITY, f32::min)
+        };
         let mut symbol = vec![start as u8];
         symbol.extend(valid.values.iter().map(|v| *v as u8));
         // Gaussian noise: a squared residual of 2σ² is one nat.
@@ -101,7 +100,8 @@ impl Strip {
             corners: pixels.corners(&warp),
             margin: nats(valid.margin),
             // No character is surer than the whole text.
-            sure: sure.min(nats(valid.margin)),
+            sure: weighed(&valid.leads).min(nats(valid.margin)),
+            alone: if free.values == valid.values { weighed(&free.leads) } else { 0.0 },
             check_cost: nats(valid.cost - free.cost),
             misfit: beyond(left.variance).sqrt() / light.contrast(),
             worst_misfit: beyond(worst).sqrt() / light.contrast(),
