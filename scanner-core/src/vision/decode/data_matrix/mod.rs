@@ -65,6 +65,8 @@ pub struct Found {
     pub corrected: [usize; 2],
 }
 
+/// How much less a side of an outline counts, at a second look, if there are no modules behind its first ones.
+const EMPTY: f32 = 1.0;
 /// The optics' blur that is tried, px.
 const BLURS: [f64; 3] = [0.5, 0.75, 0.3];
 /// How often a grid is moved by what its modules say.
@@ -96,15 +98,18 @@ fn read_fitting(plane: &Plane, grids: &[Grid], rule: &MatrixRule) -> Option<Foun
 
 /// Reads the symbol whose outline is roughly this, within a few modules.
 pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
-    read_as_it_is(plane, outline, rule).or_else(|| {
-        let (plane, from) = level::levelled(plane, outline)?;
-        let found = read_as_it_is(&plane, &outline.map(|c| [0, 1].map(|k| c[k] - from[k])), rule)?;
-        Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + from[k])), ..found })
+    read_within(plane, outline, rule, 0.0).or_else(|| match level::levelled(plane, outline) {
+        Some((plane, from)) => {
+            let found = read_within(&plane, &outline.map(|c| [0, 1].map(|k| c[k] - from[k])), rule, EMPTY)?;
+            Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + from[k])), ..found })
+        }
+        None => read_within(plane, outline, rule, EMPTY),
     })
 }
 
-fn read_as_it_is(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
-    let unread = match outline::first_read(plane, outline, |finder, corners| {
+/// The same, with sides that count less by so much if there are no modules behind their first ones.
+fn read_within(plane: &Plane, outline: &Corners, rule: &MatrixRule, empty: f32) -> Option<Found> {
+    let unread = match outline::first_read(plane, outline, empty, |finder, corners| {
         read_finder(plane, finder, rule).or_else(|| small::read_legs(plane, corners, rule))
     }) {
         Ok(found) => return Some(found),

@@ -27,10 +27,9 @@ const BOW: f64 = 0.2;
 const BOW_STEP: f64 = 1.0;
 /// How much more it matters that the quiet zone is light than that the modules are dark: half of them are not.
 const LIGHT: f32 = 2.0;
-/// How light what lies behind a side's first module may be, as a share of the quiet zone, and how much it matters if it is lighter: then the side is no symbol's but that
-/// of the dark between its quiet zone and something light beyond.
+/// How light what lies behind a side's first module may be, as a share of the quiet zone: where it is lighter, the side is that of the dark between a quiet zone and something
+/// light beyond.
 const FILLED: f32 = 0.7;
-const EMPTY: f32 = 1.0;
 /// What the two legs must show together beyond the other sides, in contrasts, for another corner not to be tried.
 const CLEAR: f32 = 0.3;
 /// By how much the legs are darker than the quiet zone, at least, as a share of its grey value.
@@ -66,15 +65,15 @@ pub struct Unread {
 }
 
 /// The first finder of a symbol whose outline is roughly this that `read` makes something of, the likeliest first; it is given the outline as well, from
-/// the finder's corner clockwise.
-pub fn first_read<T>(plane: &Plane, outline: &Corners, read: impl Fn(&Finder, &Corners) -> Option<T>) -> Result<T, Unread> {
+/// the finder's corner clockwise. `empty`: how much it matters that there are modules behind a side's first ones.
+pub fn first_read<T>(plane: &Plane, outline: &Corners, empty: f32, read: impl Fn(&Finder, &Corners) -> Option<T>) -> Result<T, Unread> {
     let mut unread = Unread::default();
     let white = white(plane, outline);
-    let turned = TURNS.iter().filter_map(|turn| step(plane, &turned(outline, *turn), white, FIRST, false));
+    let turned = TURNS.iter().filter_map(|turn| step(plane, &turned(outline, *turn), white, empty, FIRST, false));
     let score = |o: &Outline| o.sides.iter().map(|side| side.score).sum::<f32>();
     let Some(Outline { mut corners, .. }) = turned.max_by(|a, b| score(a).total_cmp(&score(b))) else { return Err(unread) };
     for off in OFF {
-        let Some(outline) = step(plane, &corners, white, off, true) else { break };
+        let Some(outline) = step(plane, &corners, white, empty, off, true) else { break };
         corners = outline.corners;
         for (finder, corners) in outline.finders() {
             let apart = |other: &Finder| {
@@ -144,11 +143,11 @@ pub fn turned(outline: &Corners, degrees: f64) -> Corners {
 }
 
 /// All four sides looked for near an outline; `None` where they enclose something else.
-fn step(plane: &Plane, from: &Corners, white: f32, off: [f64; 2], bowed: bool) -> Option<Outline> {
+fn step(plane: &Plane, from: &Corners, white: f32, empty: f32, off: [f64; 2], bowed: bool) -> Option<Outline> {
     let length = |i: usize| distance(from[i % 4], from[(i + 1) % 4]);
     let sides: [Side; 4] = std::array::from_fn(|i| {
         let module = (length(i + 1) + length(i + 3)) / 2.0 / MODULES;
-        side(plane, [from[i], from[(i + 1) % 4]], module, white, off, bowed)
+        side(plane, [from[i], from[(i + 1) % 4]], module, white, empty, off, bowed)
     });
     // The line along a side at one of its ends.
     let tangent = |i: usize, end: f64| {
@@ -177,7 +176,7 @@ fn outwards(p: [f64; 2], q: [f64; 2]) -> [f64; 2] {
 }
 
 /// Where the side between two corners is; `module` is the size of modules across it.
-fn side(plane: &Plane, [p, q]: [[f64; 2]; 2], module: f64, white: f32, [px, modules]: [f64; 2], bowed: bool) -> Side {
+fn side(plane: &Plane, [p, q]: [[f64; 2]; 2], module: f64, white: f32, empty: f32, [px, modules]: [f64; 2], bowed: bool) -> Side {
     let normal = outwards(p, q);
     let length = distance(p, q);
     let most_bowed = if bowed { (BOW * length / BOW_STEP) as isize } else { 0 };
@@ -213,7 +212,7 @@ fn side(plane: &Plane, [p, q]: [[f64; 2]; 2], module: f64, white: f32, [px, modu
                 *sum += value / ALONG as f32;
             }
         }
-        let score = LIGHT * light - dark - EMPTY * (behind - FILLED * light).max(0.0);
+        let score = LIGHT * light - dark - empty * (behind - FILLED * light).max(0.0);
         if score > best.score {
             best = Side { off, score, step: (light - dark) / light.max(1e-6) };
         }
