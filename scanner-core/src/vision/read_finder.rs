@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::decode::data_matrix::{Finder, Found, MatrixRule, read_finder, read_outline};
+use super::decode::data_matrix::{Finder, Found, MatrixRule, read_finder, read_outline, read_outline_again};
 use super::geometry::{area, on_full_picture};
+use super::locate::MatrixOutline;
 use super::read_places::is_open_at;
-use super::{Corners, Evidence, Plane, Reading};
+use super::{Evidence, Plane, Reading};
 use crate::codes::{self, Symbology};
 
 /// Finders that are read side by side, before it is asked which of the others lie on what was read.
@@ -30,11 +31,14 @@ pub fn read_finders(pyramid: &[Plane], finders: &[(usize, Finder)], rule: &Matri
     readings
 }
 
-/// Reads the symbols of outlines; each is (level of the pyramid, corners on it). None is begun after the deadline.
-pub fn read_outlines(pyramid: &[Plane], outlines: &[(usize, Corners)], rule: &MatrixRule, deadline: Instant) -> Vec<Reading> {
-    let read = |(level, outline): &(usize, Corners)| {
-        let found = if Instant::now() < deadline { read_outline(&pyramid[*level], outline, rule) } else { None };
-        found.map(|found| reading(&found, *level))
+/// Reads the symbols of outlines. None is begun after the deadline.
+pub fn read_outlines(pyramid: &[Plane], outlines: &[MatrixOutline], rule: &MatrixRule, deadline: Instant) -> Vec<Reading> {
+    let read = |outline: &MatrixOutline| {
+        let (plane, corners) = (&pyramid[outline.level], &outline.corners);
+        let in_time = || Instant::now() < deadline;
+        let found = if in_time() { read_outline(plane, corners, rule) } else { None };
+        let again = || if outline.sure && in_time() { read_outline_again(plane, corners, rule) } else { None };
+        found.or_else(again).map(|found| reading(&found, outline.level))
     };
     outlines.par_iter().filter_map(read).collect()
 }

@@ -1,6 +1,6 @@
 //! What the trained detector found, as work for the stages after the locator.
 
-use super::{CELL, Group, LinearBox, LinearCandidate, MatrixCandidate};
+use super::{CELL, Group, LinearBox, LinearCandidate, MatrixCandidate, MatrixOutline};
 use crate::vision::detect::{self, Class, DetectOptions, Detection, Features};
 use crate::vision::geometry::{distance, on_full_picture, on_level};
 use crate::vision::segment::{self, InstanceRule, Packages};
@@ -16,6 +16,8 @@ const LARGEST_MATRIX: f64 = 200.0;
 const LARGEST_OUTLINE: f64 = 130.0;
 /// Score from which on an outline is followed: of three hundred that were read none had less, of a thousand that were not six hundred had.
 const OUTLINED: f32 = 0.3;
+/// And from which on it is worth a second look: of twelve that only that reads, or would, none had less.
+const SURE: f32 = 0.7;
 /// A score that puts what the detector found before all groups of gradients, whose scores are numbers of cells.
 pub const FIRST: f32 = 1e5;
 
@@ -172,11 +174,11 @@ impl Detected {
         self.of(Class::Matrix).map(of).collect()
     }
 
-    /// Outlines of matrix codes that are sure enough to be followed, surest first, each with the level of the pyramid that its pixels refer to.
-    pub fn outlines(&self, levels: usize) -> Vec<(usize, Corners)> {
+    /// Outlines of matrix codes that are sure enough to be followed, surest first.
+    pub fn outlines(&self, levels: usize) -> Vec<MatrixOutline> {
         let outline = |place: &Detection| {
             let level = level_of(place.length(), LARGEST_OUTLINE, levels);
-            (level, place.corners().map(|corner| on_level(corner, level)))
+            MatrixOutline { level, corners: place.corners().map(|corner| on_level(corner, level)), sure: place.score >= SURE }
         };
         self.of(Class::Matrix).filter(|place| place.score >= OUTLINED).map(outline).collect()
     }

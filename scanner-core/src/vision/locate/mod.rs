@@ -192,6 +192,17 @@ pub struct MatrixCandidate {
     pub level: usize,
 }
 
+/// The outline of a matrix code that the trained detector found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MatrixOutline {
+    /// Level of the pyramid that it is read on.
+    pub level: usize,
+    /// Corners, px of that level.
+    pub corners: Corners,
+    /// Whether the detector is sure enough of it for a second look.
+    pub sure: bool,
+}
+
 impl MatrixCandidate {
     /// Its middle on the full picture.
     pub fn centre(&self) -> [f64; 2] {
@@ -289,7 +300,7 @@ impl<'p> Search<'p> {
     }
 
     /// Outlines of matrix codes in the places of the trained detector, surest first, each with the level of the pyramid that its pixels refer to.
-    pub(super) fn outlines(&self) -> Vec<(usize, Corners)> {
+    pub(super) fn outlines(&self) -> Vec<MatrixOutline> {
         self.detected.as_ref().map(|detected| detected.outlines(self.levels())).unwrap_or_default()
     }
 

@@ -98,16 +98,18 @@ fn read_fitting(plane: &Plane, grids: &[Grid], rule: &MatrixRule) -> Option<Foun
 
 /// Reads the symbol whose outline is roughly this, within a few modules.
 pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
-    read_within(plane, outline, rule, 0.0).or_else(|| match level::levelled(plane, outline) {
-        Some((plane, from)) => {
-            let found = read_within(&plane, &outline.map(|c| [0, 1].map(|k| c[k] - from[k])), rule, EMPTY)?;
-            Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + from[k])), ..found })
-        }
-        None => read_within(plane, outline, rule, EMPTY),
-    })
+    read_within(plane, outline, rule, 0.0)
 }
 
-/// The same, with sides that count less by so much if there are no modules behind their first ones.
+/// A second look at an outline that gave nothing: with light modules levelled where they are not as light everywhere, and with sides that must have modules behind their
+/// first ones.
+pub fn read_outline_again(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
+    let Some((plane, from)) = level::levelled(plane, outline) else { return read_within(plane, outline, rule, EMPTY) };
+    let found = read_within(&plane, &outline.map(|c| [0, 1].map(|k| c[k] - from[k])), rule, EMPTY)?;
+    Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + from[k])), ..found })
+}
+
+/// Sides of the outline count less by so much if there are no modules behind their first ones.
 fn read_within(plane: &Plane, outline: &Corners, rule: &MatrixRule, empty: f32) -> Option<Found> {
     let unread = match outline::first_read(plane, outline, empty, |finder, corners| {
         read_finder(plane, finder, rule).or_else(|| small::read_legs(plane, corners, rule))
