@@ -71,3 +71,35 @@ pub fn levelled(plane: &Plane, outline: &Corners) -> Option<(Plane, [f64; 2])> {
     }
     Some((Plane::new(x1 - x0, y1 - y0, data), [x0 as f64, y0 as f64]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIDE: usize = 120;
+    /// px per module.
+    const MODULE: usize = 3;
+
+    /// Modules, every other one light, under light that falls off by so much from left to right.
+    fn modules(falls: f32) -> Plane {
+        let value = |x: usize, y: usize| if (x / MODULE + y / MODULE).is_multiple_of(2) { 0.8 } else { 0.1 };
+        let light = |x: usize| 1.0 - falls * x as f32 / SIDE as f32;
+        Plane::new(SIDE, SIDE, (0..SIDE * SIDE).map(|i| value(i % SIDE, i / SIDE) * light(i % SIDE)).collect())
+    }
+
+    #[test]
+    fn light_modules_are_as_light_everywhere() {
+        let outline = [[27.0, 93.0], [27.0, 27.0], [93.0, 27.0], [93.0, 93.0]];
+        let (plane, from) = levelled(&modules(0.8), &outline).unwrap();
+        assert_eq!((from, plane.width(), plane.height()), ([11.0, 11.0], 99, 99));
+        // Away from the rim of the cut, where windows are cut off.
+        for y in 12..87 {
+            for x in 12..87 {
+                let light = ((x + 11) / MODULE + (y + 11) / MODULE).is_multiple_of(2);
+                let value = plane.row(y)[x];
+                assert!(if light { (0.75..1.25).contains(&value) } else { value < 0.17 }, "{x}, {y}: {value}");
+            }
+        }
+        assert_eq!(levelled(&modules(0.2), &outline), None);
+    }
+}
