@@ -88,10 +88,11 @@ fn show(options: &Options, index: u64) {
     );
     println!("{:#?}", reader::read(&strip, part.population, part.range, index));
     let plane = scanner_core::vision::Plane::from_image(&strip.picture.clone().into());
-    let found = scanner_core::vision::decode::grey_level::read_code128(&plane, &strip.rough, 11);
+    let seen = look_at_code128(&plane, &strip.rough, reader::CHARACTERS);
+    let found = seen.first().map(|seen| &seen.text);
     println!("read {:?}\n{found:#?}", found.as_ref().and_then(|found| found.text()));
     let Some(symbol) = strip.text.as_deref().and_then(LinearSymbol::code128_digits) else { return };
-    for seen in look_at_code128(&plane, &strip.rough, 11) {
+    for seen in seen {
         println!("what {:?} says about the printed text: {:#?}", seen.text.text().map(|text| text.text), contribution(&seen, &symbol));
     }
 }

@@ -7,7 +7,7 @@ use scanner_core::vision::decode::grey_level::{GreyLevelRule, read_code128};
 use crate::strips::{Impostor, NominalBut, Population, Strip};
 
 /// Characters between start and stop of 20 digits, the check character counted.
-const CHARACTERS: usize = 11;
+pub const CHARACTERS: usize = 11;
 
 /// What became of a strip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,8 +33,6 @@ pub struct SymbolFit {
     /// Of the characters (of a Code 128 those before the stop), the share that explains its place better than every other one would; 0 where several
     /// together that have other widths of bars do.
     pub symbols_best: f64,
-    /// Mean darkness of the darker quiet zone, 0 (paper) to 1 (ink): bars that blur into each other are dark by half. 0 where none is seen.
-    pub quiet_zone: f64,
 }
 
 impl SymbolFit {
@@ -139,7 +137,7 @@ pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, edges: &[f64]) -> Op
     let modules = symbol.modules() as f64;
     let shares = symbol.shares();
     let warp = warp_through(edges, &shares)?;
-    let mut best = SymbolFit { warp, blur_px: 0.7, growth_px: 0.0, correlation: 0.0, symbols_best: 0.0, quiet_zone: 0.0 };
+    let mut best = SymbolFit { warp, blur_px: 0.7, growth_px: 0.0, correlation: 0.0, symbols_best: 0.0 };
     let ends = best.ends();
     let module = (ends[1] - ends[0]).abs() / modules;
     if !module.is_finite() || module < 0.2 || best.smallest_module() < 0.2 {
@@ -170,8 +168,29 @@ pub fn fit_symbol(profile: &Profile, symbol: &LinearSymbol, edges: &[f64]) -> Op
     }
     let better = |other: &LinearSymbol| model.correlation(profile, &other.shares(), &best) > best.correlation;
     best.symbols_best = if symbol.regrown().iter().any(better) { 0.0 } else { model.symbols_best(profile, symbol, &best) };
-    best.quiet_zone = model.quiet_zone(profile, symbol, &best);
     Some(best)
+}
+
+/// Mean darkness of the darker quiet zone of a symbol that is `fit`ted to `profile`, 0 (paper) to 1 (ink): bars that blur into each other are dark by half. 0 where
+/// none is seen. Grey values of paper and ink are those of the two characters next to it.
+pub fn quiet_zone(profile: &Profile, symbol: &LinearSymbol, fit: &SymbolFit) -> f64 {
+    let mut model = Model::new(profile, fit.ends(), 0.0);
+    model.render(profile, &symbol.shares(), fit);
+    let modules = symbol.modules() as f64;
+    let bins = |range: [f64; 2], from: usize, most: usize| {
+        let bin = |module: f64| (fit.at(module / modules) - profile.start) * BINS_PER_PX as f64 - from as f64;
+        let [p, q] = range.map(|module| bin(module).clamp(0.0, most as f64) as usize);
+        p.min(q)..p.max(q)
+    };
+    let dark = [(0.0, -1.0), (modules, 1.0)].map(|(end, outwards)| {
+        let characters = [end, end - outwards * 2.0 * MOST_MODULES as f64];
+        let (gain, offset) = model.levels(profile, bins(characters, model.from, model.values.len()));
+        let zone = bins(QUIET_ZONE.map(|off| end + outwards * off), 0, profile.mean.len());
+        let weight: f32 = profile.weight[zone.clone()].iter().sum();
+        let sum: f32 = zone.map(|i| profile.weight[i] * profile.mean[i]).sum();
+        if weight > 0.0 && gain < 0.0 { f64::from((sum / weight - offset) / gain) } else { 0.0 }
+    });
+    dark[0].max(dark[1])
 }
 
 /// Buffers for the blurred print over the part of a profile that holds the code.
@@ -338,26 +357,6 @@ impl Model {
         f64::from(good) / characters.len() as f64
     }
 
-    /// See [`SymbolFit::quiet_zone`]. Grey values of paper and ink are those of the two characters next to it.
-    fn quiet_zone(&mut self, profile: &Profile, symbol: &LinearSymbol, fit: &SymbolFit) -> f64 {
-        self.render(profile, &symbol.shares(), fit);
-        let modules = symbol.modules() as f64;
-        let bins = |range: [f64; 2], from: usize, most: usize| {
-            let bin = |module: f64| (fit.at(module / modules) - profile.start) * BINS_PER_PX as f64 - from as f64;
-            let [p, q] = range.map(|module| bin(module).clamp(0.0, most as f64) as usize);
-            p.min(q)..p.max(q)
-        };
-        let dark = [(0.0, -1.0), (modules, 1.0)].map(|(end, outwards)| {
-            let characters = [end, end - outwards * 2.0 * MOST_MODULES as f64];
-            let (gain, offset) = self.levels(profile, bins(characters, self.from, self.values.len()));
-            let zone = bins(QUIET_ZONE.map(|off| end + outwards * off), 0, profile.mean.len());
-            let weight: f32 = profile.weight[zone.clone()].iter().sum();
-            let sum: f32 = zone.map(|i| profile.weight[i] * profile.mean[i]).sum();
-            if weight > 0.0 && gain < 0.0 { f64::from((sum / weight - offset) / gain) } else { 0.0 }
-        });
-        dark[0].max(dark[1])
-    }
-
     /// Regression of the profile on the rendered print in a range of bins: (gain, offset).
     fn levels(&self, profile: &Profile, bins: Range<usize>) -> (f32, f32) {
         let (mut w, mut m, mut y, mut mm, mut my) = (0f64, 0f64, 0f64, 0f64, 0f64);
@@ -464,11 +463,13 @@ mod tests {
         let symbol = LinearSymbol::code128_digits("81054321120021123456").unwrap();
         let profile = profile_of(&symbol, 18.0, 0.9, 0.7);
         let fit = fit_symbol(&profile, &symbol, &edges_of(&symbol, 18.0, 0.9, 0.0)).unwrap();
-        assert!(fit.quiet_zone.abs() < 0.02, "{fit:?}");
+        let dark = quiet_zone(&profile, &symbol, &fit);
+        assert!(dark.abs() < 0.02, "{dark} {fit:?}");
         // Four digits where its last four are.
         let end = LinearSymbol::code128_digits("3456").unwrap();
         let from = 18.0 + (symbol.modules() - end.modules()) as f64 * 0.9;
         let fit = fit_symbol(&profile, &end, &edges_of(&end, from, 0.9, 0.0)).unwrap();
-        assert!(fit.quiet_zone > 0.3, "{fit:?}");
+        let dark = quiet_zone(&profile, &end, &fit);
+        assert!(dark > 0.3, "{dark} {fit:?}");
     }
 }

@@ -7,6 +7,11 @@ pub fn distance(p: [f64; 2], q: [f64; 2]) -> f64 {
     (p[0] - q[0]).hypot(p[1] - q[1])
 }
 
+/// The middle of four corners.
+pub fn middle(c: &Corners) -> [f64; 2] {
+    [c.iter().map(|p| p[0]).sum::<f64>() / 4.0, c.iter().map(|p| p[1]).sum::<f64>() / 4.0]
+}
+
 /// Area inside four corners, whichever way round they run.
 pub fn area(c: &Corners) -> f64 {
     (0..4).map(|i| c[i][0] * c[(i + 1) % 4][1] - c[(i + 1) % 4][0] * c[i][1]).sum::<f64>().abs() / 2.0

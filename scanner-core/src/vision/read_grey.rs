@@ -6,7 +6,7 @@ use super::arch::arched;
 use super::decode::ends::{Span, spans};
 use super::decode::grey_level::{FittedStrip, GreyLevelRule, GreyLevelText, Surface, code_modules, look_along, look_at_code128_on};
 use super::decode::retail::is_ean13;
-use super::fit::fit_symbol;
+use super::fit::{fit_symbol, quiet_zone};
 use super::geometry::{on_full_picture, shorter_side};
 use super::locate::LinearBox;
 use super::outline::refine_edges;
@@ -113,7 +113,7 @@ fn stands_alone(plane: &Plane, found: &GreyLevelText) -> bool {
     let profile = Strip::gather(plane, &middle(&place), BESIDE * place.length() / modules).profile();
     let edges: Vec<f64> = found.symbol.edges().iter().map(|at| place.ends[0] + place.length() * at / modules).collect();
     let fit = fit_symbol(&profile, &found.symbol, &edges);
-    fit.is_some_and(|fit| fit.correlation > PRINT && fit.symbols_best >= 1.0 && fit.quiet_zone < DARK)
+    fit.is_some_and(|fit| fit.correlation > PRINT && fit.symbols_best >= 1.0 && quiet_zone(&profile, &found.symbol, &fit) < DARK)
 }
 
 /// The strip on the level that it is read on; `None` if it has not the size or shape of a code.

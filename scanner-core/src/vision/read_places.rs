@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::decode::grey_level::GreyLevelRule;
-use super::geometry::{area, distance};
+use super::geometry::{area, distance, middle};
 use super::locate::{LinearBox, LinearCandidate};
 use super::read_grey::{GreyReading, RoughStrip, read_rough, read_round};
 use super::read_linear::{GreyLook, LinearRule, Outcome, read_linear_keeping};
@@ -240,10 +240,6 @@ pub(super) fn insert(readings: &mut Vec<Reading>, reading: Reading) {
         Some(known) => *known = reading,
         None => readings.push(reading),
     }
-}
-
-pub(super) fn middle(c: &Corners) -> [f64; 2] {
-    [c.iter().map(|p| p[0]).sum::<f64>() / 4.0, c.iter().map(|p| p[1]).sum::<f64>() / 4.0]
 }
 
 /// Whether the middle of `inner` lies in `outer` (a tenth larger), and both point the same way within 20°.

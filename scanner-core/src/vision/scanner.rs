@@ -7,12 +7,12 @@ use image::DynamicImage;
 use rayon::prelude::*;
 
 use super::decode::data_matrix::{Finder, MatrixRule};
-use super::geometry::on_full_picture;
+use super::geometry::{middle, on_full_picture};
 use super::locate::{BESIDE_PACKAGE, LocateOptions, Locator, Search};
 use super::read_finder::{read_finders, read_outlines};
 use super::read_linear::LinearRule;
 use super::read_matrix::read_matrix;
-use super::read_places::{Failed, Places, covers, insert, is_open, is_open_at, middle, read_round_strips, read_strips};
+use super::read_places::{Failed, Places, covers, insert, is_open, is_open_at, read_round_strips, read_strips};
 use super::trace::{StageSink, candidate_overlay, package_overlay, reading_overlay};
 use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming};
 use crate::codes::Symbology;

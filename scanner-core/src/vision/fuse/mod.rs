@@ -17,6 +17,7 @@ pub use sight::SamePlaceRule;
 
 use self::sight::{Sight, meet};
 use super::decode::grey_level::JointText;
+use super::geometry::middle;
 use super::{Corners, Evidence, FrameReading, Reading};
 use crate::codes::{Role, Symbology};
 
@@ -157,10 +158,6 @@ fn unite(frames: &[(FrameMeta, FrameReading)], joint: &[(usize, Reading)]) -> Ve
     }
     codes.sort_by(|a, b| a.text.cmp(&b.text).then(a.symbology.cmp(&b.symbology)));
     codes
-}
-
-fn middle(c: &Corners) -> [f64; 2] {
-    [c.iter().map(|p| p[0]).sum::<f64>() / 4.0, c.iter().map(|p| p[1]).sum::<f64>() / 4.0]
 }
 
 /// Whether the middle of either outline lies in the other.

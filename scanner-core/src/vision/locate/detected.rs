@@ -2,7 +2,7 @@
 
 use super::{CELL, Group, LinearBox, LinearCandidate, MatrixCandidate, MatrixOutline};
 use crate::vision::detect::{self, Class, DetectOptions, Detection, Features};
-use crate::vision::geometry::{distance, on_full_picture, on_level};
+use crate::vision::geometry::{distance, middle, on_full_picture, on_level};
 use crate::vision::segment::{self, InstanceRule, Packages};
 use crate::vision::{Corners, Plane};
 
@@ -197,7 +197,7 @@ impl Detected {
     /// Whether a strip may be one of the linear codes: its middle lies in it, and it is about as long.
     pub fn has_strip_at(&self, candidate: &LinearCandidate) -> bool {
         let corners = candidate.corners();
-        let middle = [0, 1].map(|k| corners.iter().map(|c| c[k]).sum::<f64>() / 4.0);
+        let middle = middle(&corners);
         let length = distance(corners[0], corners[1]);
         self.of(Class::Linear).any(|place| place.local(middle).iter().all(|v| v.abs() < 1.0) && ALIKE.contains(&(length / place.length())))
     }

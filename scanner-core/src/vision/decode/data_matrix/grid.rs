@@ -1,5 +1,6 @@
 //! From a finder to the grid of modules: which size, and where its four corners are.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::size::{SIZES, Size};
@@ -196,6 +197,14 @@ fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f
     best.filter(|side| side.score >= least_side(n))
 }
 
+/// Columns and rows of a picture that lie within so many px of some points.
+pub fn around(plane: &Plane, points: &[[f64; 2]], margin: f64) -> [Range<usize>; 2] {
+    [(0, plane.width()), (1, plane.height())].map(|(k, most)| {
+        let (lo, hi) = points.iter().fold((f64::MAX, f64::MIN), |(lo, hi), p| (lo.min(p[k]), hi.max(p[k])));
+        (lo - margin).max(0.0) as usize..((hi + margin).max(0.0) as usize + 1).min(most)
+    })
+}
+
 /// The grey value at a place, which is inside the picture most of the time.
 pub fn sample(plane: &Plane, [x, y]: [f64; 2]) -> f32 {
     if plane.surrounds([x, y]) { plane.sample_inside(x, y) } else { plane.sample(x, y) }
@@ -331,7 +340,7 @@ pub fn climbed(
     grid: &Grid,
     mut best: f64,
     unknowns: &[usize],
-    shares: std::ops::Range<f64>,
+    shares: Range<f64>,
     step: impl Fn(usize, f64) -> f64,
     score: impl Fn(&Grid) -> Option<f64>,
 ) -> (Grid, f64) {

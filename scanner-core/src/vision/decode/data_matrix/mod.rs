@@ -65,6 +65,13 @@ pub struct Found {
     pub corrected: [usize; 2],
 }
 
+impl Found {
+    /// The same on the picture in which the one that it was read in begins there.
+    fn moved(self, from: [f64; 2]) -> Self {
+        Self { corners: self.corners.map(|c| [0, 1].map(|k| c[k] + from[k])), ..self }
+    }
+}
+
 /// How much less a side of an outline counts, at a second look, if there are no modules behind its first ones.
 const EMPTY: f32 = 1.0;
 /// The optics' blur that is tried, px.
@@ -106,7 +113,7 @@ pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Opti
 pub fn read_outline_again(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
     let Some((plane, from)) = level::levelled(plane, outline) else { return read_within(plane, outline, rule, EMPTY) };
     let found = read_within(&plane, &outline.map(|c| [0, 1].map(|k| c[k] - from[k])), rule, EMPTY)?;
-    Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + from[k])), ..found })
+    Some(found.moved(from))
 }
 
 /// Sides of the outline count less by so much if there are no modules behind their first ones.
@@ -146,7 +153,7 @@ fn read_rolled(rolled: &Rolled, rule: &MatrixRule) -> Option<Found> {
         if (rows == last || 4 * rows > 3 * n)
             && let Some(found) = decoded(&seen, &modules, &grid, &placement, rule, Some(&is_seen))
         {
-            return Some(Found { corners: found.corners.map(|c| [0, 1].map(|k| c[k] + rolled.from[k])), ..found });
+            return Some(found.moved(rolled.from));
         }
     }
     None

@@ -5,7 +5,7 @@
 
 use super::grid::{Finder, sample};
 use super::rolled::Bowed;
-use crate::vision::geometry::{area, distance, homography, map, meeting};
+use crate::vision::geometry::{area, distance, homography, map, meeting, middle};
 use crate::vision::{Corners, Plane};
 
 /// Directions of the sides that are tried, of a square that the outline is a view of. The trained detector knows the area that a slanted symbol fills
@@ -17,7 +17,7 @@ const LEFT_OUT: f64 = 0.04;
 /// Steps across a side, px.
 const ACROSS: f64 = 0.5;
 /// Modules along a side of a usual symbol.
-const MODULES: f64 = 22.0;
+pub const MODULES: f64 = 22.0;
 /// How far off a side may be, px and modules: at first.
 const FIRST: [f64; 2] = [2.0, 1.5];
 /// And in each round after that.
@@ -127,7 +127,7 @@ fn white(plane: &Plane, outline: &Corners) -> f32 {
 
 /// The outline of the same area whose sides run elsewhere: as if the square that it is a view of were turned. Clockwise in a picture whose y points down.
 pub fn turned(outline: &Corners, degrees: f64) -> Corners {
-    let middle = [0, 1].map(|k| outline.iter().map(|c| c[k]).sum::<f64>() / 4.0);
+    let middle = middle(outline);
     let half = |i: usize, j: usize| [0, 1].map(|k| (outline[i][k] + outline[j][k]) / 2.0 - middle[k]);
     let (a, b) = (half(1, 2), half(2, 3));
     let (sin, cos) = degrees.to_radians().sin_cos();

@@ -9,7 +9,7 @@ mod strip;
 
 use std::rc::Rc;
 
-use super::grid::{Fixed, Grid, agreement, refine, rim, sample};
+use super::grid::{Fixed, Grid, agreement, around, refine, rim, sample};
 use super::size::{SIZES, Size};
 use super::surface::{Bend, Surface, fitted};
 use crate::vision::geometry::distance;
@@ -325,23 +325,21 @@ impl Rows {
     /// The symbol and some of what is around it, dark modules 0 and light ones 1; and where that begins.
     fn levelled(&self, plane: &Plane, corners: &Corners, bend: &Bend) -> Option<(Plane, [f64; 2])> {
         const AROUND: f64 = 6.0;
-        const LARGEST: usize = 400;
+        const LEAST: usize = 11;
+        const LARGEST: usize = 401;
         let way = self.way();
         let n = way.n;
         let surface = Surface::new(&self.size, corners, bend)?;
         let rim = (0..=8).map(|i| f64::from(i) / 8.0 * n).flat_map(|s| [[0.0, s], [n, s], [s, 0.0], [s, n]]);
         let rim: Vec<[f64; 2]> = rim.map(|[u, v]| surface.to_picture(u, v)).collect();
-        let bound = |k: usize, most: usize| {
-            let (lo, hi) = rim.iter().fold((f64::MAX, f64::MIN), |(lo, hi), p| (lo.min(p[k]), hi.max(p[k])));
-            ((lo - AROUND).max(0.0) as usize, ((hi + AROUND).max(0.0) as usize).min(most - 1))
-        };
-        let ((x0, x1), (y0, y1)) = (bound(0, plane.width()), bound(1, plane.height()));
-        if x1 < x0.saturating_add(10) || y1 < y0.saturating_add(10) || x1 - x0 > LARGEST || y1 - y0 > LARGEST {
+        let [columns, rows] = around(plane, &rim, AROUND);
+        let sizes = LEAST..=LARGEST;
+        if !sizes.contains(&columns.len()) || !sizes.contains(&rows.len()) {
             return None;
         }
-        let mut data = Vec::with_capacity((x1 - x0 + 1) * (y1 - y0 + 1));
-        for y in y0..=y1 {
-            for x in x0..=x1 {
+        let mut data = Vec::with_capacity(columns.len() * rows.len());
+        for y in rows.clone() {
+            for x in columns.clone() {
                 let row = way.row(surface.to_modules(x as f64, y as f64));
                 let k = row.floor().clamp(0.0, n - 1.0);
                 let (a, b) = (self.edges[k as usize], self.edges[k as usize + 1]);
@@ -349,7 +347,7 @@ impl Rows {
                 data.push(levelled(plane.row(y)[x], self.strip.levels[sample]).clamp(-0.5, 1.5));
             }
         }
-        Some((Plane::new(x1 - x0 + 1, y1 - y0 + 1, data), [x0 as f64, y0 as f64]))
+        Some((Plane::new(columns.len(), rows.len(), data), [columns.start, rows.start].map(|at| at as f64)))
     }
 }
 

@@ -4,11 +4,11 @@ use crate::vision::Plane;
 use crate::vision::geometry::distance;
 
 use super::super::grid::sample;
+use super::super::outline::MODULES;
 
 /// Columns that are looked at, evenly between the sides; modules need not lie on them.
 const COLUMNS: usize = 44;
-/// Modules along a side of a usual symbol, and samples per module along the way.
-const MODULES: f64 = 22.0;
+/// Samples per module along the way.
 pub const FINE: f64 = 8.0;
 /// How far before the first side and beyond the other one rows may lie, usual modules.
 pub const BEFORE: f64 = 3.0;
