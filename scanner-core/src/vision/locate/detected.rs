@@ -148,9 +148,11 @@ impl Detected {
         let square = [place.across[1] / n, -place.across[0] / n];
         let angle: f64 = s2.atan2(c2) / 2.0;
         let measured = [angle.cos(), angle.sin()];
-        // Where the gradients say something else altogether, they are of something else.
-        let agreement: f64 = measured[0] * square[0] + measured[1] * square[1];
-        let mut along = if agreement.abs() > 0.94 { measured } else { square };
+        // Where the gradients agree with neither side of the place, they are of something else. Of the two the net knows the long one better: the short one
+        // may be twenty degrees off on a code that lies there plainly.
+        let agrees = |side: [f64; 2]| (measured[0] * side[0] + measured[1] * side[1]).abs() > 0.94;
+        let m = place.along[0].hypot(place.along[1]).max(1e-9);
+        let mut along = if agrees(square) || agrees(place.along.map(|v| v / m)) { measured } else { square };
         if along[0] * place.along[0] + along[1] * place.along[1] < 0.0 {
             along = along.map(|v| -v);
         }
