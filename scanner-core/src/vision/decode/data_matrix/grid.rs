@@ -52,7 +52,7 @@ const NEAR_UNEVEN: f64 = 0.16;
 /// Samples per module of a line along an alternating side.
 const FINE: f64 = 4.0;
 /// Share of [`least_side`] that a line parallel to the leg must reach, for slanted ones to be tried.
-const PROMISING: f32 = 0.6;
+const PROMISING: f32 = 0.7;
 /// Sizes that are looked at closely.
 const BEST: usize = 3;
 /// Corners' coordinates, px, and the bend.
@@ -91,8 +91,12 @@ pub fn fit(plane: &Plane, finder: &Finder, waists: bool) -> Vec<Grid> {
     let [bow_right, bow_up] = finder.bows;
     let mut starts: Vec<(f32, Size, Corners, Bend)> = Vec::new();
     for size in SIZES {
-        let Some(top) = side(plane, finder.corner, [up, right], bow_right, [size.cols, size.rows], waists) else { continue };
-        let Some(far) = side(plane, finder.corner, [right, up], bow_up, [size.rows, size.cols], waists) else { continue };
+        let Some(mut top) = Opposite::new(plane, finder, [up, right], bow_right, [size.cols, size.rows], waists) else { continue };
+        let Some(mut far) = Opposite::new(plane, finder, [right, up], bow_up, [size.rows, size.cols], waists) else { continue };
+        if !top.is_promising() || !far.is_promising() {
+            continue;
+        }
+        let (Some(top), Some(far)) = (top.side(), far.side()) else { continue };
         // The sides' middles run half a module inside; the corner is where the outer edges meet.
         let Some(meet) = meeting(top.from, top.to, far.from, far.to) else { continue };
         let outwards = |p: [f64; 2], leg: [f64; 2], modules: usize| [0, 1].map(|k| p[k] + 0.5 * (leg[k] / modules as f64));
@@ -141,60 +145,95 @@ struct Side {
     score: f32,
     from: [f64; 2],
     to: [f64; 2],
+    /// How much farther than the legs' ends say, next to the leg and at its own far end, modules.
+    off: [f64; 2],
     /// See [`UNEVEN`].
     uneven: f64,
     /// See [`WAISTS`].
     waist: f64,
 }
 
-/// The side of n modules opposite to the leg `along` with its `bow`, at the far end of the leg `across` of m modules. `None` where nothing alternates like
-/// it.
-fn side(plane: &Plane, corner: [f64; 2], [across, along]: [[f64; 2]; 2], bow: [f64; 2], [n, m]: [usize; 2], waists: bool) -> Option<Side> {
-    let (module, step) = (along[0].hypot(along[1]) / n as f64, across[0].hypot(across[1]) / m as f64);
-    if module < 0.9 || step < 0.5 {
-        return None;
+/// A search for the side of n modules opposite to the leg `along` with its `bow`, at the far end of the leg `across` of m modules.
+struct Opposite<'p> {
+    plane: &'p Plane,
+    corner: [f64; 2],
+    legs: [[f64; 2]; 2],
+    bow: [f64; 2],
+    modules: [usize; 2],
+    waists: bool,
+    /// Samples of the line that was looked at last.
+    profile: Vec<f32>,
+    best: Option<Side>,
+}
+
+impl<'p> Opposite<'p> {
+    /// `None` where modules would be too small.
+    fn new(plane: &'p Plane, finder: &Finder, legs: [[f64; 2]; 2], bow: [f64; 2], modules: [usize; 2], waists: bool) -> Option<Self> {
+        let [step, module] = [1, 0].map(|k| legs[1 - k][0].hypot(legs[1 - k][1]) / modules[k] as f64);
+        (module >= 0.9 && step >= 0.5).then(|| {
+            let profile = Vec::with_capacity(Self::samples(modules[0]));
+            Self { plane, corner: finder.corner, legs, bow, modules, waists, profile, best: None }
+        })
     }
-    // Two modules beyond both ends, for ends that are off.
-    let count = ((n + 4) as f64 * FINE) as usize;
-    let mut profile: Vec<f32> = Vec::with_capacity(count);
-    let mut best: Option<Side> = None;
-    let mut search = |near: f64, far: f64, wanted: &dyn Fn(&Way) -> bool| {
+
+    /// Of a line: two modules beyond both ends, for ends that are off.
+    fn samples(n: usize) -> usize {
+        ((n + 4) as f64 * FINE) as usize
+    }
+
+    /// Lays modules on the line that is so many modules farther than the legs' ends say, next to the leg and at its own far end.
+    fn look(&mut self, [near, far]: [f64; 2], wanted: impl Fn(&Way) -> bool) {
+        let (mut profile, mut best) = (std::mem::take(&mut self.profile), self.best);
+        let Self { plane, corner, legs: [across, along], bow, modules: [n, m], .. } = &*self;
         let at = |t: f64| {
-            let inward = 1.0 - (0.5 - near - (far - near) * t) / m as f64;
+            let inward = 1.0 - (0.5 - near - (far - near) * t) / *m as f64;
             [0, 1].map(|k| corner[k] + across[k] * inward + along[k] * t)
         };
-        profile.clear();
-        profile.extend((0..count).map(|j| {
-            let t = (j as f64 / FINE - 2.0) / n as f64;
+        let value = |j: usize| {
+            let t = (j as f64 / FINE - 2.0) / *n as f64;
             let ([x, y], off) = (at(t), 4.0 * t * (1.0 - t));
             sample(plane, [x + off * bow[0], y + off * bow[1]])
-        }));
-        for way in ways(n, waists).iter().filter(|way| wanted(way)) {
+        };
+        profile.clear();
+        profile.extend((0..Self::samples(*n)).map(value));
+        for way in ways(*n, self.waists).iter().filter(|way| wanted(way)) {
             let score = alternation(&profile, &way.places);
             if best.is_none_or(|b| score > b.score) {
-                best = Some(Side {
-                    score,
-                    from: at(way.start / n as f64),
-                    to: at((n as f64 + way.end) / n as f64),
-                    uneven: way.uneven,
-                    waist: way.waist,
-                });
+                let (from, to) = (at(way.start / *n as f64), at((*n as f64 + way.end) / *n as f64));
+                best = Some(Side { score, from, to, off: [near, far], uneven: way.uneven, waist: way.waist });
             }
         }
-        best
-    };
-    // Round packages squeeze the modules towards one end of a side, seen along their axis without bowing it.
-    let parallel = OFF.map(|off| search(off, off, &|way| way.coarse)).into_iter().flatten().next_back()?;
-    if parallel.score < PROMISING * least_side(n) {
-        return None;
+        (self.profile, self.best) = (profile, best);
     }
-    let near_best = |way: &Way| (way.uneven - parallel.uneven).abs() < NEAR_UNEVEN && way.waist == parallel.waist;
-    for near in OFF {
-        for far in OFF {
-            search(near, far, &near_best);
+
+    /// Whether a line parallel to the leg shows something that alternates, so that slanted ones are worth a look.
+    fn is_promising(&mut self) -> bool {
+        // Round packages squeeze the modules towards one end of a side, seen along their axis without bowing it.
+        OFF.iter().for_each(|off| self.look([*off; 2], |way| way.coarse));
+        self.best.is_some_and(|side| side.score >= PROMISING * least_side(self.modules[0]))
+    }
+
+    /// The side on the best line, parallel or slanted; `None` where nothing alternates like it.
+    fn side(mut self) -> Option<Side> {
+        let parallel = self.best?;
+        let near_best = |way: &Way| (way.uneven - parallel.uneven).abs() < NEAR_UNEVEN && way.waist == parallel.waist;
+        // Every other line, then those around the best.
+        for near in OFF.iter().step_by(2) {
+            for far in OFF.iter().step_by(2) {
+                self.look([*near, *far], near_best);
+            }
         }
+        let around = self.best?.off.map(|off| {
+            let at = OFF.iter().position(|other| *other == off).unwrap_or_default();
+            &OFF[at.saturating_sub(1)..(at + 2).min(OFF.len())]
+        });
+        for near in around[0] {
+            for far in around[1] {
+                self.look([*near, *far], near_best);
+            }
+        }
+        self.best.filter(|side| side.score >= least_side(self.modules[0]))
     }
-    best.filter(|side| side.score >= least_side(n))
 }
 
 /// Columns and rows of a picture that lie within so many px of some points.
@@ -206,6 +245,7 @@ pub fn around(plane: &Plane, points: &[[f64; 2]], margin: f64) -> [Range<usize>;
 }
 
 /// The grey value at a place, which is inside the picture most of the time.
+#[inline]
 pub fn sample(plane: &Plane, [x, y]: [f64; 2]) -> f32 {
     if plane.surrounds([x, y]) { plane.sample_inside(x, y) } else { plane.sample(x, y) }
 }
