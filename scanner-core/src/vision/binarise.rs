@@ -185,9 +185,12 @@ impl Banded {
                 let scale = factor[d + 1];
                 let rest = (band - d).next_multiple_of(LANES);
                 for (l, f) in later[..rest].as_chunks_mut::<LANES>().0.iter_mut().zip(factor[d + 1..].as_chunks::<LANES>().0) {
+                    // Of a copy the compiler knows that it is not what is read.
+                    let mut rest = *l;
                     for i in 0..LANES {
-                        l[i] -= scale * f[i];
+                        rest[i] -= scale * f[i];
                     }
+                    *l = rest;
                 }
             }
         }
