@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +38,9 @@ pub enum Command {
         /// Print one JSON object per code, one per line.
         #[arg(long)]
         jsonl: bool,
+        /// How many pictures are read at the same time. One alone keeps several cores busy most of the time; two get through a folder sooner.
+        #[arg(long, value_name = "N", default_value = "1")]
+        jobs: NonZeroUsize,
     },
     /// Say what is there, what is missing, and how to get it.
     Doctor {
@@ -275,7 +279,9 @@ pub struct SetsArguments {
 pub fn execute(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Run(arguments) => crate::run::command(&arguments),
-        Command::Scan { images, locator, jsonl } => scan::command(&images, locator.map_or_else(Locator::default, Into::into), jsonl),
+        Command::Scan { images, locator, jsonl, jobs } => {
+            scan::command(&images, locator.map_or_else(Locator::default, Into::into), jsonl, jobs)
+        }
         Command::Doctor { json } => doctor::command(json),
         Command::Schema { format } => {
             let schema = crate::scenario::schema::schema(format);

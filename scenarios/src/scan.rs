@@ -1,6 +1,10 @@
 //! `tracetwin scan`: the codes in pictures.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Instant;
 
 use scanner_core::codes::{Role, Symbology};
@@ -29,7 +33,7 @@ pub struct ScanLine<'a> {
     pub px_per_module: f64,
     /// Confidence over the runner-up; what acceptance was decided on.
     pub margin: f64,
-    /// Wall time of the whole picture, reading the file included; the same for all its codes.
+    /// Wall time of the whole picture, reading the file included; the same for all its codes. Pictures that are read at the same time share the cores.
     pub seconds: f64,
 }
 
@@ -86,11 +90,12 @@ pub fn scan_file(scanner: &Scanner, path: &Path) -> Result<(Vec<Reading>, f64)> 
     Ok((readings, started.elapsed().as_secs_f64()))
 }
 
-/// Runs the command. A picture that cannot be read does not keep the others from being read.
+/// Runs the command, `jobs` pictures at a time; codes are printed in the pictures' order. A picture that cannot be read does not keep the others from
+/// being read.
 ///
 /// # Errors
 /// [`Failure::Input`] if any path or picture was at fault.
-pub fn command(images: &[PathBuf], locator: Locator, jsonl: bool) -> Result<()> {
+pub fn command(images: &[PathBuf], locator: Locator, jsonl: bool, jobs: NonZeroUsize) -> Result<()> {
     let mut faults: Vec<Failure> = Vec::new();
     let mut files = Vec::new();
     for path in images {
@@ -100,29 +105,80 @@ pub fn command(images: &[PathBuf], locator: Locator, jsonl: bool) -> Result<()> 
         }
     }
     let scanner = scanner(locator);
+    let started = Instant::now();
     let mut progress = Progress::new();
     let mut codes = 0;
-    for (index, file) in files.iter().enumerate() {
-        progress.show(&format!("{} of {}: {}", index + 1, files.len(), file.display()));
-        match scan_file(&scanner, file) {
-            Ok((readings, seconds)) => {
-                progress.clear();
-                let name = file.display().to_string();
-                codes += readings.len();
-                for reading in &readings {
-                    let line = ScanLine::new(&name, reading, seconds);
-                    let text = if jsonl { serde_json::to_string(&line).unwrap_or_default() } else { line.shown() };
-                    output::line(&text)?;
-                }
-            }
-            Err(failure) => faults.push(failure),
+    let show = |progress: &mut Progress, index: usize| {
+        if let Some(file) = files.get(index) {
+            progress.show(&format!("{} of {}: {}", index + 1, files.len(), file.display()));
         }
-    }
+    };
+    show(&mut progress, 0);
+    in_order(
+        files.len(),
+        jobs,
+        |index| scan_file(&scanner, &files[index]),
+        |index, result| {
+            match result {
+                Ok((readings, seconds)) => {
+                    progress.clear();
+                    let name = files[index].display().to_string();
+                    codes += readings.len();
+                    for reading in &readings {
+                        let line = ScanLine::new(&name, reading, seconds);
+                        let text = if jsonl { serde_json::to_string(&line).unwrap_or_default() } else { line.shown() };
+                        output::line(&text)?;
+                    }
+                }
+                Err(failure) => faults.push(failure),
+            }
+            show(&mut progress, index + 1);
+            Ok(())
+        },
+    )?;
     progress.clear();
     if !jsonl {
-        output::note(&format!("{codes} codes in {} pictures", files.len()));
+        output::note(&format!("{codes} codes in {} pictures, {:.1} s", files.len(), started.elapsed().as_secs_f64()));
     }
     report(faults)
+}
+
+/// Does `count` pieces of `work`, `jobs` at a time, and hands over what comes of them one after the other in their order; the first error of `take` ends
+/// it.
+fn in_order<T: Send>(
+    count: usize,
+    jobs: NonZeroUsize,
+    work: impl Fn(usize) -> T + Sync,
+    mut take: impl FnMut(usize, T) -> Result<()>,
+) -> Result<()> {
+    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (send, results) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.get().min(count) {
+            let (send, next, stopped, work) = (send.clone(), &next, &stopped, &work);
+            scope.spawn(move || {
+                while !stopped.load(Ordering::Relaxed) {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count || send.send((index, work(index))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(send);
+        let (mut waiting, mut handed_over) = (BTreeMap::new(), 0);
+        for (index, result) in results {
+            waiting.insert(index, result);
+            while let Some(result) = waiting.remove(&handed_over) {
+                if let Err(failure) = take(handed_over, result) {
+                    stopped.store(true, Ordering::Relaxed);
+                    return Err(failure);
+                }
+                handed_over += 1;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// The last fault ends the command; those before it are said here.
@@ -133,4 +189,30 @@ fn report(mut faults: Vec<Failure>) -> Result<()> {
         output::note(format!("{:?}", miette::Report::new(fault)).trim_end());
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn what_is_done_at_the_same_time_is_handed_over_in_order() {
+        // The first piece ends when the third has begun.
+        let (jobs, begun) = (NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN), Barrier::new(2));
+        let mut taken = Vec::new();
+        let work = |index: usize| {
+            if index == 0 || index == 2 {
+                begun.wait();
+            }
+            index * index
+        };
+        let result = in_order(5, jobs, work, |index, square| {
+            taken.push((index, square));
+            if index == 3 { Err(Failure::environment("nobody takes it")) } else { Ok(()) }
+        });
+        assert!(result.is_err());
+        assert_eq!(taken, [(0, 0), (1, 1), (2, 4), (3, 9)]);
+    }
 }

@@ -69,6 +69,13 @@ fn scan_prints_one_object_per_code_and_nothing_else_on_standard_output() {
         assert!((px - 3.0).abs() < 0.1, "{px}");
         assert_eq!(line["corners"].as_array().map(Vec::len), Some(4));
     }
+    // Several at a time say the same in the same order.
+    let several = tracetwin(&["scan", "--jsonl", "--jobs", "3", folder.path().to_str().expect("a path")]);
+    let without_time = |text: &str| -> Vec<serde_json::Value> {
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        lines.map(|mut line| line.as_object_mut().and_then(|line| line.remove("seconds")).map(|_| line).expect("seconds")).collect()
+    };
+    assert_eq!(without_time(&out(&several)), without_time(&out(&output)));
 }
 
 #[test]

@@ -186,11 +186,11 @@ impl Banded {
                 let rest = (band - d).next_multiple_of(LANES);
                 for (l, f) in later[..rest].as_chunks_mut::<LANES>().0.iter_mut().zip(factor[d + 1..].as_chunks::<LANES>().0) {
                     // Of a copy the compiler knows that it is not what is read.
-                    let mut rest = *l;
+                    let mut less = *l;
                     for i in 0..LANES {
-                        rest[i] -= scale * f[i];
+                        less[i] -= scale * f[i];
                     }
-                    *l = rest;
+                    *l = less;
                 }
             }
         }

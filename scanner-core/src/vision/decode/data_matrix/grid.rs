@@ -93,7 +93,7 @@ pub fn fit(plane: &Plane, finder: &Finder, waists: bool) -> Vec<Grid> {
     for size in SIZES {
         let Some(mut top) = Opposite::new(plane, finder, [up, right], bow_right, [size.cols, size.rows], waists) else { continue };
         let Some(mut far) = Opposite::new(plane, finder, [right, up], bow_up, [size.rows, size.cols], waists) else { continue };
-        if !top.is_promising() || !far.is_promising() {
+        if !top.look_along_the_leg() || !far.look_along_the_leg() {
             continue;
         }
         let (Some(top), Some(far)) = (top.side(), far.side()) else { continue };
@@ -169,8 +169,8 @@ struct Opposite<'p> {
 impl<'p> Opposite<'p> {
     /// `None` where modules would be too small.
     fn new(plane: &'p Plane, finder: &Finder, legs: [[f64; 2]; 2], bow: [f64; 2], modules: [usize; 2], waists: bool) -> Option<Self> {
-        let [step, module] = [1, 0].map(|k| legs[1 - k][0].hypot(legs[1 - k][1]) / modules[k] as f64);
-        (module >= 0.9 && step >= 0.5).then(|| {
+        let ([across, along], [n, m]) = (legs.map(|leg| leg[0].hypot(leg[1])), modules);
+        (along / n as f64 >= 0.9 && across / m as f64 >= 0.5).then(|| {
             let profile = Vec::with_capacity(Self::samples(modules[0]));
             Self { plane, corner: finder.corner, legs, bow, modules, waists, profile, best: None }
         })
@@ -206,8 +206,8 @@ impl<'p> Opposite<'p> {
         (self.profile, self.best) = (profile, best);
     }
 
-    /// Whether a line parallel to the leg shows something that alternates, so that slanted ones are worth a look.
-    fn is_promising(&mut self) -> bool {
+    /// Looks at the lines parallel to the leg: whether any alternates enough for slanted ones to be worth a look.
+    fn look_along_the_leg(&mut self) -> bool {
         // Round packages squeeze the modules towards one end of a side, seen along their axis without bowing it.
         OFF.iter().for_each(|off| self.look([*off; 2], |way| way.coarse));
         self.best.is_some_and(|side| side.score >= PROMISING * least_side(self.modules[0]))
