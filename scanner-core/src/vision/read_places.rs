@@ -196,7 +196,7 @@ fn waves<'c>(candidates: &'c [LinearCandidate], corners: &[Corners]) -> [Vec<Tur
 }
 
 /// Whether nothing was read in all of a place but [`MOSTLY_OPEN`].
-fn is_mostly_open(readings: &[Reading], place: &Corners) -> bool {
+pub(super) fn is_mostly_open(readings: &[Reading], place: &Corners) -> bool {
     const ALONG: usize = 8;
     const ACROSS: usize = 4;
     let part = |i: usize, n: usize| (i as f64 + 0.5) / n as f64;

@@ -12,7 +12,7 @@ use super::locate::{BESIDE_PACKAGE, LocateOptions, Locator, Search};
 use super::read_finder::{read_finders, read_outlines};
 use super::read_linear::LinearRule;
 use super::read_matrix::read_matrix;
-use super::read_places::{Failed, Places, covers, insert, is_open, is_open_at, read_round_strips, read_strips};
+use super::read_places::{Failed, Places, covers, insert, is_mostly_open, is_open, is_open_at, read_round_strips, read_strips};
 use super::trace::{StageSink, candidate_overlay, package_overlay, reading_overlay};
 use super::{Corners, FrameReading, Illumination, Plane, Reading, StageTiming};
 use crate::codes::Symbology;
@@ -137,7 +137,10 @@ impl Scanner {
             }
         }
         watch.lap("outlines");
-        let mut candidates = search.by_gradients(|place| is_open(&result.readings, place), |point| is_open_at(&result.readings, point));
+        let mut candidates = search.by_gradients(
+            |place| is_open(&result.readings, place) && is_mostly_open(&result.readings, place),
+            |point| is_open_at(&result.readings, point),
+        );
         places.read(&candidates.linear, items, &mut failed, &mut result, &mut unread);
         watch.lap("linear");
         if let Some(sink) = sink {
