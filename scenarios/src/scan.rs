@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -151,14 +151,15 @@ fn in_order<T: Send>(
     work: impl Fn(usize) -> T + Sync,
     mut take: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
-    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let next = AtomicUsize::new(0);
     let (send, results) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..jobs.get().min(count) {
-            let (send, next, stopped, work) = (send.clone(), &next, &stopped, &work);
+            let (send, next, work) = (send.clone(), &next, &work);
             scope.spawn(move || {
-                while !stopped.load(Ordering::Relaxed) {
+                loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
+                    // Nobody receives any more after an error.
                     if index >= count || send.send((index, work(index))).is_err() {
                         return;
                     }
@@ -170,10 +171,7 @@ fn in_order<T: Send>(
         for (index, result) in results {
             waiting.insert(index, result);
             while let Some(result) = waiting.remove(&handed_over) {
-                if let Err(failure) = take(handed_over, result) {
-                    stopped.store(true, Ordering::Relaxed);
-                    return Err(failure);
-                }
+                take(handed_over, result)?;
                 handed_over += 1;
             }
         }
@@ -200,7 +198,7 @@ mod tests {
     #[test]
     fn what_is_done_at_the_same_time_is_handed_over_in_order() {
         // The first piece ends when the third has begun.
-        let (jobs, begun) = (NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN), Barrier::new(2));
+        let (jobs, begun) = (NonZeroUsize::MIN.saturating_add(1), Barrier::new(2));
         let mut taken = Vec::new();
         let work = |index: usize| {
             if index == 0 || index == 2 {

@@ -146,15 +146,14 @@ impl Detected {
                 }
             }
         }
-        let n = place.across[0].hypot(place.across[1]).max(1e-9);
-        let square = [place.across[1] / n, -place.across[0] / n];
+        let unit = |v: [f64; 2]| v.map(|k| k / v[0].hypot(v[1]).max(1e-9));
+        let square = unit([place.across[1], -place.across[0]]);
         let angle: f64 = s2.atan2(c2) / 2.0;
         let measured = [angle.cos(), angle.sin()];
         // Where the gradients agree with neither side of the place, they are of something else. Of the two the net knows the long one better: the short one
         // may be twenty degrees off on a code that lies there plainly.
         let agrees = |side: [f64; 2]| (measured[0] * side[0] + measured[1] * side[1]).abs() > 0.94;
-        let m = place.along[0].hypot(place.along[1]).max(1e-9);
-        let mut along = if agrees(square) || agrees(place.along.map(|v| v / m)) { measured } else { square };
+        let mut along = if agrees(square) || agrees(unit(place.along)) { measured } else { square };
         if along[0] * place.along[0] + along[1] * place.along[1] < 0.0 {
             along = along.map(|v| -v);
         }

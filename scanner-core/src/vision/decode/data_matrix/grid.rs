@@ -171,20 +171,14 @@ impl<'p> Opposite<'p> {
     fn new(plane: &'p Plane, finder: &Finder, legs: [[f64; 2]; 2], bow: [f64; 2], modules: [usize; 2], waists: bool) -> Option<Self> {
         let ([across, along], [n, m]) = (legs.map(|leg| leg[0].hypot(leg[1])), modules);
         (along / n as f64 >= 0.9 && across / m as f64 >= 0.5).then(|| {
-            let profile = Vec::with_capacity(Self::samples(modules[0]));
-            Self { plane, corner: finder.corner, legs, bow, modules, waists, profile, best: None }
+            let corner = finder.corner;
+            Self { plane, corner, legs, bow, modules, waists, profile: Vec::new(), best: None }
         })
-    }
-
-    /// Of a line: two modules beyond both ends, for ends that are off.
-    fn samples(n: usize) -> usize {
-        ((n + 4) as f64 * FINE) as usize
     }
 
     /// Lays modules on the line that is so many modules farther than the legs' ends say, next to the leg and at its own far end.
     fn look(&mut self, [near, far]: [f64; 2], wanted: impl Fn(&Way) -> bool) {
-        let (mut profile, mut best) = (std::mem::take(&mut self.profile), self.best);
-        let Self { plane, corner, legs: [across, along], bow, modules: [n, m], .. } = &*self;
+        let Self { plane, corner, legs: [across, along], bow, modules: [n, m], waists, profile, best } = self;
         let at = |t: f64| {
             let inward = 1.0 - (0.5 - near - (far - near) * t) / *m as f64;
             [0, 1].map(|k| corner[k] + across[k] * inward + along[k] * t)
@@ -195,15 +189,15 @@ impl<'p> Opposite<'p> {
             sample(plane, [x + off * bow[0], y + off * bow[1]])
         };
         profile.clear();
-        profile.extend((0..Self::samples(*n)).map(value));
-        for way in ways(*n, self.waists).iter().filter(|way| wanted(way)) {
-            let score = alternation(&profile, &way.places);
+        // Two modules beyond both ends, for ends that are off.
+        profile.extend((0..((*n + 4) as f64 * FINE) as usize).map(value));
+        for way in ways(*n, *waists).iter().filter(|way| wanted(way)) {
+            let score = alternation(profile, &way.places);
             if best.is_none_or(|b| score > b.score) {
                 let (from, to) = (at(way.start / *n as f64), at((*n as f64 + way.end) / *n as f64));
-                best = Some(Side { score, from, to, off: [near, far], uneven: way.uneven, waist: way.waist });
+                *best = Some(Side { score, from, to, off: [near, far], uneven: way.uneven, waist: way.waist });
             }
         }
-        (self.profile, self.best) = (profile, best);
     }
 
     /// Looks at the lines parallel to the leg: whether any alternates enough for slanted ones to be worth a look.
