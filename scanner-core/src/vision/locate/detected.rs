@@ -115,15 +115,9 @@ impl Detected {
         self.of(Class::Linear).map(strip).collect()
     }
 
-    /// Of a level's cells (`cols` in a row), those in or near a linear code that is `open` and sure enough ([`WITH_GROUPS`]).
-    pub fn near_linear(&self, level: usize, [cols, rows]: [usize; 2], open: impl Fn(&Corners) -> bool) -> Vec<bool> {
-        let mut near = vec![false; cols * rows];
-        let scale = 2f64.powi(level as i32);
-        for place in self.of(Class::Linear).filter(|place| place.score >= WITH_GROUPS && open(&place.corners())) {
-            let reach = [0, 1].map(|k| (AROUND_LINEAR * (place.along[k].abs() + place.across[k].abs())) / scale + NEAR_LINEAR);
-            mark(&mut near, [cols, rows], place.centre.map(|c| c / scale), reach);
-        }
-        near
+    /// Linear codes that are `open` and sure enough ([`WITH_GROUPS`]) for strips of gradients to be looked for there.
+    pub fn sought(&self, open: impl Fn(&Corners) -> bool) -> Sought<'_> {
+        Sought(self.of(Class::Linear).filter(|place| place.score >= WITH_GROUPS && open(&place.corners())).collect())
     }
 
     /// The group on the full picture. The bars' direction comes from the gradients inside the place: the net only says it roughly. Differences of
@@ -196,13 +190,33 @@ impl Detected {
         }
         near
     }
+}
+
+/// Linear codes where strips of gradients are looked for.
+pub struct Sought<'d>(Vec<&'d Detection>);
+
+impl Sought<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Of a level's cells (`cols` in a row), those in or near one.
+    pub fn cells(&self, level: usize, [cols, rows]: [usize; 2]) -> Vec<bool> {
+        let mut near = vec![false; cols * rows];
+        let scale = 2f64.powi(level as i32);
+        for place in &self.0 {
+            let reach = [0, 1].map(|k| (AROUND_LINEAR * (place.along[k].abs() + place.across[k].abs())) / scale + NEAR_LINEAR);
+            mark(&mut near, [cols, rows], place.centre.map(|c| c / scale), reach);
+        }
+        near
+    }
 
     /// Whether a strip may be one of the linear codes: its middle lies in it, and it is about as long.
     pub fn has_strip_at(&self, candidate: &LinearCandidate) -> bool {
         let corners = candidate.corners();
         let middle = middle(&corners);
         let length = distance(corners[0], corners[1]);
-        self.of(Class::Linear).any(|place| place.local(middle).iter().all(|v| v.abs() < 1.0) && ALIKE.contains(&(length / place.length())))
+        self.0.iter().any(|place| place.local(middle).iter().all(|v| v.abs() < 1.0) && ALIKE.contains(&(length / place.length())))
     }
 
     /// Whether a level's group of gradients has its middle in a linear code, or the other way round.
@@ -214,7 +228,7 @@ impl Detected {
             let (a, b) = (dx * group.along[0] + dy * group.along[1], dy * group.along[0] - dx * group.along[1]);
             (group.a[0]..=group.a[1]).contains(&a) && (group.b[0]..=group.b[1]).contains(&(b - group.slope * a))
         };
-        self.of(Class::Linear).any(|place| place.local(middle).iter().all(|v| v.abs() < 1.0) || around(place.centre))
+        self.0.iter().any(|place| place.local(middle).iter().all(|v| v.abs() < 1.0) || around(place.centre))
     }
 }
 
@@ -279,10 +293,14 @@ mod tests {
         assert!((group.slope - 6f64.to_radians().tan()).abs() < 0.015, "{group:?}");
         assert!(detected.matrix(4).is_empty());
         // Groups with the code's middle in them, or with their middle in the code.
+        let sought = detected.sought(|_| true);
         let small = |centre| Group { centre, a: [-3.0, 3.0], b: [-3.0, 3.0], ..group };
-        assert!(detected.has_bars_at(0, &small([290.0, 130.0])) && !detected.has_bars_at(0, &small([200.0, 160.0])));
-        assert!(detected.has_bars_at(1, &small([99.75, 49.75])) && !detected.has_bars_at(1, &small([200.0, 100.0])));
-        assert!(detected.has_bars_at(0, &Group { centre: [200.0, 160.0], b: [-70.0, 70.0], ..group }));
+        assert!(sought.has_bars_at(0, &small([290.0, 130.0])) && !sought.has_bars_at(0, &small([200.0, 160.0])));
+        assert!(sought.has_bars_at(1, &small([99.75, 49.75])) && !sought.has_bars_at(1, &small([200.0, 100.0])));
+        assert!(sought.has_bars_at(0, &Group { centre: [200.0, 160.0], b: [-70.0, 70.0], ..group }));
+        // None where the code was read.
+        let none = detected.sought(|_| false);
+        assert!(!none.has_bars_at(0, &small([290.0, 130.0])) && !none.cells(0, [50, 25]).contains(&true));
     }
 
     #[test]

@@ -309,9 +309,10 @@ impl<'p> Search<'p> {
         let mut groups: Vec<(usize, Group)> = Vec::new();
         let mut matrix: Vec<(f32, MatrixCandidate)> = Vec::new();
         let mut finders: Vec<(usize, Finder)> = Vec::new();
+        let sought = self.alone().map(|detected| detected.sought(&open));
         for (level, plane) in self.pyramid.iter().enumerate().take(self.options.levels) {
             let white = self.white(level);
-            let Some(detected) = self.alone() else {
+            let (Some(detected), Some(sought)) = (self.alone(), &sought) else {
                 let grid = CellGrid::measure(plane, &white);
                 groups.extend(linear_groups(&grid).into_iter().map(|g| (level, g)));
                 finders.extend(finder::finders(plane, &grid, &busy_cells(&grid), &white).into_iter().map(|f| (level, f)));
@@ -322,13 +323,15 @@ impl<'p> Search<'p> {
                 continue;
             };
             let size = [plane.width() / CELL, plane.height() / CELL];
-            let (bars, modules) = (detected.near_linear(level, size, &open), detected.near_matrix(level, size, &open_at));
+            let (bars, modules) = (sought.cells(level, size), detected.near_matrix(level, size, &open_at));
             let wanted: Vec<bool> = bars.iter().zip(&modules).map(|(bars, modules)| bars | modules).collect();
             if !wanted.contains(&true) {
                 continue;
             }
             let grid = CellGrid::measure_where(plane, &white, Some(&wanted));
-            groups.extend(linear_groups(&grid).into_iter().filter(|g| detected.has_bars_at(level, g)).map(|g| (level, g)));
+            if !sought.is_empty() {
+                groups.extend(linear_groups(&grid).into_iter().filter(|g| sought.has_bars_at(level, g)).map(|g| (level, g)));
+            }
             if modules.contains(&true) {
                 let busy: Vec<bool> = busy_cells(&grid).iter().zip(&modules).map(|(busy, near)| busy & near).collect();
                 finders.extend(finder::finders(plane, &grid, &busy, &white).into_iter().map(|f| (level, f)));
@@ -339,8 +342,8 @@ impl<'p> Search<'p> {
         let of_net = self.detected.as_ref().map_or(0, |detected| detected.groups(self.levels(), |_| true).len());
         groups.truncate(self.options.max_linear.saturating_sub(of_net));
         let mut linear = self.refined(groups, false);
-        if let Some(detected) = self.alone() {
-            linear.retain(|candidate| detected.has_strip_at(candidate));
+        if let Some(sought) = &sought {
+            linear.retain(|candidate| sought.has_strip_at(candidate));
         }
         if let Some(detected) = &self.detected {
             matrix.extend(detected.matrix(self.levels()));

@@ -230,13 +230,14 @@ fn decoded(
     is_seen: Option<&dyn Fn([f64; 2]) -> bool>,
 ) -> Option<Found> {
     let size = grid.size;
+    let is_to_be_seen = |place: [f64; 2]| is_seen.is_none_or(|is_seen| is_seen(place));
     let mut word = vec![0u8; size.codewords()];
     let mut trust = vec![f32::MAX; size.codewords()];
     for (i, (value, place)) in seen.inside(modules).iter().zip(placement).enumerate() {
         if let Some((codeword, bit)) = place {
             word[*codeword] |= u8::from(*value < 0.5) << bit;
             let middle = [i % size.cols, i / size.cols].map(|at| at as f64 + 0.5);
-            let share = if is_seen.is_none_or(|is_seen| is_seen(middle)) { 1.0 } else { UNSEEN };
+            let share = if is_to_be_seen(middle) { 1.0 } else { UNSEEN };
             trust[*codeword] = trust[*codeword].min(share * (value - 0.5).abs());
         }
     }
@@ -251,7 +252,7 @@ fn decoded(
             continue;
         }
         let dark = draw(grid, placement, &fixed);
-        if seen.explained(&dark)? < rule.explained {
+        if seen.explained(&dark, is_to_be_seen)? < rule.explained {
             return None;
         }
         return Some(Found {

@@ -254,18 +254,20 @@ impl Seen {
         (0..self.size.rows * cols).map(|i| modules[(i / cols + 1) * (cols + 2) + i % cols + 1]).collect()
     }
 
-    /// Share of the picture's variance that a whole symbol (dark modules true, row by row) explains.
-    pub fn explained(&self, dark: &[bool]) -> Option<f64> {
+    /// Share of the picture's variance that a whole symbol (dark modules true, row by row) explains, where its places (column, row) are to be seen.
+    pub fn explained(&self, dark: &[bool], is_seen: impl Fn([f64; 2]) -> bool) -> Option<f64> {
         let (mut modules, _) = self.known();
         let cols = self.size.cols;
         for (i, d) in dark.iter().enumerate() {
             modules[(i / cols + 1) * (cols + 2) + i % cols + 1] = if *d { 0.0 } else { 1.0 };
         }
         let levels = self.levels(&modules, true)?;
-        let n = self.values.len() as f64;
-        let mean = self.values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+        let sides = [self.size.cols, self.size.rows].map(|n| n as f64);
+        let place = |i: usize| [0, 1].map(|k| (f64::from(self.places[i][k]) + 0.5) * sides[k]);
+        let pixels: Vec<usize> = (0..self.values.len()).filter(|i| is_seen(place(*i))).collect();
+        let mean = pixels.iter().map(|i| f64::from(self.values[*i])).sum::<f64>() / pixels.len() as f64;
         let (mut left, mut all) = (0.0, 0.0);
-        for i in 0..self.values.len() {
+        for i in pixels {
             let (dark, contrast) = self.level_at(&levels, i);
             let v = f64::from(self.values[i]);
             left += (v - dark - contrast * f64::from(self.seen(i, &modules))).powi(2);

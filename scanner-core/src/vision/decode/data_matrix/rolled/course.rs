@@ -16,6 +16,8 @@ const CHANGE: f32 = 0.32;
 const NARROW: f32 = -1.0;
 /// What a row gains beyond the strip.
 const OUTSIDE: f32 = -1e3;
+/// What a row gains where it is too dark for any: less than one that is too narrow, or rows would go on beyond the horizon rather than crowd before it.
+const DARK: f32 = -3.0;
 /// Rows that are followed one by one, in a small symbol and in others.
 const FOLLOWED: [usize; 2] = [10, 16];
 /// And how many of them say how the package is round.
@@ -126,15 +128,22 @@ impl Course {
     pub fn all(strip: &Strip, from_solid: bool, skew: f64, rows: Option<usize>) -> Vec<Self> {
         let sums = strip.sums(skew);
         let brightness = &strip.brightness;
+        // A last row that is solid is dark itself.
+        let dark = strip.dark + if from_solid { 0 } else { FINE as usize };
         let gains: Vec<[f32; 2]> = (0..COUNT * WIDTHS)
             .map(|i| (i / WIDTHS, i % WIDTHS + LEAST))
-            .map(|(j, width)| if j + width < COUNT { sums.gain(brightness, j, width) } else { [f32::MIN; 2] })
+            .map(|(j, width)| match j + width {
+                end if end >= COUNT => [f32::MIN; 2],
+                end if (j + end) / 2 >= dark => [DARK; 2],
+                _ => sums.gain(brightness, j, width),
+            })
             .collect();
         // The alternating module of the row next to the solid side is dark, of the last one light (of an even number).
         let parity = |k: usize| usize::from(k.is_multiple_of(2) == from_solid);
         let row_gain = |a: usize, b: usize, k: usize| -> f32 {
             match b.saturating_sub(a) {
                 width if width >= LEAST && a < COUNT => gains[a * WIDTHS + (width - LEAST).min(WIDTHS - 1)][parity(k)].max(OUTSIDE),
+                _ if a >= dark => DARK,
                 _ => NARROW,
             }
         };
@@ -153,7 +162,9 @@ impl Course {
                         let edge = whole(course.at(n));
                         gain += row_gain(before, edge, n - 1);
                         if rows.map_or(n >= FOLLOWED[0] && n % 2 == 0, |rows| n == rows) {
-                            let gain = gain + sums.gain_of_last(brightness, edge, edge.saturating_sub(before));
+                            // Beyond the horizon there is no quiet zone either.
+                            let quiet = if edge < dark { sums.gain_of_last(brightness, edge, edge.saturating_sub(before)) } else { 0.0 };
+                            let gain = gain + quiet;
                             if gain > course.gain {
                                 (course.gain, course.rows) = (gain, n);
                             }

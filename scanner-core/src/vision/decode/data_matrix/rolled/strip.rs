@@ -55,6 +55,8 @@ pub struct Strip {
     pub levels: Vec<[f32; 2]>,
     /// How light light modules are, as a share of where they are lightest.
     pub brightness: Vec<f32>,
+    /// The first sample of the dark in which no row can be told: beyond the package's horizon, or out of the light.
+    pub dark: usize,
 }
 
 /// The columns of a strip and its sides.
@@ -89,7 +91,7 @@ impl Strip {
         }
         let column = |a: f64| (0..COUNT).map(|j| sample(plane, between(&paths, a, along(j as f64)))).collect();
         let mut columns: Vec<Vec<f32>> = (0..LINES).map(|c| column(across(c))).collect();
-        let levels = levels(&columns[..COLUMNS]);
+        let (levels, lightest) = levels(&columns[..COLUMNS]);
         let white = levels[INSIDE].iter().map(|[_, light]| *light).fold(0.0, f32::max);
         if white <= 0.0 {
             return None;
@@ -107,8 +109,9 @@ impl Strip {
             columns[..COLUMNS].reverse();
             columns.swap(COLUMNS, COLUMNS + 1);
         }
+        let dark = (INSIDE.end..COUNT).find(|j| lightest[*j] < LEAST_BRIGHT * white).unwrap_or(COUNT);
         let brightness = levels.iter().map(|[_, light]| (light / white).clamp(LEAST_WEIGHT, 1.0)).collect();
-        Some(Self { paths, solid_first, columns, levels, brightness })
+        Some(Self { paths, solid_first, columns, levels, brightness, dark })
     }
 
     /// `skew` is by how much rows are wider at the solid side than in the middle, as a share.
@@ -210,8 +213,8 @@ pub fn levelled(value: f32, [dark, light]: [f32; 2]) -> f32 {
 }
 
 /// Dark and light grey values at each sample of columns: light as a quantile over all columns, of some samples around; dark is the share of it that the
-/// ink reflects.
-fn levels(columns: &[Vec<f32>]) -> Vec<[f32; 2]> {
+/// ink reflects. And that quantile where a solid side is not looked across.
+fn levels(columns: &[Vec<f32>]) -> (Vec<[f32; 2]>, Vec<f32>) {
     const AROUND: usize = 3;
     const QUANTILES: [usize; 2] = [12, 88];
     /// Samples across half of a solid side and some more; and how much of the light a sample away is believed not to reach.
@@ -243,5 +246,5 @@ fn levels(columns: &[Vec<f32>]) -> Vec<[f32; 2]> {
         let light = level[1].max(LEAST_BRIGHT * white).max(1e-6);
         *level = [ink * light, light];
     }
-    levels
+    (levels, seen.into_iter().map(|[_, light]| light).collect())
 }
