@@ -276,3 +276,25 @@ impl Seen {
         Some(1.0 - left / all.max(1e-12))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::size::SIZES;
+    use super::super::surface::BEND;
+    use super::super::tests::{corners, digits, picture, symbol};
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_need_not_be_explained() {
+        let size = SIZES[6];
+        let dark = symbol(&size, &digits(&size, "83456712345678901234"));
+        let at = corners(&size, 2.2, 0.0, 1.0, 0.0, 50.0);
+        let plane = picture(&size, &dark, &at, &[0.0; BEND], 100, 0.02);
+        // Its right half looks like the left one in a mirror.
+        let covered = (0..100 * 100).map(|i| plane.row(i / 100)[if i % 100 < 50 { i % 100 } else { 99 - i % 100 }]).collect();
+        let grid = Grid { size, corners: at, bend: [0.0; BEND], fixed: 0.0, timing: 0.0 };
+        let seen = Seen::gather(&Plane::new(100, 100, covered), &grid, 0.5).unwrap();
+        let [whole, left] = [22.0, 10.0].map(|columns| seen.explained(&dark, |[column, _]| column < columns).unwrap());
+        assert!(whole < 0.6 && left > 0.75, "{whole} {left}");
+    }
+}

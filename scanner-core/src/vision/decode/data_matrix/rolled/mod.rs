@@ -353,6 +353,7 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
+    use super::super::outline::MODULES;
     use super::super::tests::{digits, symbol};
     use super::super::{MatrixRule, read_outline};
     use super::*;
@@ -419,6 +420,23 @@ mod tests {
             let found = read_outline(&plane, &outline, &MatrixRule::default());
             prop_assert_eq!(found.map(|f| f.text), Some(text));
         }
+    }
+
+    #[test]
+    fn no_row_lies_beyond_the_horizon() {
+        let size = SIZES[6];
+        let dark = symbol(&size, &digits(&size, "123456789012"));
+        // The last of 22 rows turns to 86 degrees.
+        let [begin, step, to]: [f64; 3] = [-0.1, 0.072, 0.8];
+        let (plane, outline) = bottle(&dark, size.cols, 2.7, [begin, step, to], 0.4, 0);
+        let strip = Strip::cut(&plane, paths(&Bowed { corners: outline, bows: [[0.0; 2]; 4] }, 0)).unwrap();
+        let horizon = (1.0 - begin.sin()) / (to.sin() - begin.sin());
+        let samples = strip.dark as f64 - (horizon * MODULES + strip::BEFORE) * strip::FINE;
+        assert!((0.0..6.0).contains(&samples), "{samples}");
+        // Two rows less would do if the dark cost nothing.
+        let all = Course::all(&strip, true, 0.0, None);
+        let best = all.iter().max_by(|a, b| a.gain.total_cmp(&b.gain)).unwrap();
+        assert_eq!(best.rows, size.rows);
     }
 
     #[test]
