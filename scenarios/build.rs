@@ -20,7 +20,8 @@ const SOURCES: [&str; 10] = [
 ];
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // Where the package lies now: the checkout may have been moved since this was compiled.
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package lies")).join("..");
     let mut files = Vec::new();
     for source in SOURCES {
         let path = root.join(source);

@@ -20,6 +20,7 @@ mod strips;
 mod support;
 mod table;
 mod tail;
+mod textures;
 
 use std::path::PathBuf;
 use std::time::Duration;

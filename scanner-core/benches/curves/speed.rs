@@ -8,24 +8,57 @@ use reports::{Align, TextTable};
 use scanner_core::vision::{LocateOptions, Locator, ScanOptions, Scanner, StageTiming, detect};
 
 use crate::support::{Dice, Scene, station_of};
+use crate::textures;
 
 /// Threads that this reader has.
 const THREADS: usize = 2;
 
 /// Frames of 12 MP with twenty cartons that bear a traceability code each, then a retail code as well, read so many times by each reader in turn: medians,
-/// and the ratio; then where this reader's time goes.
+/// and the ratio; then where this reader's time goes; then how long textures take it.
 pub fn run(rounds: u32) -> Vec<TextTable> {
     let frames = [false, true].map(|with_retail| station_of(1, [4096, 3000], (5, 4), (1.0, 1.8), 0.0, with_retail));
-    frames.iter().flat_map(|scene| of_frame(scene, rounds)).collect()
+    frames.iter().flat_map(|scene| of_frame(scene, rounds)).chain([of_textures(&frames[0], rounds)]).collect()
+}
+
+fn scanner() -> Scanner {
+    Scanner::new(ScanOptions { locate: LocateOptions { detector: Locator::Ssd, ..LocateOptions::default() }, ..ScanOptions::default() })
+}
+
+fn threads() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().unwrap()
+}
+
+/// Frames that hold nothing but what looks like codes, each in turn with the frame of `scene`.
+fn of_textures(scene: &Scene, rounds: u32) -> TextTable {
+    let (scanner, threads) = (scanner(), threads());
+    let seconds = |picture: &image::DynamicImage| {
+        let started = Instant::now();
+        let read = threads.install(|| scanner.scan_image(picture)).readings.len();
+        (started.elapsed().as_secs_f64(), read)
+    };
+    let usual = image::DynamicImage::ImageLuma8(scene.photograph(&mut Dice::new(1, "noise"), 0.6, 0.015));
+    let mut table = TextTable::new(&[
+        ("texture", Align::Left),
+        ("seconds (median)", Align::Right),
+        ("÷ the frame of twenty cartons", Align::Right),
+        ("texts read", Align::Right),
+    ]);
+    for (name, picture) in textures::all() {
+        let picture = image::DynamicImage::ImageLuma8(picture);
+        let rounds: Vec<_> = (0..rounds).map(|_| (seconds(&usual).0, seconds(&picture))).collect();
+        let of = |which: fn(&(f64, (f64, usize))) -> f64| median(&rounds.iter().map(which).collect::<Vec<_>>()).unwrap_or(f64::NAN);
+        let (usual, this) = (of(|round| round.0), of(|round| round.1.0));
+        let texts: usize = rounds.iter().map(|round| round.1.1).max().unwrap_or(0);
+        table.row([name.to_owned(), format!("{this:.2}"), format!("{:.1}", this / usual), texts.to_string()]);
+    }
+    table
 }
 
 fn of_frame(scene: &Scene, rounds: u32) -> [TextTable; 2] {
     let picture = scene.photograph(&mut Dice::new(1, "noise"), 0.6, 0.015);
     let texts: Vec<&str> = scene.truths.iter().map(|t| t.text.as_str()).collect();
     let frame = image::DynamicImage::ImageLuma8(picture.clone());
-    let options = ScanOptions { locate: LocateOptions { detector: Locator::Ssd, ..LocateOptions::default() }, ..ScanOptions::default() };
-    let scanner = Scanner::new(options);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().unwrap();
+    let (scanner, threads) = (scanner(), threads());
     let stages: RefCell<Vec<Vec<StageTiming>>> = RefCell::default();
     let mut readers: Vec<Timed> = Vec::new();
     let net = match detect::shared() {
@@ -33,7 +66,7 @@ fn of_frame(scene: &Scene, rounds: u32) -> [TextTable; 2] {
         Err(error) => format!("this reader (gradients, since {error}; 2 threads)"),
     };
     let own = || {
-        let found = pool.install(|| scanner.scan_image(&frame));
+        let found = threads.install(|| scanner.scan_image(&frame));
         stages.borrow_mut().push(found.timings);
         found.readings.into_iter().map(|r| r.text).collect()
     };

@@ -15,6 +15,7 @@ mod geometry;
 mod image;
 mod lanes;
 pub mod locate;
+mod normal;
 pub mod outline;
 mod read_finder;
 mod read_grey;

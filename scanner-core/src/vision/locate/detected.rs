@@ -196,10 +196,6 @@ impl Detected {
 pub struct Sought<'d>(Vec<&'d Detection>);
 
 impl Sought<'_> {
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Of a level's cells (`cols` in a row), those in or near one.
     pub fn cells(&self, level: usize, [cols, rows]: [usize; 2]) -> Vec<bool> {
         let mut near = vec![false; cols * rows];

@@ -198,7 +198,11 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
             out
         })
         .collect();
-    let index: HashMap<(u32, u32), u32> = points.iter().enumerate().map(|(i, p)| ((p.x, p.y), i as u32)).collect();
+    // By pixel the number of its point, from 1 on; no point lies at the picture's rim.
+    let mut index = vec![0u32; w * h];
+    for (number, p) in (1..).zip(&points) {
+        index[p.y as usize * w + p.x as usize] = number;
+    }
     let mut free = vec![true; points.len()];
     // Strong edges first.
     let mut order: Vec<u32> = (0..points.len() as u32).collect();
@@ -217,8 +221,8 @@ fn straight_edges(plane: &Plane, grid: &CellGrid, candidate: &[bool], white: imp
         while next < members.len() {
             let p = &points[members[next] as usize];
             next += 1;
-            for (dx, dy) in (-1i32..=1).flat_map(|dy| (-1i32..=1).map(move |dx| (dx, dy))) {
-                let Some(&j) = index.get(&(p.x.wrapping_add_signed(dx), p.y.wrapping_add_signed(dy))) else { continue };
+            for (dx, dy) in (0..3).flat_map(|dy| (0..3).map(move |dx| (dx, dy))) {
+                let Some(j) = index[(p.y as usize + dy - 1) * w + p.x as usize + dx - 1].checked_sub(1) else { continue };
                 let q = &points[j as usize];
                 let n = sum[0].hypot(sum[1]).max(1e-6);
                 if free[j as usize] && (q.g[0] * sum[0] + q.g[1] * sum[1]) > STRAIGHT * n {

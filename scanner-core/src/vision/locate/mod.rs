@@ -329,7 +329,7 @@ impl<'p> Search<'p> {
                 continue;
             }
             let grid = CellGrid::measure_where(plane, &white, Some(&wanted));
-            if !sought.is_empty() {
+            if bars.contains(&true) {
                 groups.extend(linear_groups(&grid).into_iter().filter(|g| sought.has_bars_at(level, g)).map(|g| (level, g)));
             }
             if modules.contains(&true) {

@@ -6,10 +6,11 @@
 
 use super::grid::{Grid, OF_BEND, UNKNOWNS as N};
 use super::modules::Seen;
-use super::surface::{STEEP, Surface};
+use super::surface::{STEEP, ToPicture};
 use crate::vision::geometry::solve;
+use crate::vision::normal::NormalEquations;
 
-/// Steps over which derivatives are taken, px and modules.
+/// Steps of corners over which derivatives are taken, px.
 const STEP: f64 = 0.05;
 /// How firmly the grid is held where the picture says nothing, as a share of what it says of it on average.
 const HOLD: f64 = 0.01;
@@ -39,45 +40,46 @@ impl Bends {
 
 /// The grid by `modules` (of the ringed grid, 1 where light), a step closer, as far as places in the symbol are believed (0 to 1); `None` where they say
 /// nothing.
-#[allow(clippy::needless_range_loop)] // Matrices are clearer by their indices.
 pub fn adjusted(grid: &Grid, seen: &Seen, modules: &[f32], bends: Bends, believed: impl Fn([f64; 2]) -> f64) -> Option<Grid> {
     let black_and_white: Vec<f32> = modules.iter().map(|m| m.round()).collect();
     let trust: Vec<f32> = modules.iter().map(|m| (2.0 * (m - 0.5).abs()).powi(2)).collect();
     let levels = seen.levels(&black_and_white, true)?;
     let drawn = seen.drawn(&black_and_white);
-    let surface = Surface::new(&grid.size, &grid.corners, &grid.bend)?;
-    let mut moved = Vec::with_capacity(N);
-    for k in 0..N {
-        let other = grid.changed(k, STEP);
-        moved.push(Surface::new(&other.size, &other.corners, &other.bend)?);
+    let to_picture = |grid: &Grid| ToPicture::new(&grid.size, &grid.corners, &grid.bend);
+    let surface = to_picture(grid)?;
+    let mut moved = Vec::with_capacity(OF_BEND);
+    for k in 0..OF_BEND {
+        moved.push(to_picture(&grid.changed(k, STEP))?);
     }
-    let (mut a, mut b) = ([[0.0; N]; N], [0.0; N]);
+    let mut equations = NormalEquations::<N>::new();
     for (i, pixel) in seen.pixels() {
         let (Some([gx, gy]), Some(s)) = (drawn.gradient(pixel), drawn.at(pixel)) else { continue };
         let (dark, contrast) = seen.level_at(&levels, i);
         let residual = f64::from(seen.value(i)) - dark - contrast * f64::from(s);
-        let [x, y] = pixel.map(|v| v as f64);
-        let [u, v] = surface.to_modules(x, y);
-        // Where the grid moves, what was seen there moves along.
-        let row: [f64; N] = std::array::from_fn(|k| {
-            let [mx, my] = moved[k].to_picture(u, v);
-            -contrast * (f64::from(gx) * (mx - x) + f64::from(gy) * (my - y)) / STEP
-        });
+        let [u, v] = seen.place(i);
         let weight = f64::from(seen.seen(i, &trust)) * believed([u, v]);
-        for j in 0..N {
-            for k in 0..=j {
-                a[j][k] += weight * row[j] * row[k];
+        if weight == 0.0 {
+            continue;
+        }
+        let weight = weight.sqrt();
+        // Where the grid moves, what was seen there moves along.
+        let along = [gx, gy].map(|slope| -weight * contrast * f64::from(slope));
+        let bent = surface.bent(u, v);
+        let [x, y] = surface.flat(bent);
+        let by_bend = surface.by_bend([u, v], bent, along);
+        let row = std::array::from_fn(|k| match k {
+            0..OF_BEND => {
+                let [mx, my] = moved[k].flat(bent);
+                ((along[0] * (mx - x) + along[1] * (my - y)) / STEP) as f32
             }
-            b[j] += weight * row[j] * residual;
-        }
+            _ => by_bend[k - OF_BEND] as f32,
+        });
+        equations.add(row, (weight * residual) as f32);
     }
+    let NormalEquations { mut a, b, .. } = equations.finish();
     let mean = (0..N).map(|k| a[k][k]).sum::<f64>() / N as f64;
-    for j in 0..N {
-        a[j][j] += mean * if j < OF_BEND || bends.moves(j - OF_BEND) { HOLD } else { FIX };
-        for k in 0..j {
-            a[k][j] = a[j][k];
-        }
-    }
+    let held = |k: usize| if k < OF_BEND || bends.moves(k - OF_BEND) { HOLD } else { FIX };
+    (0..N).for_each(|k| a[k][k] += mean * held(k));
     let step = solve(a, b)?;
     let largest = step.iter().enumerate().fold(0.0f64, |m, (k, v)| m.max(if k < OF_BEND { v.abs() } else { v.abs() / 4.0 }));
     if !largest.is_finite() {

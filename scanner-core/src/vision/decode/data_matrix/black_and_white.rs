@@ -17,14 +17,13 @@ const UNSURE: f32 = 0.001;
 /// Modules of the ringed grid from their grey values (1 where light): each the further from ½ the worse any picture with it changed, up to 0 and 1.
 pub fn black_and_white(seen: &Seen, modules: &[f32]) -> Option<Vec<f32>> {
     let (known, fixed) = seen.known();
-    let columns = seen.columns();
-    let free: Vec<bool> = fixed.iter().zip(columns).map(|(fixed, column)| !fixed && !column.is_empty()).collect();
+    let free: Vec<bool> = fixed.iter().enumerate().map(|(m, fixed)| !fixed && !seen.column(m).is_empty()).collect();
     let start = |m: usize| if free[m] { modules[m].round() } else { known[m] };
     let mut symbol = Symbol {
-        norms: columns.iter().map(|column| column.iter().map(|(_, w)| w * w).sum()).collect(),
+        norms: (0..modules.len()).map(|m| seen.column(m).iter().map(|(_, w)| w * w).sum()).collect(),
         modules: (0..modules.len()).map(start).collect(),
         residual: Vec::new(),
-        columns,
+        seen,
     };
     let pairs = pairs(seen, &free);
     for _ in 0..ROUNDS {
@@ -64,14 +63,14 @@ type Pair = (usize, usize, f32);
 
 /// Neighbours side by side and corner to corner, as far as they are free.
 fn pairs(seen: &Seen, free: &[bool]) -> Vec<Pair> {
-    let ([cols, rows], columns) = (seen.ringed(), seen.columns());
+    let [cols, rows] = seen.ringed();
     let mut pairs = Vec::new();
     for m in (0..free.len()).filter(|m| free[*m]) {
         for (dc, dr) in [(1, 0), (-1, 1), (0, 1), (1, 1)] {
             let (Some(c), r) = ((m % cols).checked_add_signed(dc), m / cols + dr) else { continue };
             let n = r * cols + c;
             if c < cols && r < rows && free[n] {
-                pairs.push((m, n, shared(&columns[m], &columns[n])));
+                pairs.push((m, n, shared(seen.column(m), seen.column(n))));
             }
         }
     }
@@ -97,8 +96,7 @@ struct Symbol<'s> {
     modules: Vec<f32>,
     /// By pixel, contrasts.
     residual: Vec<f32>,
-    /// By module: the pixels that see it, and how much of it.
-    columns: &'s [Vec<(u32, f32)>],
+    seen: &'s Seen,
     norms: Vec<f32>,
 }
 
@@ -110,7 +108,7 @@ impl Symbol<'_> {
 
     /// By how much the squares that are left grow when a module changes.
     fn growth(&self, m: usize) -> f32 {
-        self.norms[m] + 2.0 * self.away(m) * self.columns[m].iter().map(|(i, w)| w * self.residual[*i as usize]).sum::<f32>()
+        self.norms[m] + 2.0 * self.away(m) * self.seen.column(m).iter().map(|(i, w)| w * self.residual[*i as usize]).sum::<f32>()
     }
 
     fn growth_of_both(&self, (m, n, shared): &Pair) -> f32 {
@@ -120,7 +118,7 @@ impl Symbol<'_> {
     fn change(&mut self, m: usize) {
         let by = -self.away(m);
         self.modules[m] += by;
-        for (i, w) in &self.columns[m] {
+        for (i, w) in self.seen.column(m) {
             self.residual[*i as usize] -= w * by;
         }
     }

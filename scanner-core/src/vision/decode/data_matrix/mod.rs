@@ -17,7 +17,10 @@ mod surface;
 pub use grid::Finder;
 pub use size::SIZES;
 
+use std::cell::Cell;
+
 use super::matrix::with_leading_fnc1;
+use crate::vision::geometry::area;
 use crate::vision::{Corners, Plane};
 use adjust::Bends;
 use grid::Grid;
@@ -49,6 +52,47 @@ impl MatrixRule {
     /// Whether a grid agrees well enough with the picture to be read.
     fn allows(&self, grid: &Grid) -> bool {
         grid.timing >= self.timing && grid.fixed >= self.fixed
+    }
+}
+
+/// One attempt at a symbol: what its text must show, and how much effort may still go into it, in thousands of pixels that are looked at. Effort is counted,
+/// not timed: results must not depend on the machine's speed.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    rule: MatrixRule,
+    effort: usize,
+    left: Cell<usize>,
+}
+
+impl Attempt {
+    /// However long it takes.
+    pub fn new(rule: MatrixRule) -> Self {
+        Self::within(rule, usize::MAX)
+    }
+
+    /// With so much effort at most.
+    pub fn within(rule: MatrixRule, effort: usize) -> Self {
+        Self { rule, effort, left: Cell::new(effort) }
+    }
+
+    /// Effort that it took so far.
+    pub fn spent(&self) -> usize {
+        self.effort - self.left.get()
+    }
+
+    /// Takes so much effort; `None`, and nothing is left, if there is not enough.
+    fn spend(&self, effort: usize) -> Option<()> {
+        let left = self.left.get().checked_sub(effort);
+        self.left.set(left.unwrap_or(0));
+        left.map(|_| ())
+    }
+
+    /// The pixels of a grid under some blur, and the modules that they make likeliest.
+    fn look(&self, plane: &Plane, grid: &Grid, blur: f64) -> Option<Look> {
+        self.spend((area(&grid.corners) / EFFORT_PIXELS).ceil() as usize)?;
+        let seen = Seen::gather(plane, grid, blur)?;
+        let modules = seen.modules()?;
+        Some((seen, modules))
     }
 }
 
@@ -93,33 +137,41 @@ const BULGE_ADJUSTMENTS: usize = 4;
 const FIRST_BELIEVED: usize = 4;
 const ROLLED_ADJUSTMENTS: usize = 6;
 const UNSEEN: f32 = 0.3;
+/// Pixels of a look that are a unit of effort, and what following an outline, fitting a finder and following the rows of a grid with a horizon take besides
+/// looks: a unit is about half a millisecond.
+const EFFORT_PIXELS: f64 = 1000.0;
+const OUTLINE_EFFORT: usize = 100;
+const FINDER_EFFORT: usize = 4;
+const ROLLED_EFFORT: usize = 50;
 
 /// Reads the symbol of a finder. The plane should show one to five pixels per module.
-pub fn read_finder(plane: &Plane, finder: &Finder, rule: &MatrixRule) -> Option<Found> {
-    read_fitting(plane, &grid::fit(plane, finder, false), rule)
+pub fn read_finder(plane: &Plane, finder: &Finder, attempt: &Attempt) -> Option<Found> {
+    attempt.spend(FINDER_EFFORT)?;
+    read_fitting(plane, &grid::fit(plane, finder, false), attempt)
 }
 
-fn read_fitting(plane: &Plane, grids: &[Grid], rule: &MatrixRule) -> Option<Found> {
-    grids.iter().filter(|grid| rule.allows(grid)).find_map(|grid| read_grid(plane, grid, rule))
+fn read_fitting(plane: &Plane, grids: &[Grid], attempt: &Attempt) -> Option<Found> {
+    grids.iter().filter(|grid| attempt.rule.allows(grid)).find_map(|grid| read_grid(plane, grid, attempt))
 }
 
 /// Reads the symbol whose outline is roughly this, within a few modules.
-pub fn read_outline(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
-    read_within(plane, outline, rule, 0.0)
+pub fn read_outline(plane: &Plane, outline: &Corners, attempt: &Attempt) -> Option<Found> {
+    read_within(plane, outline, attempt, 0.0)
 }
 
 /// A second look at an outline that gave nothing: with light modules levelled where they are not as light everywhere, and with sides that must have modules behind their
 /// first ones.
-pub fn read_outline_again(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
-    let Some((plane, from)) = level::levelled(plane, outline) else { return read_within(plane, outline, rule, EMPTY) };
-    let found = read_within(&plane, &outline.map(|c| [0, 1].map(|k| c[k] - from[k])), rule, EMPTY)?;
+pub fn read_outline_again(plane: &Plane, outline: &Corners, attempt: &Attempt) -> Option<Found> {
+    let Some((plane, from)) = level::levelled(plane, outline) else { return read_within(plane, outline, attempt, EMPTY) };
+    let found = read_within(&plane, &outline.map(|c| [0, 1].map(|k| c[k] - from[k])), attempt, EMPTY)?;
     Some(found.moved(from))
 }
 
 /// Sides of the outline count less by so much if there are no modules behind their first ones.
-fn read_within(plane: &Plane, outline: &Corners, rule: &MatrixRule, empty: f32) -> Option<Found> {
+fn read_within(plane: &Plane, outline: &Corners, attempt: &Attempt, empty: f32) -> Option<Found> {
+    attempt.spend(OUTLINE_EFFORT)?;
     let unread = match outline::first_read(plane, outline, empty, |finder, corners| {
-        read_finder(plane, finder, rule).or_else(|| small::read_legs(plane, corners, rule))
+        read_finder(plane, finder, attempt).or_else(|| small::read_legs(plane, corners, attempt))
     }) {
         Ok(found) => return Some(found),
         Err(unread) => unread,
@@ -130,28 +182,30 @@ fn read_within(plane: &Plane, outline: &Corners, rule: &MatrixRule, empty: f32) 
     unread.outlines.iter().enumerate().filter(|(i, _)| *i == 0 || *i == last).find_map(|(_, bowed)| {
         // Nothing looks like rows, or else their sides are followed better once it is known that there are some.
         let ways = Ways::of(plane, bowed)?;
-        let read =
-            |grids: Vec<Rolled>| grids.iter().filter(|rolled| rule.allows(&rolled.grid)).find_map(|rolled| read_rolled(rolled, rule));
+        let read = |grids: Vec<Rolled>| {
+            grids.iter().filter(|rolled| attempt.rule.allows(&rolled.grid)).find_map(|rolled| read_rolled(rolled, attempt))
+        };
         let rolled = read(ways.grids(plane)).or_else(|| read(ways.climbed(plane)));
         // What looks like rows may be a symbol with sides as round packages make them, where it was looked for already; once is enough.
         let finders = std::mem::take(&mut finders);
-        rolled.or_else(|| finders.iter().find_map(|finder| read_fitting(plane, &grid::fit(plane, finder, true), rule)))
+        rolled.or_else(|| finders.iter().find_map(|finder| read_fitting(plane, &grid::fit(plane, finder, true), attempt)))
     })
 }
 
 /// The text of a grid whose first rows are right: it is moved by what they say, then by what one more of them says, up to those that say nothing.
-fn read_rolled(rolled: &Rolled, rule: &MatrixRule) -> Option<Found> {
+fn read_rolled(rolled: &Rolled, attempt: &Attempt) -> Option<Found> {
+    attempt.spend(ROLLED_EFFORT)?;
     let mut grid = rolled.grid;
     let placement = grid.size.placement();
     let n = grid.size.rows;
     let is_seen = |place: [f64; 2]| rolled.row(place) < rolled.resolved as f64;
-    let (mut seen, mut modules) = look(&rolled.plane, &grid, BLURS[0])?;
+    let (mut seen, mut modules) = attempt.look(&rolled.plane, &grid, BLURS[0])?;
     let last = (rolled.resolved + 1).min(n);
     for rows in (n / FIRST_BELIEVED..last).chain([last; ROLLED_ADJUSTMENTS]) {
         grid = adjust::adjusted(&grid, &seen, &modules, Bends::All, |place| f64::from(u8::from(rolled.row(place) < rows as f64)))?;
-        (seen, modules) = look(&rolled.plane, &grid, BLURS[0])?;
+        (seen, modules) = attempt.look(&rolled.plane, &grid, BLURS[0])?;
         if (rows == last || 4 * rows > 3 * n)
-            && let Some(found) = decoded(&seen, &modules, &grid, &placement, rule, Some(&is_seen))
+            && let Some(found) = decoded(&seen, &modules, &grid, &placement, attempt, Some(&is_seen))
         {
             return Some(found.moved(rolled.from));
         }
@@ -159,25 +213,25 @@ fn read_rolled(rolled: &Rolled, rule: &MatrixRule) -> Option<Found> {
     None
 }
 
-fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
+fn read_grid(plane: &Plane, grid: &Grid, attempt: &Attempt) -> Option<Found> {
     let placement = grid.size.placement();
     let mut first = None;
     for blur in BLURS {
-        let look = look(plane, grid, blur)?;
-        if let Some(found) = decoded(&look.0, &look.1, grid, &placement, rule, None) {
+        let look = attempt.look(plane, grid, blur)?;
+        if let Some(found) = decoded(&look.0, &look.1, grid, &placement, attempt, None) {
             return Some(found);
         }
         first.get_or_insert(look);
     }
     if small::is_small(grid)
-        && let Some(found) = small::read_grid(plane, grid, &placement, rule)
+        && let Some(found) = small::read_grid(plane, grid, &placement, attempt)
     {
         return Some(found);
     }
     if grid.agreement() < WORTH_ADJUSTING {
         return None;
     }
-    if let Some(found) = read_adjusted(plane, grid, first?, &placement, rule, ADJUSTMENTS) {
+    if let Some(found) = read_adjusted(plane, grid, first?, &placement, attempt, ADJUSTMENTS) {
         return Some(found);
     }
     if grid.agreement() < WORTH_BULGING || grid.size.cols + grid.size.rows < SIDES_WORTH_BULGING {
@@ -187,18 +241,12 @@ fn read_grid(plane: &Plane, grid: &Grid, rule: &MatrixRule) -> Option<Found> {
     BULGES.iter().flat_map(|across| BULGES.iter().map(move |down| [*across, *down])).filter(|by| *by != [0.0; 2]).find_map(|by| {
         let mut bulged = *grid;
         BULGE.into_iter().zip(by).for_each(|(which, by)| bulged.bend[which] += by);
-        read_adjusted(plane, &bulged, look(plane, &bulged, BLURS[0])?, &placement, rule, BULGE_ADJUSTMENTS)
+        read_adjusted(plane, &bulged, attempt.look(plane, &bulged, BLURS[0])?, &placement, attempt, BULGE_ADJUSTMENTS)
     })
 }
 
-/// The pixels of a grid under some blur, and the modules that they make likeliest.
+/// A grid's pixels, and its modules.
 type Look = (Seen, Vec<f32>);
-
-fn look(plane: &Plane, grid: &Grid, blur: f64) -> Option<Look> {
-    let seen = Seen::gather(plane, grid, blur)?;
-    let modules = seen.modules()?;
-    Some((seen, modules))
-}
 
 /// The text of a grid that is moved by what its modules say, so many times; first by what they say under the first blur.
 fn read_adjusted(
@@ -206,14 +254,14 @@ fn read_adjusted(
     grid: &Grid,
     (mut seen, mut modules): Look,
     placement: &[Option<(usize, u8)>],
-    rule: &MatrixRule,
+    attempt: &Attempt,
     times: usize,
 ) -> Option<Found> {
     let mut grid = *grid;
     for _ in 0..times {
         grid = adjust::adjusted(&grid, &seen, &modules, Bends::Usual, |_| 1.0)?;
-        (seen, modules) = look(plane, &grid, BLURS[0])?;
-        if let Some(found) = decoded(&seen, &modules, &grid, placement, rule, None) {
+        (seen, modules) = attempt.look(plane, &grid, BLURS[0])?;
+        if let Some(found) = decoded(&seen, &modules, &grid, placement, attempt, None) {
             return Some(found);
         }
     }
@@ -226,7 +274,7 @@ fn decoded(
     modules: &[f32],
     grid: &Grid,
     placement: &[Option<(usize, u8)>],
-    rule: &MatrixRule,
+    attempt: &Attempt,
     is_seen: Option<&dyn Fn([f64; 2]) -> bool>,
 ) -> Option<Found> {
     let size = grid.size;
@@ -248,11 +296,11 @@ fn decoded(
     for erased in (0..=most).step_by(2) {
         let mut fixed = word.clone();
         let Some(errors) = reed_solomon::correct(&mut fixed, size.ecc, &weakest[..erased]) else { continue };
-        if 2 * errors + erased + rule.spare > size.ecc {
+        if 2 * errors + erased + attempt.rule.spare > size.ecc {
             continue;
         }
         let dark = draw(grid, placement, &fixed);
-        if seen.explained(&dark, is_to_be_seen)? < rule.explained {
+        if seen.explained(&dark, is_to_be_seen)? < attempt.rule.explained {
             return None;
         }
         return Some(Found {
@@ -372,7 +420,7 @@ mod tests {
                 up: [at[1][0] + off[4], at[1][1] + off[5]],
                 bows: [[0.0; 2]; 2],
             };
-            let found = read_finder(&plane, &finder, &MatrixRule::default());
+            let found = read_finder(&plane, &finder, &Attempt::new(MatrixRule::default()));
             prop_assert_eq!(found.as_ref().map(|f| f.text.as_str()), Some(text.as_str()));
             let found = found.unwrap();
             for (seen, truth) in found.corners.iter().zip(&at) {
@@ -403,7 +451,7 @@ mod tests {
                 up: [at[1][0] + off[2], at[1][1] + off[3]],
                 bows: [bowed(w / 2.0, h, at[0], at[3]), bowed(0.0, h / 2.0, at[0], at[1])],
             };
-            let found = read_finder(&plane, &finder, &MatrixRule::default());
+            let found = read_finder(&plane, &finder, &Attempt::new(MatrixRule::default()));
             prop_assert_eq!(found.map(|f| f.text), Some(text));
         }
 
@@ -425,7 +473,7 @@ mod tests {
             if backwards {
                 outline.reverse();
             }
-            let found = read_outline(&plane, &outline, &MatrixRule::default());
+            let found = read_outline(&plane, &outline, &Attempt::new(MatrixRule::default()));
             prop_assert_eq!(found.map(|f| f.text), Some(text));
         }
 
@@ -439,7 +487,7 @@ mod tests {
             let at = corners(&size, module, angle, squeeze, 0.0, 40.0);
             let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, &[0.0; BEND], 80, 0.02);
             let outline: Corners = std::array::from_fn(|i| [at[i][0] + off[2 * i], at[i][1] + off[2 * i + 1]]);
-            let found = read_outline(&plane, &outline, &MatrixRule::default());
+            let found = read_outline(&plane, &outline, &Attempt::new(MatrixRule::default()));
             prop_assert_eq!(found.map(|f| f.text), Some(text));
         }
 
@@ -455,7 +503,7 @@ mod tests {
             BULGE.into_iter().zip([across, down]).for_each(|(which, by)| bend[which] = by);
             let plane = picture(&size, &symbol(&size, &digits(&size, &text)), &at, &bend, 160, 0.04);
             let finder = Finder { corner: at[0], right: at[3], up: at[1], bows: [[0.0; 2]; 2] };
-            let found = read_finder(&plane, &finder, &MatrixRule::default());
+            let found = read_finder(&plane, &finder, &Attempt::new(MatrixRule::default()));
             prop_assert_eq!(found.map(|f| f.text), Some(text));
         }
 
@@ -471,8 +519,33 @@ mod tests {
             let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
             let plane = picture(&size, &dark, &at, &[0.0; BEND], 160, 0.04);
             let finder = Finder { corner: at[0], right: at[3], up: at[1], bows: [[0.0; 2]; 2] };
-            prop_assert_eq!(read_finder(&plane, &finder, &MatrixRule::default()), None);
-            prop_assert_eq!(read_outline(&plane, &at, &MatrixRule::default()), None);
+            prop_assert_eq!(read_finder(&plane, &finder, &Attempt::new(MatrixRule::default())), None);
+            prop_assert_eq!(read_outline(&plane, &at, &Attempt::new(MatrixRule::default())), None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4))]
+        #[test]
+        fn effort_ends_in_vain(
+            which in 5usize..8, module in 1.5f64..3.0, angle in 0.0f64..std::f64::consts::TAU, bits in proptest::collection::vec(any::<bool>(), 26 * 26),
+        ) {
+            let size = SIZES[which];
+            let dark: Vec<bool> = (0..size.rows * size.cols)
+                .map(|i| size.fixed((i % size.cols) as isize, (i / size.cols) as isize).unwrap_or(bits[i]))
+                .collect();
+            let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
+            let plane = picture(&size, &dark, &at, &[0.0; BEND], 160, 0.04);
+            let whole = Attempt::new(MatrixRule::default());
+            prop_assert_eq!(read_outline(&plane, &at, &whole), None);
+            // Following the outline and some looks are little of it.
+            prop_assert!(whole.spent() > 120, "{}", whole.spent());
+            let part = Attempt::within(MatrixRule::default(), 120);
+            prop_assert_eq!(read_outline(&plane, &at, &part), None);
+            prop_assert_eq!(part.spent(), 120);
+            let none = Attempt::within(MatrixRule::default(), OUTLINE_EFFORT - 1);
+            prop_assert_eq!(read_outline(&plane, &at, &none), None);
+            prop_assert_eq!(none.spent(), OUTLINE_EFFORT - 1);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::size::Size;
 use super::surface::Surface;
 use crate::vision::Plane;
 use crate::vision::geometry::solve;
+use crate::vision::normal::NormalEquations;
 
 /// How firmly a module that the picture says nothing about is held at ½.
 const PULL: f32 = 0.02;
@@ -27,8 +28,10 @@ pub struct Seen {
     rows: Vec<std::ops::Range<usize>>,
     /// (module of the ringed grid, weight).
     weights: Vec<(u32, f32)>,
-    /// By module of the ringed grid: (pixel, weight).
-    columns: Vec<Vec<(u32, f32)>>,
+    /// By module of the ringed grid: range in `column_weights`.
+    columns: Vec<std::ops::Range<usize>>,
+    /// (pixel, weight).
+    column_weights: Vec<(u32, f32)>,
     size: Size,
 }
 
@@ -83,13 +86,26 @@ impl Seen {
         }
         // A normal distribution of the variance of blur and pixel, in five points each way.
         let s = (blur * blur + 1.0 / 12.0).sqrt();
-        let points: Vec<(f64, f64)> = (-2..=2).map(|k| (0.8 * f64::from(k) * s, (-0.5 * (0.8 * f64::from(k)).powi(2)).exp())).collect();
+        let points: [(f64, f64); 5] = std::array::from_fn(|k| 0.8 * (k as f64 - 2.0)).map(|k| (k * s, (-0.5 * k * k).exp()));
         let total: f64 = points.iter().map(|p| p.1).sum();
+        let furthest = points[4].0;
+        let points: [(f64, f64, f32); 25] = std::array::from_fn(|k| {
+            let ((dy, wy), (dx, wx)) = (points[k / 5], points[k % 5]);
+            (dy, dx, (wx * wy / (total * total)) as f32)
+        });
         let cols = size.cols + 2;
-        let columns = vec![Vec::new(); cols * (size.rows + 2)];
-        let mut seen =
-            Self { values: Vec::new(), pixels: Vec::new(), places: Vec::new(), rows: Vec::new(), weights: Vec::new(), columns, size };
-        let mut weights: Vec<(u32, f32)> = Vec::new();
+        let mut seen = Self {
+            values: Vec::new(),
+            pixels: Vec::new(),
+            places: Vec::new(),
+            rows: Vec::new(),
+            weights: Vec::new(),
+            columns: Vec::new(),
+            column_weights: Vec::new(),
+            size,
+        };
+        // By module around a pixel.
+        let mut shares: Vec<f32> = Vec::new();
         let columns = x0.max(0.0) as usize..=(x1 as usize).min(plane.width() - 1);
         let width = columns.clone().count() + 2;
         // Places among the modules of three rows of pixels, one more on either side.
@@ -103,27 +119,25 @@ impl Seen {
                 if u < -0.5 || v < -0.5 || u > w + 0.5 || v > h + 0.5 {
                     continue;
                 }
-                weights.clear();
                 // Within a pixel's reach the map is straight.
                 let half = |p: [f64; 2], q: [f64; 2]| [(p[0] - q[0]) / 2.0, (p[1] - q[1]) / 2.0];
                 let [right, down] = [half(rows[1][i + 2], rows[1][i]), half(rows[2][i + 1], rows[0][i + 1])];
-                for (dy, wy) in &points {
-                    for (dx, wx) in &points {
-                        let [u, v] = [0, 1].map(|k| [u, v][k] + dx * right[k] + dy * down[k]);
-                        let (c, r) = ((u + 1.0).clamp(0.0, w + 1.0) as usize, (v + 1.0).clamp(0.0, h + 1.0) as usize);
-                        let index = (r * cols + c) as u32;
-                        let weight = (wx * wy / (total * total)) as f32;
-                        match weights.iter_mut().find(|w| w.0 == index) {
-                            Some(known) => known.1 += weight,
-                            None => weights.push((index, weight)),
-                        }
-                    }
-                }
-                for (module, weight) in &weights {
-                    seen.columns[*module as usize].push((seen.values.len() as u32, *weight));
+                let module = |k: usize, at: f64| (at + 1.0).clamp(0.0, [w, h][k] + 1.0) as usize;
+                let reach = |k: usize, at: f64| {
+                    let reach = furthest * (right[k].abs() + down[k].abs());
+                    (module(k, at - reach), module(k, at + reach))
+                };
+                let ((c0, c1), (r0, r1)) = (reach(0, u), reach(1, v));
+                let across = c1 - c0 + 1;
+                shares.clear();
+                shares.resize(across * (r1 - r0 + 1), 0.0);
+                for (dy, dx, weight) in &points {
+                    let (c, r) = (module(0, u + dx * right[0] + dy * down[0]), module(1, v + dx * right[1] + dy * down[1]));
+                    shares[(r - r0) * across + c - c0] += weight;
                 }
                 let start = seen.weights.len();
-                seen.weights.extend_from_slice(&weights);
+                let index = |k: usize| ((r0 + k / across) * cols + c0 + k % across) as u32;
+                seen.weights.extend(shares.iter().enumerate().filter(|(_, share)| **share > 0.0).map(|(k, share)| (index(k), *share)));
                 seen.rows.push(start..seen.weights.len());
                 seen.values.push(plane.row(y)[x]);
                 seen.pixels.push([x, y]);
@@ -131,7 +145,28 @@ impl Seen {
             }
             rows.rotate_left(1);
         }
+        seen.turn(cols * (size.rows + 2));
         (seen.values.len() > size.rows * size.cols / 2).then_some(seen)
+    }
+
+    /// Lists by so many modules what is listed by pixel.
+    fn turn(&mut self, modules: usize) {
+        let mut counts = vec![0; modules];
+        self.weights.iter().for_each(|(module, _)| counts[*module as usize] += 1);
+        let mut end = 0;
+        let next = |count: &usize| {
+            end += count;
+            end - count..end - count
+        };
+        self.columns = counts.iter().map(next).collect();
+        self.column_weights = vec![(0, 0.0); self.weights.len()];
+        for (pixel, row) in self.rows.iter().enumerate() {
+            for (module, weight) in &self.weights[row.clone()] {
+                let column = &mut self.columns[*module as usize];
+                self.column_weights[column.end] = (pixel as u32, *weight);
+                column.end += 1;
+            }
+        }
     }
 
     /// Modules of the ringed grid, 1 where light, as far as they are fixed, ½ elsewhere; and which are.
@@ -145,6 +180,12 @@ impl Seen {
     /// What a pixel sees of `modules`.
     pub fn seen(&self, pixel: usize, modules: &[f32]) -> f32 {
         self.weights[self.rows[pixel].clone()].iter().map(|(m, w)| w * modules[*m as usize]).sum()
+    }
+
+    /// Where a pixel is among the modules.
+    pub fn place(&self, pixel: usize) -> [f64; 2] {
+        let sides = [self.size.cols, self.size.rows];
+        [0, 1].map(|k| (f64::from(self.places[pixel][k]) + 0.5) * sides[k] as f64)
     }
 
     /// All pixels: number, and column and row in the picture.
@@ -180,19 +221,12 @@ impl Seen {
 
     /// Levels that fit `modules` best: dark = a₀ + a₁x + a₂y, contrast = b₀ + b₁x + b₂y.
     pub fn levels(&self, modules: &[f32], tilted: bool) -> Option<[f64; 6]> {
-        let (mut a, mut b) = ([[0.0; 6]; 6], [0.0; 6]);
-        for i in 0..self.values.len() {
-            let s = f64::from(self.seen(i, modules));
-            let [x, y] = self.places[i].map(f64::from);
-            let row = [1.0, x, y, s, s * x, s * y];
-            for j in 0..6 {
-                for k in 0..6 {
-                    a[j][k] += row[j] * row[k];
-                }
-                b[j] += row[j] * f64::from(self.values[i]);
-            }
+        let mut equations = NormalEquations::<6>::new();
+        for (i, ([x, y], value)) in self.places.iter().zip(&self.values).enumerate() {
+            let s = self.seen(i, modules);
+            equations.add([1.0, *x, *y, s, s * x, s * y], *value);
         }
-        let n = self.values.len() as f64;
+        let NormalEquations { mut a, b, count: n, .. } = equations.finish();
         for k in [1, 2, 4, 5] {
             a[k][k] += if tilted { 1e-3 * n } else { 1e9 * n };
         }
@@ -202,19 +236,17 @@ impl Seen {
     /// Grey values of all modules of the ringed grid (row by row), 0 dark to 1 light.
     pub fn modules(&self) -> Option<Vec<f32>> {
         let (mut modules, fixed) = self.known();
+        let norms: Vec<f32> = (0..modules.len()).map(|m| self.column(m).iter().map(|(_, w)| w * w).sum()).collect();
         for round in 0..ROUNDS {
             let mut residual = self.residual(&modules, round > 0)?;
             for _ in 0..SWEEPS {
-                for (m, column) in self.columns.iter().enumerate() {
+                for m in 0..modules.len() {
+                    let column = self.column(m);
                     if fixed[m] || column.is_empty() {
                         continue;
                     }
-                    let (mut up, mut down) = (PULL * (0.5 - modules[m]), PULL);
-                    for (i, w) in column {
-                        up += w * residual[*i as usize];
-                        down += w * w;
-                    }
-                    let new = (modules[m] + up / down).clamp(0.0, 1.0);
+                    let up = column.iter().fold(PULL * (0.5 - modules[m]), |up, (i, w)| up + w * residual[*i as usize]);
+                    let new = (modules[m] + up / (PULL + norms[m])).clamp(0.0, 1.0);
                     let change = new - modules[m];
                     if change != 0.0 {
                         modules[m] = new;
@@ -238,9 +270,9 @@ impl Seen {
         self.values.iter().enumerate().map(of).collect()
     }
 
-    /// By module of the ringed grid: the pixels that see it, and how much of it.
-    pub fn columns(&self) -> &[Vec<(u32, f32)>] {
-        &self.columns
+    /// The pixels that see a module of the ringed grid, in their order, and how much of it.
+    pub fn column(&self, module: usize) -> &[(u32, f32)] {
+        &self.column_weights[self.columns[module].clone()]
     }
 
     /// Columns and rows of the ringed grid.
@@ -262,9 +294,7 @@ impl Seen {
             modules[(i / cols + 1) * (cols + 2) + i % cols + 1] = if *d { 0.0 } else { 1.0 };
         }
         let levels = self.levels(&modules, true)?;
-        let sides = [self.size.cols, self.size.rows].map(|n| n as f64);
-        let place = |i: usize| [0, 1].map(|k| (f64::from(self.places[i][k]) + 0.5) * sides[k]);
-        let pixels: Vec<usize> = (0..self.values.len()).filter(|i| is_seen(place(*i))).collect();
+        let pixels: Vec<usize> = (0..self.values.len()).filter(|i| is_seen(self.place(*i))).collect();
         let mean = pixels.iter().map(|i| f64::from(self.values[*i])).sum::<f64>() / pixels.len() as f64;
         let (mut left, mut all) = (0.0, 0.0);
         for i in pixels {

@@ -8,7 +8,7 @@ use super::black_and_white::black_and_white;
 use super::grid::{Grid, OF_BEND, climbed, correlation, sample};
 use super::size::{SIZES, Size};
 use super::surface::{BEND, ToPicture};
-use super::{Found, MatrixRule, decoded, look};
+use super::{Attempt, Found, decoded};
 use crate::vision::geometry::{distance, solve};
 use crate::vision::{Corners, Plane};
 
@@ -50,13 +50,13 @@ pub fn is_small(grid: &Grid) -> bool {
 
 /// The text of a symbol of whose outline (from the finder's corner clockwise) the legs lie right; what is printed beside a symbol carries the other sides
 /// away.
-pub fn read_legs(plane: &Plane, outline: &Corners, rule: &MatrixRule) -> Option<Found> {
+pub fn read_legs(plane: &Plane, outline: &Corners, attempt: &Attempt) -> Option<Found> {
     let [corner, up, _, right] = *outline;
     let parallelogram = |[up, right]: [[f64; 2]; 2]| [corner, up, [0, 1].map(|k| up[k] + right[k] - corner[k]), right];
     let starts = [Some(*outline), leg_ends(plane, corner, [up, right]).map(parallelogram)];
     let mut settled: Vec<(Grid, f64)> = starts.into_iter().flatten().flat_map(|corners| settled(plane, &corners)).collect();
     settled.sort_by(|a, b| b.1.total_cmp(&a.1));
-    settled.iter().take(BEST_SIZES).find_map(|(grid, _)| read_grid(plane, grid, &grid.size.placement(), rule))
+    settled.iter().take(BEST_SIZES).find_map(|(grid, _)| read_grid(plane, grid, &grid.size.placement(), attempt))
 }
 
 /// Grids of all sizes whose modules are small, as they settle from these corners. One of a middle size says whether there is a rim at all.
@@ -71,13 +71,13 @@ fn settled(plane: &Plane, corners: &Corners) -> Vec<(Grid, f64)> {
 }
 
 /// The text of a grid that lies roughly on a symbol.
-pub fn read_grid(plane: &Plane, grid: &Grid, placement: &[Option<(usize, u8)>], rule: &MatrixRule) -> Option<Found> {
+pub fn read_grid(plane: &Plane, grid: &Grid, placement: &[Option<(usize, u8)>], attempt: &Attempt) -> Option<Found> {
     BLURS.into_iter().find_map(|blur| {
         let mut grid = settle(plane, grid, blur)?.0;
         for step in 0..ADJUSTMENTS {
-            let (seen, modules) = look(plane, &grid, blur)?;
+            let (seen, modules) = attempt.look(plane, &grid, blur)?;
             let modules = black_and_white(&seen, &modules)?;
-            if let Some(found) = decoded(&seen, &modules, &grid, placement, rule, None) {
+            if let Some(found) = decoded(&seen, &modules, &grid, placement, attempt, None) {
                 return Some(found);
             }
             grid = adjust::adjusted(&grid, &seen, &modules, if step < FLAT_ADJUSTMENTS { Bends::None } else { Bends::Usual }, |_| 1.0)?;

@@ -68,10 +68,32 @@ impl ToPicture {
         [sum(&by_s, 0) / w, sum(&by_t, 0) / h, sum(&by_s, 1) / w, sum(&by_t, 1) / h]
     }
 
+    /// Where on a plane a place among the modules would be.
+    pub fn bent(&self, u: f64, v: f64) -> [f64; 2] {
+        let [du, dv] = self.shift(u, v);
+        [u + du, v + dv]
+    }
+
+    /// The pixel of such a place on a plane.
+    pub fn flat(&self, [u, v]: [f64; 2]) -> [f64; 2] {
+        map(&self.map, u, v)
+    }
+
     /// The pixel of a place among the modules.
     pub fn at(&self, u: f64, v: f64) -> [f64; 2] {
-        let [du, dv] = self.shift(u, v);
-        map(&self.map, u + du, v + dv)
+        self.flat(self.bent(u, v))
+    }
+
+    /// How far the pixel of a place moves in a direction (times its length) for each unit of each number of the bend; the place, and what [`Self::bent`]
+    /// says of it.
+    pub fn by_bend(&self, [u, v]: [f64; 2], bent: [f64; 2], direction: [f64; 2]) -> Bend {
+        let m = &self.map;
+        let depth = m[6] * bent[0] + m[7] * bent[1] + m[8];
+        let [x, y] = self.flat(bent);
+        let by = |k: usize| (direction[0] * (m[k] - x * m[6 + k]) + direction[1] * (m[3 + k] - y * m[6 + k])) / depth;
+        let by = [by(0), by(1)];
+        let terms = terms(u / self.sides[0], v / self.sides[1]);
+        std::array::from_fn(|k| terms[k % TERMS] * by[k / TERMS])
     }
 }
 

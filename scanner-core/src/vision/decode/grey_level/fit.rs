@@ -1,9 +1,9 @@
 //! Fitting the forward model to a strip: light, geometry, and what is left over.
 
 use super::model::{BINS, BlurredEdge, CHARACTER, EdgeResponse, Optics, QUIET, at_place};
-use super::normal::NormalEquations;
 use super::pixels::{MEAN_SQUARE, Pixels, Profile, Warp};
 use crate::vision::geometry::solve;
+use crate::vision::normal::NormalEquations;
 
 /// Usual growth of bars, modules: the standard deviation of what is expected. ISO/IEC 15416 grades prints down to some 0.2.
 const USUAL_GROWTH: f32 = 0.15;

@@ -13,7 +13,6 @@ mod fit;
 mod joint;
 mod lattice;
 mod model;
-mod normal;
 mod pixels;
 mod relight;
 mod rule;

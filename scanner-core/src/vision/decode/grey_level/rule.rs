@@ -34,8 +34,8 @@ impl Default for GreyLevelRule {
         // of these had 14.3 nats, of those that could be a traceability code 13.5, and 7.3 of those whose check character was right; beyond that blur, 23.1. Their
         // number falls by e every 2.5 nats. Right nominal texts below 20: one in 18 at 0.4 to 0.5 px per module, one in 140 at 0.5 to 1, one of 862 above.
         // Two characters that a shadow's edge makes wrong together fit the check character once in a hundred times, and then the next text that does so is far away: one
-        // of 105,000 strips gave such a text with 26.8 nats. Without the check character's help it had 6.3, of 26,446 others none more than 3.1. Right nominal
-        // texts below 8: one in 38 at 0.4 to 0.5 px per module, in 158 at 0.5 to 0.7, in 765 at 0.7 to 1, of 5,011 above none.
+        // of 105,000 strips gave such a text with 26.8 nats. Without the check character's help it had 6.3, of 2,924 others none more than 3.8. Right nominal
+        // texts below 8: one in 31 at 0.4 to 0.5 px per module, in 161 at 0.5 to 0.7, in 506 at 0.7 to 1, 3 of 16,679 above.
         // Of 105,000 strips, the surest wrong text with a worst misfit of more than 0.2 had 5.5 nats: what a character leaves over is weighed there already.
         Self { sure: 20.0, alone: 8.0, check_cost: 2.0, explained: 0.85, worst_misfit: 0.3, blur: 1.3, blurred_sure: 60.0 }
     }

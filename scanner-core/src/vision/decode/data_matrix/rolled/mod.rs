@@ -355,7 +355,7 @@ impl Rows {
 mod tests {
     use super::super::outline::MODULES;
     use super::super::tests::{digits, symbol};
-    use super::super::{MatrixRule, read_outline};
+    use super::super::{Attempt, MatrixRule, read_outline};
     use super::*;
     use proptest::prelude::*;
 
@@ -417,7 +417,7 @@ mod tests {
             let dark = symbol(&size, &digits(&size, &text));
             // The outline ends where four rows are left.
             let (plane, outline) = bottle(&dark, size.cols, module, [begin, step, begin + 18.0 * step], turn, from);
-            let found = read_outline(&plane, &outline, &MatrixRule::default());
+            let found = read_outline(&plane, &outline, &Attempt::new(MatrixRule::default()));
             prop_assert_eq!(found.map(|f| f.text), Some(text));
         }
     }
