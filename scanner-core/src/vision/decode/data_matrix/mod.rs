@@ -138,7 +138,7 @@ const FIRST_BELIEVED: usize = 4;
 const ROLLED_ADJUSTMENTS: usize = 6;
 const UNSEEN: f32 = 0.3;
 /// Pixels of a look that are a unit of effort, and what following an outline, fitting a finder and following the rows of a grid with a horizon take besides
-/// looks: a unit is about half a millisecond.
+/// looks: a unit is about a millisecond.
 const EFFORT_PIXELS: f64 = 1000.0;
 const OUTLINE_EFFORT: usize = 100;
 const FINDER_EFFORT: usize = 4;
