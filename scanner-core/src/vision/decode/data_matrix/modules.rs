@@ -124,7 +124,8 @@ impl Seen {
                 let [right, down] = [half(rows[1][i + 2], rows[1][i]), half(rows[2][i + 1], rows[0][i + 1])];
                 let module = |k: usize, at: f64| (at + 1.0).clamp(0.0, [w, h][k] + 1.0) as usize;
                 let reach = |k: usize, at: f64| {
-                    let reach = furthest * (right[k].abs() + down[k].abs());
+                    // A little more, so that no rounding puts a point beyond.
+                    let reach = 1e-6 + furthest * (right[k].abs() + down[k].abs());
                     (module(k, at - reach), module(k, at + reach))
                 };
                 let ((c0, c1), (r0, r1)) = (reach(0, u), reach(1, v));
