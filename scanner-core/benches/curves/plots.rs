@@ -196,7 +196,12 @@ impl Page {
 
     /// Seconds for a frame.
     pub fn speed(&mut self, table: &TextTable) {
-        self.add(("Speed", "速度"), ("A frame of 12 MP with twenty cartons.", "一帧 1200 万像素、二十个药盒。"), table, String::new());
+        self.add(
+            ("Speed", "速度"),
+            ("Frames of 12 MP: twenty cartons, and textures that hold no code.", "1200 万像素的帧：二十个药盒，以及不含码的纹理。"),
+            table,
+            String::new(),
+        );
     }
 
     /// The page.

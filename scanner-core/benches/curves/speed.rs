@@ -45,10 +45,14 @@ fn of_textures(scene: &Scene, rounds: u32) -> TextTable {
     ]);
     for (name, picture) in textures::all() {
         let picture = image::DynamicImage::ImageLuma8(picture);
-        let rounds: Vec<_> = (0..rounds).map(|_| (seconds(&usual).0, seconds(&picture))).collect();
-        let of = |which: fn(&(f64, (f64, usize))) -> f64| median(&rounds.iter().map(which).collect::<Vec<_>>()).unwrap_or(f64::NAN);
-        let (usual, this) = (of(|round| round.0), of(|round| round.1.0));
-        let texts: usize = rounds.iter().map(|round| round.1.1).max().unwrap_or(0);
+        let (mut of_usual, mut of_this, mut texts) = (Vec::new(), Vec::new(), 0);
+        for _ in 0..rounds {
+            of_usual.push(seconds(&usual).0);
+            let (took, read) = seconds(&picture);
+            of_this.push(took);
+            texts = texts.max(read);
+        }
+        let [usual, this] = [of_usual, of_this].map(|seconds| median(&seconds).unwrap_or(f64::NAN));
         table.row([name.to_owned(), format!("{this:.2}"), format!("{:.1}", this / usual), texts.to_string()]);
     }
     table

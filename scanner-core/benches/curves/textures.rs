@@ -2,6 +2,7 @@
 
 use image::GrayImage;
 use rayon::prelude::*;
+use scanner_core::vision::decode::data_matrix::SIZES;
 
 use crate::support::Dice;
 
@@ -50,6 +51,7 @@ fn bars(patch: [usize; 2], narrowest: f64, widest: f64) -> GrayImage {
 /// Data Matrix symbols side by side, turned a little: finder and alternating sides as they should be, modules at random.
 fn symbols(module: f64) -> GrayImage {
     let mut dice = Dice::new(1, "textures: symbols");
+    let size = SIZES.iter().find(|size| [size.cols, size.rows] == [MODULES; 2]).unwrap();
     let pitch = MODULES + 5;
     let across = (1.2 * f64::from(SIZE[0]) / module) as usize / pitch + 2;
     let modules: Vec<bool> = (0..across * across * MODULES * MODULES).map(|_| dice.int(2) == 0).collect();
@@ -57,14 +59,7 @@ fn symbols(module: f64) -> GrayImage {
     draw(|x, y| {
         let [u, v] = [(x * cos + y * sin) / module, (y * cos - x * sin) / module + 0.11 * f64::from(SIZE[0]) / module];
         let ([c, r], [u, v]) = ([u as usize / pitch, v as usize / pitch], [u as usize % pitch, v as usize % pitch]);
-        match [u, v] {
-            [u, v] if u >= MODULES || v >= MODULES => false,
-            [0, _] => true,
-            [_, v] if v == MODULES - 1 => true,
-            [u, 0] => u % 2 == 0,
-            [u, v] if u == MODULES - 1 => v % 2 == 1,
-            [u, v] => modules[((r * across + c) * MODULES + v) * MODULES + u],
-        }
+        size.fixed(u as isize, v as isize).unwrap_or_else(|| modules[((r * across + c) * MODULES + v) * MODULES + u])
     })
 }
 

@@ -8,29 +8,29 @@ const BLOCK: usize = 64;
 const LANES: usize = 8;
 
 /// The normal equations of Σ (r − Σⱼ fⱼxⱼ)², from features f and residuals r that come one after the other.
-pub(in crate::vision) struct NormalEquations<const N: usize> {
+pub(super) struct NormalEquations<const N: usize> {
     /// Σ f fᵀ, lower triangle until [`Self::finish`].
-    pub(in crate::vision) a: [[f64; N]; N],
+    pub(super) a: [[f64; N]; N],
     /// Σ f r.
-    pub(in crate::vision) b: [f64; N],
+    pub(super) b: [f64; N],
     /// Σ r².
-    pub(in crate::vision) squares: f64,
+    pub(super) squares: f64,
     /// Equations.
-    pub(in crate::vision) count: f64,
+    pub(super) count: f64,
     features: [[f32; BLOCK]; N],
     residuals: [f32; BLOCK],
     filled: usize,
 }
 
 impl<const N: usize> NormalEquations<N> {
-    pub(in crate::vision) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (features, residuals) = ([[0.0; BLOCK]; N], [0.0; BLOCK]);
         Self { a: [[0.0; N]; N], b: [0.0; N], squares: 0.0, count: 0.0, features, residuals, filled: 0 }
     }
 
     /// One more equation.
     #[inline]
-    pub(in crate::vision) fn add(&mut self, feature: [f32; N], residual: f32) {
+    pub(super) fn add(&mut self, feature: [f32; N], residual: f32) {
         for (column, f) in self.features.iter_mut().zip(feature) {
             column[self.filled] = f;
         }
@@ -57,7 +57,7 @@ impl<const N: usize> NormalEquations<N> {
     }
 
     /// No more equations.
-    pub(in crate::vision) fn finish(mut self) -> Self {
+    pub(super) fn finish(mut self) -> Self {
         self.flush();
         for j in 0..N {
             for k in j + 1..N {

@@ -19,12 +19,7 @@ pub fn black_and_white(seen: &Seen, modules: &[f32]) -> Option<Vec<f32>> {
     let (known, fixed) = seen.known();
     let free: Vec<bool> = fixed.iter().enumerate().map(|(m, fixed)| !fixed && !seen.column(m).is_empty()).collect();
     let start = |m: usize| if free[m] { modules[m].round() } else { known[m] };
-    let mut symbol = Symbol {
-        norms: (0..modules.len()).map(|m| seen.column(m).iter().map(|(_, w)| w * w).sum()).collect(),
-        modules: (0..modules.len()).map(start).collect(),
-        residual: Vec::new(),
-        seen,
-    };
+    let mut symbol = Symbol { norms: seen.norms(), modules: (0..modules.len()).map(start).collect(), residual: Vec::new(), seen };
     let pairs = pairs(seen, &free);
     for _ in 0..ROUNDS {
         symbol.residual = seen.residual(&symbol.modules, true)?;

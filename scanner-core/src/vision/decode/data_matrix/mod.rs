@@ -205,7 +205,7 @@ fn read_rolled(rolled: &Rolled, attempt: &Attempt) -> Option<Found> {
         grid = adjust::adjusted(&grid, &seen, &modules, Bends::All, |place| f64::from(u8::from(rolled.row(place) < rows as f64)))?;
         (seen, modules) = attempt.look(&rolled.plane, &grid, BLURS[0])?;
         if (rows == last || 4 * rows > 3 * n)
-            && let Some(found) = decoded(&seen, &modules, &grid, &placement, attempt, Some(&is_seen))
+            && let Some(found) = decoded(&seen, &modules, &grid, &placement, &attempt.rule, Some(&is_seen))
         {
             return Some(found.moved(rolled.from));
         }
@@ -218,7 +218,7 @@ fn read_grid(plane: &Plane, grid: &Grid, attempt: &Attempt) -> Option<Found> {
     let mut first = None;
     for blur in BLURS {
         let look = attempt.look(plane, grid, blur)?;
-        if let Some(found) = decoded(&look.0, &look.1, grid, &placement, attempt, None) {
+        if let Some(found) = decoded(&look.0, &look.1, grid, &placement, &attempt.rule, None) {
             return Some(found);
         }
         first.get_or_insert(look);
@@ -261,7 +261,7 @@ fn read_adjusted(
     for _ in 0..times {
         grid = adjust::adjusted(&grid, &seen, &modules, Bends::Usual, |_| 1.0)?;
         (seen, modules) = attempt.look(plane, &grid, BLURS[0])?;
-        if let Some(found) = decoded(&seen, &modules, &grid, placement, attempt, None) {
+        if let Some(found) = decoded(&seen, &modules, &grid, placement, &attempt.rule, None) {
             return Some(found);
         }
     }
@@ -274,7 +274,7 @@ fn decoded(
     modules: &[f32],
     grid: &Grid,
     placement: &[Option<(usize, u8)>],
-    attempt: &Attempt,
+    rule: &MatrixRule,
     is_seen: Option<&dyn Fn([f64; 2]) -> bool>,
 ) -> Option<Found> {
     let size = grid.size;
@@ -296,11 +296,11 @@ fn decoded(
     for erased in (0..=most).step_by(2) {
         let mut fixed = word.clone();
         let Some(errors) = reed_solomon::correct(&mut fixed, size.ecc, &weakest[..erased]) else { continue };
-        if 2 * errors + erased + attempt.rule.spare > size.ecc {
+        if 2 * errors + erased + rule.spare > size.ecc {
             continue;
         }
         let dark = draw(grid, placement, &fixed);
-        if seen.explained(&dark, is_to_be_seen)? < attempt.rule.explained {
+        if seen.explained(&dark, is_to_be_seen)? < rule.explained {
             return None;
         }
         return Some(Found {
@@ -400,6 +400,14 @@ mod tests {
             let x = x * (1.0 + keystone * y / h);
             [middle + x * c - y * s, middle + x * s + y * c]
         })
+    }
+
+    /// A picture of a symbol in which all that is fixed is as it should be, with data that nobody encoded, and its corners.
+    fn without_codeword(size: &Size, module: f64, angle: f64, bits: &[bool]) -> (Plane, Corners) {
+        let dark: Vec<bool> =
+            (0..size.rows * size.cols).map(|i| size.fixed((i % size.cols) as isize, (i / size.cols) as isize).unwrap_or(bits[i])).collect();
+        let at = corners(size, module, angle, 1.0, 0.0, 80.0);
+        (picture(size, &dark, &at, &[0.0; BEND], 160, 0.04), at)
     }
 
     proptest! {
@@ -511,13 +519,7 @@ mod tests {
         fn what_is_no_codeword_says_nothing(
             which in 0usize..9, module in 0.8f64..3.5, angle in 0.0f64..std::f64::consts::TAU, bits in proptest::collection::vec(any::<bool>(), 26 * 26),
         ) {
-            let size = SIZES[which];
-            // All that is fixed as it should be, and data that nobody encoded.
-            let dark: Vec<bool> = (0..size.rows * size.cols)
-                .map(|i| size.fixed((i % size.cols) as isize, (i / size.cols) as isize).unwrap_or(bits[i]))
-                .collect();
-            let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
-            let plane = picture(&size, &dark, &at, &[0.0; BEND], 160, 0.04);
+            let (plane, at) = without_codeword(&SIZES[which], module, angle, &bits);
             let finder = Finder { corner: at[0], right: at[3], up: at[1], bows: [[0.0; 2]; 2] };
             prop_assert_eq!(read_finder(&plane, &finder, &Attempt::new(MatrixRule::default())), None);
             prop_assert_eq!(read_outline(&plane, &at, &Attempt::new(MatrixRule::default())), None);
@@ -530,12 +532,7 @@ mod tests {
         fn effort_ends_in_vain(
             which in 5usize..8, module in 1.5f64..3.0, angle in 0.0f64..std::f64::consts::TAU, bits in proptest::collection::vec(any::<bool>(), 26 * 26),
         ) {
-            let size = SIZES[which];
-            let dark: Vec<bool> = (0..size.rows * size.cols)
-                .map(|i| size.fixed((i % size.cols) as isize, (i / size.cols) as isize).unwrap_or(bits[i]))
-                .collect();
-            let at = corners(&size, module, angle, 1.0, 0.0, 80.0);
-            let plane = picture(&size, &dark, &at, &[0.0; BEND], 160, 0.04);
+            let (plane, at) = without_codeword(&SIZES[which], module, angle, &bits);
             let whole = Attempt::new(MatrixRule::default());
             prop_assert_eq!(read_outline(&plane, &at, &whole), None);
             // Following the outline and some looks are little of it.

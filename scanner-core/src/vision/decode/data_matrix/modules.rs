@@ -237,7 +237,7 @@ impl Seen {
     /// Grey values of all modules of the ringed grid (row by row), 0 dark to 1 light.
     pub fn modules(&self) -> Option<Vec<f32>> {
         let (mut modules, fixed) = self.known();
-        let norms: Vec<f32> = (0..modules.len()).map(|m| self.column(m).iter().map(|(_, w)| w * w).sum()).collect();
+        let norms = self.norms();
         for round in 0..ROUNDS {
             let mut residual = self.residual(&modules, round > 0)?;
             for _ in 0..SWEEPS {
@@ -274,6 +274,11 @@ impl Seen {
     /// The pixels that see a module of the ringed grid, in their order, and how much of it.
     pub fn column(&self, module: usize) -> &[(u32, f32)] {
         &self.column_weights[self.columns[module].clone()]
+    }
+
+    /// By module of the ringed grid: the sum of squares of what pixels see of it.
+    pub fn norms(&self) -> Vec<f32> {
+        (0..self.columns.len()).map(|m| self.column(m).iter().map(|(_, w)| w * w).sum()).collect()
     }
 
     /// Columns and rows of the ringed grid.

@@ -77,7 +77,7 @@ pub fn read_grid(plane: &Plane, grid: &Grid, placement: &[Option<(usize, u8)>], 
         for step in 0..ADJUSTMENTS {
             let (seen, modules) = attempt.look(plane, &grid, blur)?;
             let modules = black_and_white(&seen, &modules)?;
-            if let Some(found) = decoded(&seen, &modules, &grid, placement, attempt, None) {
+            if let Some(found) = decoded(&seen, &modules, &grid, placement, &attempt.rule, None) {
                 return Some(found);
             }
             grid = adjust::adjusted(&grid, &seen, &modules, if step < FLAT_ADJUSTMENTS { Bends::None } else { Bends::Usual }, |_| 1.0)?;
