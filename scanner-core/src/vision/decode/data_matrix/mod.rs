@@ -205,7 +205,7 @@ fn read_rolled(rolled: &Rolled, attempt: &Attempt) -> Option<Found> {
         grid = adjust::adjusted(&grid, &seen, &modules, Bends::All, |place| f64::from(u8::from(rolled.row(place) < rows as f64)))?;
         (seen, modules) = attempt.look(&rolled.plane, &grid, BLURS[0])?;
         if (rows == last || 4 * rows > 3 * n)
-            && let Some(found) = decoded(&seen, &modules, &grid, &placement, &attempt.rule, Some(&is_seen))
+            && let Some(found) = decoded(&seen, &modules, &grid, &placement, &attempt.rule, (grid.size.ecc * 4 / 5, is_seen))
         {
             return Some(found.moved(rolled.from));
         }
@@ -218,7 +218,7 @@ fn read_grid(plane: &Plane, grid: &Grid, attempt: &Attempt) -> Option<Found> {
     let mut first = None;
     for blur in BLURS {
         let look = attempt.look(plane, grid, blur)?;
-        if let Some(found) = decoded(&look.0, &look.1, grid, &placement, &attempt.rule, None) {
+        if let Some(found) = decoded(&look.0, &look.1, grid, &placement, &attempt.rule, all_seen(grid)) {
             return Some(found);
         }
         first.get_or_insert(look);
@@ -261,38 +261,41 @@ fn read_adjusted(
     for _ in 0..times {
         grid = adjust::adjusted(&grid, &seen, &modules, Bends::Usual, |_| 1.0)?;
         (seen, modules) = attempt.look(plane, &grid, BLURS[0])?;
-        if let Some(found) = decoded(&seen, &modules, &grid, placement, &attempt.rule, None) {
+        if let Some(found) = decoded(&seen, &modules, &grid, placement, &attempt.rule, all_seen(&grid)) {
             return Some(found);
         }
     }
     None
 }
 
-/// The text of modules (of the ringed grid), if `rule` lets it pass. Where not all places can be seen, up to four fifths of the check symbols may be given up.
+/// Of a grid of which every place can be seen: as many codewords as may be given up, and whether one is.
+fn all_seen(grid: &Grid) -> (usize, impl Fn([f64; 2]) -> bool) {
+    (grid.size.ecc / 2, |_| true)
+}
+
+/// The text of modules (of the ringed grid), if `rule` lets it pass with no more than so many codewords given up; modules that can't be seen are trusted less.
 fn decoded(
     seen: &Seen,
     modules: &[f32],
     grid: &Grid,
     placement: &[Option<(usize, u8)>],
     rule: &MatrixRule,
-    is_seen: Option<&dyn Fn([f64; 2]) -> bool>,
+    (most, is_seen): (usize, impl Fn([f64; 2]) -> bool),
 ) -> Option<Found> {
     let size = grid.size;
-    let is_to_be_seen = |place: [f64; 2]| is_seen.is_none_or(|is_seen| is_seen(place));
     let mut word = vec![0u8; size.codewords()];
     let mut trust = vec![f32::MAX; size.codewords()];
     for (i, (value, place)) in seen.inside(modules).iter().zip(placement).enumerate() {
         if let Some((codeword, bit)) = place {
             word[*codeword] |= u8::from(*value < 0.5) << bit;
             let middle = [i % size.cols, i / size.cols].map(|at| at as f64 + 0.5);
-            let share = if is_to_be_seen(middle) { 1.0 } else { UNSEEN };
+            let share = if is_seen(middle) { 1.0 } else { UNSEEN };
             trust[*codeword] = trust[*codeword].min(share * (value - 0.5).abs());
         }
     }
     let mut weakest: Vec<usize> = (0..word.len()).collect();
     weakest.sort_by(|a, b| trust[*a].total_cmp(&trust[*b]).then(a.cmp(b)));
     // The least trusted codewords are given up one pair after the other (Forney, "Generalized minimum distance decoding", 1966).
-    let most = if is_seen.is_some() { size.ecc * 4 / 5 } else { size.ecc / 2 };
     for erased in (0..=most).step_by(2) {
         let mut fixed = word.clone();
         let Some(errors) = reed_solomon::correct(&mut fixed, size.ecc, &weakest[..erased]) else { continue };
@@ -300,7 +303,7 @@ fn decoded(
             continue;
         }
         let dark = draw(grid, placement, &fixed);
-        if seen.explained(&dark, is_to_be_seen)? < rule.explained {
+        if seen.explained(&dark, &is_seen)? < rule.explained {
             return None;
         }
         return Some(Found {

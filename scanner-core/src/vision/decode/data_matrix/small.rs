@@ -8,7 +8,7 @@ use super::black_and_white::black_and_white;
 use super::grid::{Grid, OF_BEND, climbed, correlation, sample};
 use super::size::{SIZES, Size};
 use super::surface::{BEND, ToPicture};
-use super::{Attempt, Found, decoded};
+use super::{Attempt, Found, all_seen, decoded};
 use crate::vision::geometry::{distance, solve};
 use crate::vision::{Corners, Plane};
 
@@ -77,7 +77,7 @@ pub fn read_grid(plane: &Plane, grid: &Grid, placement: &[Option<(usize, u8)>], 
         for step in 0..ADJUSTMENTS {
             let (seen, modules) = attempt.look(plane, &grid, blur)?;
             let modules = black_and_white(&seen, &modules)?;
-            if let Some(found) = decoded(&seen, &modules, &grid, placement, &attempt.rule, None) {
+            if let Some(found) = decoded(&seen, &modules, &grid, placement, &attempt.rule, all_seen(&grid)) {
                 return Some(found);
             }
             grid = adjust::adjusted(&grid, &seen, &modules, if step < FLAT_ADJUSTMENTS { Bends::None } else { Bends::Usual }, |_| 1.0)?;

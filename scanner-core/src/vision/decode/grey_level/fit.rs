@@ -1,6 +1,6 @@
 //! Fitting the forward model to a strip: light, geometry, and what is left over.
 
-use super::model::{BINS, BlurredEdge, CHARACTER, EdgeResponse, Optics, QUIET, at_place};
+use super::model::{BINS, BlurredEdge, ByStep, CHARACTER, EdgeResponse, Optics, QUIET, Steps, at_place};
 use super::pixels::{MEAN_SQUARE, Pixels, Profile, Warp};
 use crate::vision::geometry::solve;
 use crate::vision::normal::NormalEquations;
@@ -14,23 +14,26 @@ const USUAL_BLUR: f32 = 0.3;
 /// Smallest and largest blur, px.
 const BLURS: [f32; 2] = [0.2, 2.4];
 
-/// Grey value of paper, and what a bar changes of it, each linear in the place along the code (−1 at the start, 1 at the stop).
+/// Grey value of paper, and what a bar changes of it, each linear in the place along the code (−1 at the start, 1 at the stop); on something round, which
+/// turns away from the lamps, with a [curve](curve) besides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Light {
     base: f32,
     base_slope: f32,
+    base_curve: f32,
     gain: f32,
     gain_slope: f32,
+    gain_curve: f32,
 }
 
 impl Light {
     /// The same everywhere.
     #[cfg(test)]
     pub(super) fn even(base: f32, gain: f32) -> Self {
-        Self { base, base_slope: 0.0, gain, gain_slope: 0.0 }
+        Self { base, base_slope: 0.0, base_curve: 0.0, gain, gain_slope: 0.0, gain_curve: 0.0 }
     }
 
-    /// Weighted least squares on the bins that `use_bin` lets through.
+    /// Weighted least squares on the bins that `use_bin` lets through, without curves.
     pub(super) fn fit(profile: &Profile, template: &[f32], length: f32, use_bin: impl Fn(usize) -> bool) -> Option<Self> {
         // Sums over the bins of the weight, and of the grey value, times powers of s and t, in lanes that the compiler can keep in vector registers.
         let mut weights = [[[0f32; LANES]; 3]; 3];
@@ -62,7 +65,7 @@ impl Light {
         a[1][1] += 1e-3 * weight;
         a[3][3] += 1e-3 * weight;
         let x = solve(a, b)?.map(|x| x as f32);
-        Some(Self { base: x[0], base_slope: x[1], gain: x[2], gain_slope: x[3] })
+        Some(Self { base: x[0], base_slope: x[1], base_curve: 0.0, gain: x[2], gain_slope: x[3], gain_curve: 0.0 })
     }
 
     /// What a wide bar takes from the paper's grey value, in the middle of the code; positive for dark bars.
@@ -76,11 +79,11 @@ impl Light {
     }
 
     pub(super) fn base_at(&self, s: f32) -> f32 {
-        self.base + self.base_slope * s
+        self.base + self.base_slope * s + self.base_curve * curve(s)
     }
 
     pub(super) fn gain_at(&self, s: f32) -> f32 {
-        self.gain + self.gain_slope * s
+        self.gain + self.gain_slope * s + self.gain_curve * curve(s)
     }
 
     /// Squared residual of the whole profile, pixels counted.
@@ -97,6 +100,11 @@ impl Light {
         }
         squares.iter().sum()
     }
+}
+
+/// How light curves along a code: its mean is 0.
+fn curve(s: f32) -> f32 {
+    s * s - 1.0 / 3.0
 }
 
 /// Numbers that are looked at side by side; whole modules have a multiple of them in bins.
@@ -123,7 +131,7 @@ pub(super) struct Residual {
 
 /// A text's whole template, and how it changes with what the fit may change of its optics.
 pub(super) struct Template {
-    /// See [`EdgeResponse::whole_code`].
+    /// See [`ByStep::whole_code`].
     pub(super) value: Vec<f32>,
     /// Its change per module of growth.
     growth: Vec<f32>,
@@ -133,12 +141,13 @@ pub(super) struct Template {
 
 impl Template {
     /// Of a code with the characters `values` between start and stop.
-    pub(super) fn new(step: [f32; 2], optics: Optics, start: usize, values: &[usize]) -> Self {
+    pub(super) fn new(steps: &Steps, optics: Optics, start: usize, values: &[usize]) -> Self {
         const GROWTH: f32 = 0.04;
         const BLUR: f32 = 0.08;
-        let blurred = |by: f32| BlurredEdge::new(step, optics.lens, optics.sigma_px * by.exp());
-        let draw =
-            |edge: &BlurredEdge, more: f32| EdgeResponse::of(edge, optics.growth + more).whole_code(start, Some(values), values.len());
+        let blurred = |by: f32| steps.map(|step| BlurredEdge::new(step, optics.lens, optics.sigma_px * by.exp()));
+        let draw = |edge: &ByStep<BlurredEdge>, more: f32| {
+            edge.map(|edge| EdgeResponse::of(edge, optics.growth + more)).whole_code(start, Some(values), values.len())
+        };
         let change = |more: Vec<f32>, less: Vec<f32>, by: f32| -> Vec<f32> {
             more.iter().zip(less).map(|(more, less)| (more - less) / (2.0 * by)).collect()
         };
@@ -153,13 +162,21 @@ impl Template {
 
 /// One Gauss–Newton step of geometry, light and optics together, on the pixels themselves.
 pub(super) fn refine(pixels: &Pixels, warp: &mut Warp, light: &mut Light, optics: &mut Optics, template: &Template) {
-    const N: usize = 13;
+    match pixels.roll {
+        Some(_) => refine_under::<15>(pixels, warp, light, optics, template),
+        None => refine_under::<13>(pixels, warp, light, optics, template),
+    }
+}
+
+/// The same with `N` unknowns: 13, or with the curves of light 15.
+fn refine_under<const N: usize>(pixels: &Pixels, warp: &mut Warp, light: &mut Light, optics: &mut Optics, template: &Template) {
     /// The first that is no light, and that which is no shift or scale.
     const GEOMETRY: usize = 4;
     const FINE: usize = 6;
     /// Places of the optics.
     const GROWTH: usize = 11;
     const BLUR: usize = 12;
+    const CURVES: usize = 13;
     let mut equations = NormalEquations::<N>::new();
     for (place, w, v) in pixels.places(warp) {
         let Some(at) = At::new(template, place) else { continue };
@@ -169,13 +186,19 @@ pub(super) fn refine(pixels: &Pixels, warp: &mut Warp, light: &mut Light, optics
         let g = gain * at.slope;
         let shifts = [1.0, s, s * s - 1.0 / 3.0, s * (s * s - 0.6), w, w * s, w * w - MEAN_SQUARE].map(|f| g * f);
         let [offset, scale, bend, skew, shear, twist, bow] = shifts;
-        equations.add([1.0, s, at.value, s * at.value, offset, scale, bend, skew, shear, twist, bow, gain * at.growth, gain * at.blur], r);
+        let [growth, blur] = [gain * at.growth, gain * at.blur];
+        let c = curve(s);
+        let all = [1.0, s, at.value, s * at.value, offset, scale, bend, skew, shear, twist, bow, growth, blur, c, c * at.value];
+        equations.add(std::array::from_fn(|i| all[i]), r);
     }
     let NormalEquations { mut a, mut b, squares, count, .. } = equations.finish();
     // A weak prior keeps what the pixels don't determine where it was.
     let strength = 0.002 * a[GEOMETRY][GEOMETRY];
     for (i, row) in a.iter_mut().enumerate().take(GROWTH).skip(FINE) {
         row[i] += strength;
+    }
+    for (i, row) in a.iter_mut().enumerate().skip(CURVES) {
+        row[i] += 1e-3 * count;
     }
     // Bars are as wide as they should be unless pixels say otherwise.
     let variance = squares / count.max(1.0);
@@ -189,6 +212,10 @@ pub(super) fn refine(pixels: &Pixels, warp: &mut Warp, light: &mut Light, optics
         light.base_slope += x[1] as f32;
         light.gain += x[2] as f32;
         light.gain_slope += x[3] as f32;
+        if let [base, gain] = x[CURVES..] {
+            light.base_curve += base as f32;
+            light.gain_curve += gain as f32;
+        }
         warp.offset += bounded(x[4], 0.4);
         warp.scale += bounded(x[5], 0.4);
         warp.bend += bounded(x[6], 0.3);
@@ -267,7 +294,7 @@ mod tests {
     use super::*;
     use crate::vision::Plane;
     use crate::vision::decode::grey_level::model::Lens;
-    use crate::vision::decode::grey_level::pixels::HALF_HEIGHT;
+    use crate::vision::decode::grey_level::pixels::{Arc, HALF_HEIGHT};
 
     /// Light, growth, blur, bend and bow of a strip are found together from a start that knows none of them.
     #[test]
@@ -279,7 +306,7 @@ mod tests {
         let step = [cos / px, sin / px].map(|s| s as f32);
         let truth = Optics { lens: Lens::Gaussian, sigma_px: 0.9, growth: -0.18 };
         let warp = Warp { offset: 0.2, bend: 0.25, skew: 0.1, bow: 0.8, twist: -0.2, ..Warp::default() };
-        let template = EdgeResponse::new(step, truth).whole_code(start, Some(&values), values.len());
+        let template = ByStep::new(&Steps::even(step), truth).whole_code(start, Some(&values), values.len());
         let value = |x: usize, y: usize| {
             let (dx, dy) = (x as f64 - middle[0], y as f64 - middle[1]);
             let (u, w) = ((cos * dx + sin * dy) / px + length / 2.0, (cos * dy - sin * dx) / (30.0 * px));
@@ -292,10 +319,10 @@ mod tests {
             [middle[0] + cos * along - sin * across, middle[1] + sin * along + cos * across]
         };
         let corners = [at(0.0, -0.5), at(length, -0.5), at(length, 0.5), at(0.0, 0.5)];
-        let pixels = Pixels::gather(&plane, &corners, 145, [-HALF_HEIGHT, HALF_HEIGHT], 0.0).unwrap();
+        let pixels = Pixels::gather(&plane, &corners, 145, [-HALF_HEIGHT, HALF_HEIGHT], Arc::STRAIGHT).unwrap();
         let mut found = (Warp::default(), Light::even(0.7, -0.5), Optics { lens: Lens::Gaussian, sigma_px: 0.6, growth: 0.0 });
         for _ in 0..8 {
-            let template = Template::new(pixels.step, found.2, start, &values);
+            let template = Template::new(&pixels.steps(), found.2, start, &values);
             refine(&pixels, &mut found.0, &mut found.1, &mut found.2, &template);
         }
         let (w, light, optics) = found;

@@ -13,7 +13,7 @@
 
 use super::fit::{Light, Residual, Template, refine, residual};
 use super::lattice::{Classes, PositionCost, Search};
-use super::model::{EdgeResponse, Optics, VALUES, code_modules};
+use super::model::{ByStep, Optics, VALUES, code_modules};
 use super::pixels::{Profile, Warp};
 use super::settle::{Lenses, STEPS, sharpest};
 use super::templates::Templates;
@@ -208,20 +208,21 @@ impl<'s> View<'s> {
     }
 
     fn costs(&self, characters: usize) -> Vec<PositionCost> {
-        Templates::new(self.strip.pixels.step, self.optics).costs(&self.profile, &self.light, self.strip.pixels.length, characters)
+        Templates::new(&self.strip.pixels.steps(), self.optics).costs(&self.profile, &self.light, self.strip.pixels.length, characters)
     }
 
     /// Blur, light and geometry under a text.
     fn fit(&mut self, values: &[usize]) -> Result<(), JointRefusal> {
         let pixels = &self.strip.pixels;
-        let lenses = Lenses::new(pixels.step);
+        let steps = pixels.steps();
+        let lenses = Lenses::new(pixels.steps());
         let sharpest = sharpest(&self.profile, pixels.length, &lenses, self.optics, START_C, values);
         (self.optics, self.light) = sharpest.unwrap_or((self.optics, self.light));
         for _ in 0..STEPS {
-            let template = Template::new(pixels.step, self.optics, START_C, values);
+            let template = Template::new(&steps, self.optics, START_C, values);
             refine(pixels, &mut self.warp, &mut self.light, &mut self.optics, &template);
         }
-        let template = EdgeResponse::new(pixels.step, self.optics).whole_code(START_C, Some(values), self.strip.characters);
+        let template = ByStep::new(&steps, self.optics).whole_code(START_C, Some(values), self.strip.characters);
         self.profile = pixels.profile(&self.warp);
         self.left = residual(pixels, &self.warp, &self.light, &self.profile, &template);
         if self.light.contrast() > 0.0 { Ok(()) } else { Err(JointRefusal::NoBars) }

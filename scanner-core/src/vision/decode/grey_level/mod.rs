@@ -20,15 +20,16 @@ mod settle;
 mod templates;
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use crate::vision::{Corners, Plane};
-use extent::rows_of_bars;
+use extent::{around, band_of_bars, band_of_changes, rows_of_bars};
 use fit::{Light, Residual};
 pub use joint::{Contribution, JointRefusal, JointRule, JointText, contribution, decide_together};
 use lattice::{Classes, least_cost};
 pub use model::code_modules;
-use model::{BINS, CHARACTER, EdgeResponse, Lens, Optics, QUIET, STOP_MODULES, modules, stop_modules};
-use pixels::{HALF_HEIGHT, Pixels, Profile, Roll, Summed, Warp};
+use model::{BINS, ByStep, CHARACTER, EdgeResponse, Lens, Optics, QUIET, STOP_MODULES, modules, stop_modules};
+use pixels::{Arc, HALF_HEIGHT, Pixels, Profile, Roll, Summed, Warp};
 use relight::relit;
 pub use rule::{GreyLevelRule, GreyLevelText};
 use settle::{Lenses, Refined};
@@ -40,27 +41,7 @@ pub enum Surface {
     /// A face, or paper that is bent a little.
     Flat,
     /// Something round, whose axis the bars are parallel to: modules shrink towards the ends, and seen aslant the code is an arc.
-    Round {
-        /// How far across the code's middle is from the line between its ends, in heights of its bars, downwards positive.
-        sag: f32,
-    },
-}
-
-impl Surface {
-    fn sag(self) -> f32 {
-        match self {
-            Self::Flat => 0.0,
-            Self::Round { sag } => sag,
-        }
-    }
-
-    /// The same seen from the other side.
-    fn turned(self) -> Self {
-        match self {
-            Self::Flat => Self::Flat,
-            Self::Round { sag } => Self::Round { sag: -sag },
-        }
-    }
+    Round,
 }
 
 /// What to begin with.
@@ -95,10 +76,15 @@ const SKEWS: [f32; 4] = [0.0, 0.6, 1.2, 1.8];
 /// What is tried on round packages: half angles that codes reach over, radians, and by how much their middles are off, in steps of modules; then what is
 /// tried beside the best.
 const ROUND_REACH: usize = 10;
-const ROUND_HALVES: [f32; 5] = [0.3, 0.5, 0.7, 0.9, 1.1];
+const ROUND_HALVES: [f32; 6] = [0.3, 0.45, 0.6, 0.75, 0.9, 1.05];
 const ROUND_STEPS: i32 = 22;
 const ROUND_STEP: f32 = 1.2;
 const ROUND_BETWEEN: [f32; 5] = [-1.0, -0.5, 0.0, 0.5, 1.0];
+/// Bins by which ends are looked for under each of them.
+const ROUND_BINS: usize = 2;
+/// The same as [`LOOKS_LIKE_ONE`] where so much is tried, and how many of the ways that do, either way round, are looked at closely.
+const ROUND_LOOKS_LIKE_ONE: f32 = 2.1;
+const MOST_WAYS: usize = 3;
 /// Weight of the characters' beginnings against the two ends, whose correlations add up to 2.
 const BEGINNINGS: f32 = 1.0;
 /// Starting points that a first reading is made of.
@@ -114,6 +100,9 @@ const RELIGHTINGS: usize = 3;
 /// Lead from which on a text says something about the rows that its bars reach over, and explained share below which that is asked.
 const EXTENT_MARGIN: f32 = 8.0;
 const EXTENT_EXPLAINED: f32 = 0.95;
+
+/// How often the arc of a code around something round is looked for again.
+const ARCS: usize = 2;
 
 /// Lead from which on a text that explains that much is not looked at from another start, and misfit below which its light is even enough.
 const CERTAIN_MARGIN: f32 = 100.0;
@@ -150,13 +139,27 @@ pub fn look_at_code128_on(plane: &Plane, corners: &Corners, surface: Surface, ch
     // The pixels are the same from either end, and so is the bars' lean; what grows to one end or both falls.
     let turned = pixels.turned();
     let other = Warp { twist: -lean.twist, bow: -lean.bow, ..lean };
-    let ways = [(pixels, lean, *corners, surface), (turned, other, [c, d, a, b], surface.turned())].into_iter();
-    let mut ways: Vec<(Strip, Corners)> = ways
-        .filter_map(|(pixels, lean, corners, surface)| Some((Strip::new(pixels, lean, surface, characters, reach)?, corners)))
-        .collect();
-    ways.sort_by(|(p, _), (q, _)| q.score.total_cmp(&p.score));
+    let directions = [(pixels, lean, *corners), (turned, other, [c, d, a, b])];
+    // The likeliest directions, and what the code may lie around.
+    let mut ways: Vec<(f32, usize, Option<Roll>)> = match surface {
+        Surface::Flat => (0..2).map(|direction| (0.0, direction, None)).collect(),
+        Surface::Round => {
+            let rolls = |(direction, (pixels, lean, _)): (usize, &(Pixels, Warp, Corners))| {
+                rolls_of(pixels, lean, characters, reach).into_iter().map(move |(score, roll)| (score, direction, Some(roll)))
+            };
+            directions.iter().enumerate().flat_map(rolls).collect()
+        }
+    };
+    ways.sort_by(|p, q| q.0.total_cmp(&p.0));
+    ways.truncate(MOST_WAYS);
+    let strip = |(_, direction, roll): (f32, usize, Option<Roll>)| {
+        let (pixels, lean, corners) = &directions[direction];
+        Some((Strip::new(pixels.clone(), *lean, roll, characters, reach)?, *corners))
+    };
+    let mut strips: Vec<(Strip, Corners)> = ways.into_iter().filter_map(strip).collect();
+    strips.sort_by(|(p, _), (q, _)| q.score.total_cmp(&p.score));
     let mut found: Vec<FittedStrip> = Vec::new();
-    for (strip, corners) in ways {
+    for (strip, corners) in strips {
         if !found.iter().any(|found| found.text.is_certain()) {
             found.extend(strip.read(plane, &corners));
         }
@@ -168,7 +171,7 @@ pub fn look_at_code128_on(plane: &Plane, corners: &Corners, surface: Surface, ch
 /// The same in one direction only, from the start's corners to the stop's, which may be off by `reach` modules.
 pub fn look_along(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<FittedStrip> {
     let (pixels, lean) = Strip::gather(plane, corners, Surface::Flat, characters, reach)?;
-    Strip::new(pixels, lean, Surface::Flat, characters, reach)?.read(plane, corners)
+    Strip::new(pixels, lean, None, characters, reach)?.read(plane, corners)
 }
 
 /// A strip with the model that fits it best: its pixels by their place along the code, geometry, light and blur.
@@ -205,30 +208,35 @@ impl EndPattern {
     }
 }
 
+/// What start characters look like, each behind its quiet zone.
+type Starts = [(usize, EndPattern); 3];
+
 /// What the ends of a code look like.
-struct EndPatterns {
-    /// Start characters, each behind its quiet zone.
-    starts: [(usize, EndPattern); 3],
+struct EndPatterns<'p> {
+    starts: &'p Starts,
     /// The stop from its second module on, with its quiet zone.
-    stop: EndPattern,
+    stop: &'p EndPattern,
 }
 
-impl EndPatterns {
+impl EndPattern {
     /// Modules of quiet zone that belong to an end's pattern.
     const LIGHT: usize = 6;
 
-    fn new(edge: &EdgeResponse) -> Self {
-        let starts = [103, 104, 105].map(|value| {
+    fn starts(edge: &EdgeResponse) -> Starts {
+        [103, 104, 105].map(|value| {
             let mut t = vec![0.0; (Self::LIGHT + CHARACTER) * BINS];
             edge.add_bars(&modules(value), Self::LIGHT as isize, &mut t);
             // The last module is blurred with what follows, and that is not known yet.
             t.truncate((Self::LIGHT + CHARACTER - 1) * BINS);
-            (value, EndPattern::new(t))
-        });
-        let mut stop = vec![0.0; (STOP_MODULES + Self::LIGHT) * BINS];
-        edge.add_bars(&stop_modules(), 0, &mut stop);
+            (value, Self::new(t))
+        })
+    }
+
+    fn stop(edge: &EdgeResponse) -> Self {
+        let mut t = vec![0.0; (STOP_MODULES + Self::LIGHT) * BINS];
+        edge.add_bars(&stop_modules(), 0, &mut t);
         // What comes before the stop is not known yet either.
-        Self { starts, stop: EndPattern::new(stop.split_off(BINS)) }
+        Self::new(t.split_off(BINS))
     }
 }
 
@@ -237,12 +245,11 @@ struct Strip {
     characters: usize,
     classes: Classes,
     /// Edges and characters under [`FIRST`].
-    edge: EdgeResponse,
+    edge: ByStep<EdgeResponse>,
     templates: OnceCell<Templates>,
     lenses: Lenses,
     /// How the bars lean.
     lean: Warp,
-    surface: Surface,
     /// Starting points: start character and geometry.
     starts: Vec<(usize, Warp)>,
     /// How well the first of them fits.
@@ -252,24 +259,37 @@ struct Strip {
 impl Strip {
     /// The pixels inside `corners`, and how the bars lean.
     fn gather(plane: &Plane, corners: &Corners, surface: Surface, characters: usize, reach: usize) -> Option<(Pixels, Warp)> {
-        let pixels = Pixels::gather(plane, corners, code_modules(characters), [-HALF_HEIGHT, HALF_HEIGHT], surface.sag())?;
+        let length = code_modules(characters);
         let limit = SHEAR_PER_REACH * reach as f32;
         let steps = 2 * (limit / SHEAR_STEP).round() as usize + 1;
-        let lean = lean(&pixels.some(ENOUGH_FOR_LEAN), limit, steps);
-        let even = if surface == Surface::Flat { pixels } else { pixels.evened(&lean) };
-        Some((even, lean))
+        let lean = |pixels: &Pixels| lean(&pixels.some(ENOUGH_FOR_LEAN), limit, steps);
+        if surface == Surface::Flat {
+            let pixels = Pixels::gather(plane, corners, length, [-HALF_HEIGHT, HALF_HEIGHT], Arc::STRAIGHT)?;
+            let lean = lean(&pixels);
+            return Some((pixels, lean));
+        }
+        let along_band = |corners: &Corners| {
+            let band = band_of_changes(&around(plane, corners, length)?)?;
+            Pixels::gather(plane, &band.corners(corners), length, band.inner(), band.arc)
+        };
+        // Along an arc, how far bars lean would change places as a bend does: the ends are laid along the bars first.
+        let pixels = along_band(corners)?;
+        let pixels = along_band(&pixels.framed(&lean(&pixels)))?;
+        let lean = lean(&pixels);
+        Some((pixels.evened(&lean), lean))
     }
 
     /// `None` where nothing looks like a start and a stop.
-    fn new(pixels: Pixels, lean: Warp, surface: Surface, characters: usize, reach: usize) -> Option<Self> {
-        let (edge, templates, lenses) = (EdgeResponse::new(pixels.step, FIRST), OnceCell::new(), Lenses::new(pixels.step));
-        let mut strip =
-            Self { pixels, characters, classes: Classes::new(), edge, templates, lenses, lean, surface, starts: Vec::new(), score: 0.0 };
-        let patterns = EndPatterns::new(&strip.edge);
-        if let Surface::Round { .. } = surface {
-            let roll = strip.likeliest_roll(&patterns, reach)?;
-            strip.pixels = strip.pixels.unrolled(roll);
-        }
+    fn new(pixels: Pixels, lean: Warp, roll: Option<Roll>, characters: usize, reach: usize) -> Option<Self> {
+        let pixels = match roll {
+            None => pixels,
+            Some(roll) => pixels.unrolled(roll),
+        };
+        let edge = ByStep::new(&pixels.steps(), FIRST);
+        let (starts, stop) = (EndPattern::starts(edge.at(0)), EndPattern::stop(edge.at(characters + 1)));
+        let patterns = EndPatterns { starts: &starts, stop: &stop };
+        let (templates, lenses) = (OnceCell::new(), Lenses::new(pixels.steps()));
+        let mut strip = Self { pixels, characters, classes: Classes::new(), edge, templates, lenses, lean, starts: Vec::new(), score: 0.0 };
         let found = strip.find_ends(&patterns, reach);
         strip.score = found.first()?.0;
         strip.starts = found.into_iter().map(|(_, value, warp)| (value, warp)).collect();
@@ -278,30 +298,16 @@ impl Strip {
 
     /// Characters under [`FIRST`].
     fn templates(&self) -> &Templates {
-        self.templates.get_or_init(|| Templates::new(self.pixels.step, FIRST))
-    }
-
-    /// How the code lies around something round, if it is one: as its ends and its characters' beginnings fit best.
-    fn likeliest_roll(&self, patterns: &EndPatterns, reach: usize) -> Option<Roll> {
-        let straight = self.pixels.profile(&self.lean);
-        let length = self.pixels.length;
-        let offs = || (-ROUND_STEPS..=ROUND_STEPS).map(|k| k as f32 * ROUND_STEP);
-        let rolls = ROUND_HALVES.iter().flat_map(|half| offs().filter_map(|off| Roll::new(*half, off, length)));
-        let scored = rolls.filter_map(|roll| {
-            let mut pairs = Vec::new();
-            self.ends_under(&Warp::default(), &straight.unrolled(&roll, length), patterns, reach, &mut pairs);
-            Some((pairs.into_iter().map(|pair| pair.0).max_by(f32::total_cmp)?, roll))
-        });
-        scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, roll)| roll)
+        self.templates.get_or_init(|| Templates::new(&self.pixels.steps(), FIRST))
     }
 
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first. None where that
     /// looks like no code.
-    fn find_ends(&self, patterns: &EndPatterns, reach: usize) -> Vec<(f32, usize, Warp)> {
+    fn find_ends(&self, patterns: &EndPatterns<'_>, reach: usize) -> Vec<(f32, usize, Warp)> {
         let straight = self.pixels.profile(&self.lean);
         let mut pairs: Vec<(f32, usize, Warp)> = Vec::new();
         for bent in bends().map(|bend| Warp::bent(bend, 0.0)) {
-            self.ends_under(&bent, &straight.warped(&bent, self.pixels.length), patterns, reach, &mut pairs);
+            pairs.extend(ends_under(&bent, &straight.warped(&bent, self.pixels.length), self.characters, patterns, reach, 1));
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         if pairs.first().is_none_or(|best| best.0 < LOOKS_LIKE_ONE) {
@@ -324,42 +330,13 @@ impl Strip {
             let begins = beginnings(straight, self.characters, |place| bent.undone(ends.undone(place, 0.0, length), 0.0, length));
             (begins, Warp { offset: bent.offset + ends.offset, scale: bent.scale + ends.scale, ..bent })
         };
-        let skews: &[f32] = match self.surface {
-            Surface::Round { .. } => &ROUND_BETWEEN,
-            Surface::Flat if warp.bend.abs() > SKEWED_FROM => &SKEWS,
-            Surface::Flat => &SKEWS[..1],
+        let skews: &[f32] = match self.pixels.roll {
+            Some(_) => &ROUND_BETWEEN,
+            None if warp.bend.abs() > SKEWED_FROM => &SKEWS,
+            None => &SKEWS[..1],
         };
         let all = skews.iter().flat_map(|skew| BEND_BETWEEN.map(|more| near((warp.bend + more, warp.skew + skew))));
         all.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(warp, |(_, warp)| warp)
-    }
-
-    /// Pairs of places that look like a start and a stop under `bent`, each with how well they and the characters' beginnings fit.
-    fn ends_under(&self, bent: &Warp, profile: &Profile, patterns: &EndPatterns, reach: usize, pairs: &mut Vec<(f32, usize, Warp)>) {
-        let profile = profile.summed();
-        let scores = |pattern: &EndPattern, begin: usize| -> Vec<(f32, f32)> {
-            let reach = (reach * BINS) as isize;
-            let at = |shift: isize| -profile.correlation(&pattern.values, &pattern.squares, begin as isize + shift);
-            let score: Vec<f32> = (-reach..=reach).map(at).collect();
-            peaks(&score).into_iter().map(|i| ((i as isize - reach) as f32 / BINS as f32, score[i])).collect()
-        };
-        let mut starts = Vec::new();
-        for (value, pattern) in &patterns.starts {
-            let found = scores(pattern, (QUIET - EndPatterns::LIGHT) * BINS);
-            starts.extend(found.into_iter().take(2).map(|(shift, score)| (*value, shift, score)));
-        }
-        starts.sort_by(|a, b| b.2.total_cmp(&a.2));
-        starts.truncate(4);
-        let stops = scores(&patterns.stop, (QUIET + CHARACTER * (self.characters + 1)) * BINS + BINS);
-        for (value, first, score) in &starts {
-            for (last, other) in stops.iter().take(3) {
-                if score + other > ENDS {
-                    let ends = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, ..Warp::default() };
-                    let begins = beginnings(&profile, self.characters, |place| ends.undone(place, 0.0, self.pixels.length));
-                    let warp = Warp { offset: bent.offset + ends.offset, scale: bent.scale + ends.scale, ..*bent };
-                    pairs.push((score + other + BEGINNINGS * begins, *value, warp));
-                }
-            }
-        }
     }
 
     fn read(mut self, plane: &Plane, corners: &Corners) -> Option<FittedStrip> {
@@ -381,7 +358,7 @@ impl Strip {
             return None;
         }
         let mut found: Option<Refined> = None;
-        let most = if self.surface == Surface::Flat { 2 } else { 4 };
+        let most = if self.pixels.roll.is_none() { 2 } else { 4 };
         for (_, start, warp) in tries.iter().take(most) {
             let again = self.refined(&self.pixels, *start, *warp);
             found = match (found, again) {
@@ -393,7 +370,15 @@ impl Strip {
             }
         }
         let mut found = found?;
-        if found.text.margin > EXTENT_MARGIN
+        if self.pixels.roll.is_some() {
+            for _ in 0..ARCS {
+                if found.text.margin < EXTENT_MARGIN {
+                    break;
+                }
+                let Some((pixels, again)) = self.along_its_arc(plane, &found) else { break };
+                (self.pixels, found) = (pixels, again);
+            }
+        } else if found.text.margin > EXTENT_MARGIN
             && found.text.explained < EXTENT_EXPLAINED
             && let Some((pixels, again)) = self.with_its_rows(plane, corners, &found)
         {
@@ -403,7 +388,8 @@ impl Strip {
         // Where a text stands out and yet much is left over, it may be the light; a better text shows it better.
         for _ in 0..RELIGHTINGS {
             let promising = found.text.margin > RELIT_MARGIN || found.text.explained > RELIT_EXPLAINED;
-            let well = found.text.misfit < RELIT_MISFIT || (found.text.misfit < WELL_MISFIT && found.text.is_certain());
+            let well = found.text.misfit < RELIT_MISFIT
+                || (self.pixels.roll.is_none() && found.text.misfit < WELL_MISFIT && found.text.is_certain());
             if !promising || well {
                 break;
             }
@@ -432,26 +418,96 @@ impl Strip {
 
     /// The same strip from the rows that show the text's bars, read once more. `None` where that explains no more.
     fn with_its_rows(&self, plane: &Plane, corners: &Corners, found: &Refined) -> Option<(Pixels, Refined)> {
-        let sag = self.surface.sag();
-        let of_rows = |rows: [f32; 2]| {
-            let pixels = Pixels::gather(plane, corners, code_modules(self.characters), rows, sag)?;
-            Some(match self.pixels.roll {
-                Some(roll) => pixels.unrolled(roll),
-                None => pixels,
-            })
-        };
+        let of_rows = |rows: [f32; 2]| Pixels::gather(plane, corners, code_modules(self.characters), rows, Arc::STRAIGHT);
         let rows = rows_of_bars(&of_rows([-extent::REACH, extent::REACH])?, &found.warp, &found.template)?;
         let pixels = of_rows(rows)?;
         let again = self.refined(&pixels, usize::from(found.text.symbol.values[0]), found.warp)?;
         (again.text.explained > found.text.explained).then_some((pixels, again))
     }
 
-    fn light_of_ends(&self, profile: &Profile, edge: &EdgeResponse, start: usize) -> Option<Light> {
+    /// The same of something round, from the arc along which it shows the text's bars.
+    fn along_its_arc(&self, plane: &Plane, found: &Refined) -> Option<(Pixels, Refined)> {
+        let length = code_modules(self.characters);
+        let (corners, roll) = self.pixels.rolled(&found.warp)?;
+        let warp = Warp { bow: found.warp.bow, ..Warp::default() };
+        let band = band_of_bars(&around(plane, &corners, length)?, roll, &warp, &found.template)?;
+        let pixels = Pixels::gather(plane, &band.corners(&corners), length, band.inner(), band.arc)?.unrolled(roll);
+        let again = self.refined(&pixels, usize::from(found.text.symbol.values[0]), warp)?;
+        (again.text.explained > found.text.explained).then_some((pixels, again))
+    }
+
+    fn light_of_ends(&self, profile: &Profile, edge: &ByStep<EdgeResponse>, start: usize) -> Option<Light> {
         let template = edge.whole_code(start, None, self.characters);
         let length = self.pixels.length;
         let known = |u: f32| (u > -6.0 && u < 10.0) || (u > length - 12.0 && u < length + 6.0);
         Light::fit(profile, &template, length, |i| known(place(i))).filter(|l| l.contrast() > 0.0)
     }
+}
+
+/// How the code may lie around something round, if it is one: of each half angle what fits its ends and its characters' beginnings best, and how well. Those
+/// that look like no code are left out.
+fn rolls_of(pixels: &Pixels, lean: &Warp, characters: usize, reach: usize) -> Vec<(f32, Roll)> {
+    let straight = pixels.profile(lean);
+    let length = pixels.length;
+    // Ends as pixels see them there: many rolls have the same.
+    let (mut starts, mut stops) = (BTreeMap::new(), BTreeMap::new());
+    let mut scored: Vec<(f32, Roll)> = Vec::new();
+    for half in ROUND_HALVES {
+        let offs = (-ROUND_STEPS..=ROUND_STEPS).map(|k| k as f32 * ROUND_STEP);
+        let score = |roll: Roll| {
+            let [(first, before), (last, behind)] = roll.ends(pixels.step, length);
+            let patterns = EndPatterns {
+                starts: starts.entry(first).or_insert_with(|| EndPattern::starts(&EdgeResponse::new(before, FIRST))),
+                stop: stops.entry(last).or_insert_with(|| EndPattern::stop(&EdgeResponse::new(behind, FIRST))),
+            };
+            let pairs = ends_under(&Warp::default(), &straight.unrolled(&roll, length), characters, &patterns, reach, ROUND_BINS);
+            Some((pairs.into_iter().map(|pair| pair.0).max_by(f32::total_cmp)?, roll))
+        };
+        let all = offs.filter_map(|off| Roll::new(half, off, length)).filter_map(score);
+        scored.extend(all.max_by(|a, b| a.0.total_cmp(&b.0)));
+    }
+    scored.retain(|(score, _)| *score >= ROUND_LOOKS_LIKE_ONE);
+    scored
+}
+
+/// Pairs of places that look like a start and a stop under `bent`, each with how well they and the characters' beginnings fit; looked for
+/// by every so many bins.
+fn ends_under(
+    bent: &Warp,
+    profile: &Profile,
+    characters: usize,
+    patterns: &EndPatterns<'_>,
+    reach: usize,
+    every: usize,
+) -> Vec<(f32, usize, Warp)> {
+    let length = code_modules(characters) as f32;
+    let mut pairs = Vec::new();
+    let profile = profile.summed();
+    let scores = |pattern: &EndPattern, begin: usize| -> Vec<(f32, f32)> {
+        let reach = (reach * BINS) as isize;
+        let at = |shift: isize| -profile.correlation(&pattern.values, &pattern.squares, begin as isize + shift);
+        let score: Vec<f32> = (-reach..=reach).step_by(every).map(at).collect();
+        peaks(&score).into_iter().map(|i| (((i * every) as isize - reach) as f32 / BINS as f32, score[i])).collect()
+    };
+    let mut starts = Vec::new();
+    for (value, pattern) in patterns.starts {
+        let found = scores(pattern, (QUIET - EndPattern::LIGHT) * BINS);
+        starts.extend(found.into_iter().take(2).map(|(shift, score)| (*value, shift, score)));
+    }
+    starts.sort_by(|a, b| b.2.total_cmp(&a.2));
+    starts.truncate(4);
+    let stops = scores(patterns.stop, (QUIET + CHARACTER * (characters + 1)) * BINS + BINS);
+    for (value, first, score) in &starts {
+        for (last, other) in stops.iter().take(3) {
+            if score + other > ENDS {
+                let ends = Warp { offset: -(first + last) / 2.0, scale: -(last - first) / 2.0, ..Warp::default() };
+                let begins = beginnings(&profile, characters, |place| ends.undone(place, 0.0, length));
+                let warp = Warp { offset: bent.offset + ends.offset, scale: bent.scale + ends.scale, ..*bent };
+                pairs.push((score + other + BEGINNINGS * begins, *value, warp));
+            }
+        }
+    }
+    pairs
 }
 
 /// How the bars lean, fan out and are bowed: as the profile along the code is sharpest. `limit`: how far a bar's end may be off, modules.

@@ -1,5 +1,7 @@
 //! The forward model: what a camera makes of printed bars, as a function of the place along the code.
 
+use std::sync::Arc;
+
 use crate::vision::decode::symbol::{STOP, SYMBOL_WIDTHS};
 
 /// Bins per module of an accumulated profile.
@@ -49,6 +51,63 @@ pub(super) struct Optics {
     pub(super) sigma_px: f32,
     /// What every bar is wider, modules; negative where bars came out thinner.
     pub(super) growth: f32,
+}
+
+/// By how much places along the code change per pixel to the right and down, modules, at each of its characters: on a face it is the same for all; around
+/// something round, pixels reach over more modules the nearer to the horizon they are, and so does what blurs them.
+pub(super) struct Steps {
+    /// Those that occur.
+    each: Vec<[f32; 2]>,
+    /// Which of them belongs to each character, from the start to the stop; all to the first where nothing is said.
+    of: Arc<[usize]>,
+}
+
+impl Steps {
+    /// Steps that differ by less than this factor are taken for the same.
+    const ALIKE: f32 = 1.12;
+
+    /// The same everywhere.
+    pub(super) fn even(step: [f32; 2]) -> Self {
+        Self { each: vec![step], of: Arc::new([]) }
+    }
+
+    /// By how many times they are larger at each character, from the start to the stop.
+    pub(super) fn growing(step: [f32; 2], by: impl Iterator<Item = f32>) -> Self {
+        let all: Vec<(i32, [f32; 2])> = by.map(|by| Self::grown(step, by)).collect();
+        let mut known = all.clone();
+        known.sort_by_key(|(power, _)| *power);
+        known.dedup_by_key(|(power, _)| *power);
+        let which = |(power, _): &(i32, _)| known.partition_point(|(other, _)| other < power);
+        Self { of: all.iter().map(which).collect(), each: known.iter().map(|(_, step)| *step).collect() }
+    }
+
+    /// A step so many times as large, about, and a number that is the same for all that are taken for the same.
+    pub(super) fn grown(step: [f32; 2], by: f32) -> (i32, [f32; 2]) {
+        let power = (by.ln() / Self::ALIKE.ln()).round() as i32;
+        (power, step.map(|v| v * Self::ALIKE.powi(power)))
+    }
+
+    /// What is made of each step that occurs.
+    pub(super) fn map<T>(&self, make: impl Fn([f32; 2]) -> T) -> ByStep<T> {
+        ByStep { each: self.each.iter().map(|step| make(*step)).collect(), of: Arc::clone(&self.of) }
+    }
+}
+
+/// Something for each of a code's [`Steps`].
+pub(super) struct ByStep<T> {
+    each: Vec<T>,
+    of: Arc<[usize]>,
+}
+
+impl<T> ByStep<T> {
+    /// That of a character; 0 is the start.
+    pub(super) fn at(&self, character: usize) -> &T {
+        &self.each[self.of.get(character).copied().unwrap_or(0)]
+    }
+
+    pub(super) fn map<U>(&self, make: impl Fn(&T) -> U) -> ByStep<U> {
+        ByStep { each: self.each.iter().map(make).collect(), of: Arc::clone(&self.of) }
+    }
 }
 
 /// An edge from light to dark as a lens and pixels see it, finely tabulated.
@@ -162,16 +221,22 @@ impl EdgeResponse {
             *value += darker - lighter;
         }
     }
+}
+
+impl ByStep<EdgeResponse> {
+    pub(super) fn new(steps: &Steps, optics: Optics) -> Self {
+        steps.map(|step| EdgeResponse::new(step, optics))
+    }
 
     /// Start, the characters `values` where they are known, and stop of a code with `characters` characters between the two, over the whole
     /// profile: bin 0 begins [`QUIET`] modules before the start.
     pub(super) fn whole_code(&self, start: usize, values: Option<&[usize]>, characters: usize) -> Vec<f32> {
         let mut t = vec![0.0; (code_modules(characters) + 2 * QUIET) * BINS];
-        self.add_bars(&modules(start), QUIET as isize, &mut t);
+        self.at(0).add_bars(&modules(start), QUIET as isize, &mut t);
         for (i, v) in values.unwrap_or_default().iter().enumerate() {
-            self.add_bars(&modules(*v), (QUIET + CHARACTER * (i + 1)) as isize, &mut t);
+            self.at(i + 1).add_bars(&modules(*v), (QUIET + CHARACTER * (i + 1)) as isize, &mut t);
         }
-        self.add_bars(&stop_modules(), (QUIET + CHARACTER * (characters + 1)) as isize, &mut t);
+        self.at(characters + 1).add_bars(&stop_modules(), (QUIET + CHARACTER * (characters + 1)) as isize, &mut t);
         t
     }
 }
@@ -254,7 +319,7 @@ mod tests {
 
     #[test]
     fn all_bars_together_hold_as_much_dark_as_there_are_dark_modules() {
-        let edge = EdgeResponse::new([0.7, 0.7], sharp(0.6));
+        let edge = ByStep::new(&Steps::even([0.7, 0.7]), sharp(0.6));
         let values = [81, 5, 43, 21, 12, 0, 21, 12, 34, 56, 7];
         let t = edge.whole_code(105, Some(&values), 11);
         let dark = std::iter::once(105).chain(values).map(|v| modules(v).iter().filter(|m| **m).count()).sum::<usize>()

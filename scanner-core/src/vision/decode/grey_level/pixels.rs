@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::model::{BINS, QUIET};
+use super::model::{BINS, CHARACTER, QUIET, Steps};
 use crate::vision::geometry::{homography, map};
 use crate::vision::lanes::dot;
 use crate::vision::{Corners, Plane};
@@ -38,9 +38,8 @@ pub(super) struct Pixels {
 
 impl Pixels {
     /// The pixels inside `corners` (start-top, stop-top, stop-bottom, start-bottom) and its quiet zones whose place across is one of `rows`. `None` for
-    /// corners that span nothing, or too few pixels to say anything. Rows are arched by `sag`: how far across the code's middle is from the line between its
-    /// ends, in heights of the strip; bars stay as they are.
-    pub(super) fn gather(plane: &Plane, corners: &Corners, length: usize, rows: [f32; 2], sag: f32) -> Option<Self> {
+    /// corners that span nothing, or too few pixels to say anything. Rows follow `arc`; bars stay as they are.
+    pub(super) fn gather(plane: &Plane, corners: &Corners, length: usize, rows: [f32; 2], arc: Arc) -> Option<Self> {
         let corners = &even(corners);
         let l = length as f64;
         let code = [[0., -0.5], [l, -0.5], [l, 0.5], [0., 0.5]];
@@ -54,8 +53,8 @@ impl Pixels {
             return None;
         }
         let room = QUIET as f64 + 2.0;
-        let arched = |u: f64| sag * (1.0 - (2.0 * u / l - 1.0).powi(2)) as f32;
-        let bulges = [0.0, sag, arched(-room)];
+        let arched = |u: f64| arc.across((2.0 * u / l - 1.0) as f32);
+        let bulges: [f32; 9] = std::array::from_fn(|i| arched(-room + i as f64 / 8.0 * (l + 2.0 * room)));
         let straight =
             [rows[0] + bulges.into_iter().fold(f32::INFINITY, f32::min), rows[1] + bulges.into_iter().fold(f32::NEG_INFINITY, f32::max)];
         let outline = [(0.0, straight[0]), (l, straight[0]), (l, straight[1]), (0.0, straight[1])];
@@ -139,6 +138,14 @@ impl Pixels {
         Self { u, roll: Some(roll), ..self }
     }
 
+    /// How places change at each character.
+    pub(super) fn steps(&self) -> Steps {
+        let Some(roll) = self.roll else { return Steps::even(self.step) };
+        // The stop has two modules more.
+        let characters = self.length as usize / CHARACTER;
+        Steps::growing(self.step, (0..characters).map(|k| roll.growth(((k as f32 + 0.5) * CHARACTER as f32).min(self.length), self.length)))
+    }
+
     /// At most `most` of the pixels, evenly taken.
     pub(super) fn some(&self, most: usize) -> Cow<'_, Self> {
         let stride = self.v.len().div_ceil(most.max(1));
@@ -191,9 +198,26 @@ impl Pixels {
             length: self.length,
             step: self.step.map(|v| -v),
             rows: [-self.rows[1], -self.rows[0]],
-            roll: self.roll.map(|roll| Roll { turn: -roll.turn, ..roll }),
+            roll: self.roll.map(Roll::turned),
             picture_from_code,
         }
+    }
+
+    /// The corners in the picture between which a code around something round lies after refinement, and how it lies there.
+    pub(super) fn rolled(&self, warp: &Warp) -> Option<(Corners, Roll)> {
+        let (roll, length) = (self.roll?, self.length);
+        let [start, stop] = [0.0, length].map(|end| roll.seen(warp.undone(end, 0.0, length), length));
+        let place = |s: f32| warp.apply(roll.unrolled(start + s / length * (stop - start), length), 0.0, length);
+        Some((self.framed(warp), Roll::closest(place, length)?))
+    }
+
+    /// The corners in the picture whose ends are the first and the last bar after refinement, as high as the strip.
+    pub(super) fn framed(&self, warp: &Warp) -> Corners {
+        let corner = |target: f32, w: f32| {
+            let u = warp.undone(target, w, self.length);
+            map(&self.picture_from_code, f64::from(self.roll.map_or(u, |roll| roll.seen(u, self.length))), f64::from(w))
+        };
+        [corner(0.0, -0.5), corner(self.length, -0.5), corner(self.length, 0.5), corner(0.0, 0.5)]
     }
 
     /// The code's corners in the picture after refinement. Its upper and lower edge are those of the strip, unless the rows that take part say more.
@@ -257,6 +281,25 @@ impl Warp {
     }
 }
 
+/// How rows around something round run between both ends of a code.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Arc {
+    /// How far across their middle is from the line between the ends, in heights of the strip, downwards positive.
+    pub(super) sag: f32,
+    /// What they lie around.
+    pub(super) roll: Roll,
+}
+
+impl Arc {
+    /// Rows on a face.
+    pub(super) const STRAIGHT: Self = Self { sag: 0.0, roll: Roll { half: 1.0, turn: 0.0 } };
+
+    /// How far across they are at a place along the code, −1 at the start and 1 at the stop.
+    pub(super) fn across(&self, a: f32) -> f32 {
+        if self.sag == 0.0 { 0.0 } else { self.sag * self.roll.rise(a) / self.roll.rise(0.0) }
+    }
+}
+
 /// How a code lies around something round, both of its ends held.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Roll {
@@ -277,6 +320,31 @@ impl Roll {
         (turn.abs() + half <= Self::LIMB).then_some(Self { half, turn })
     }
 
+    /// That under which what is seen at a place comes closest to the place of the paper that `place` says, both ends held.
+    fn closest(place: impl Fn(f32) -> f32, length: f32) -> Option<Self> {
+        const PLACES: usize = 29;
+        const STEP: f32 = 0.025;
+        let places: Vec<(f32, f32)> = (1..PLACES).map(|i| i as f32 / PLACES as f32 * length).map(|s| (s, place(s))).collect();
+        let off = |roll: &Self| places.iter().map(|(s, place)| (roll.unrolled(*s, length) - place).powi(2)).sum::<f32>();
+        let steps = (Self::LIMB / STEP) as i32;
+        let rolls = (4..=steps).flat_map(|half| (-steps..=steps).map(move |turn| [half, turn].map(|k| k as f32 * STEP)));
+        let seen = rolls.filter(|[half, turn]| turn.abs() + half <= Self::LIMB).map(|[half, turn]| Self { half, turn });
+        seen.min_by(|a, b| off(a).total_cmp(&off(b)))
+    }
+
+    /// The same from the other end.
+    fn turned(self) -> Self {
+        Self { turn: -self.turn, ..self }
+    }
+
+    /// How much nearer to the camera than the line between both ends is what is seen at a place between them, radii.
+    fn rise(&self, a: f32) -> f32 {
+        let [middle, reach] = self.sines();
+        let [start, stop] = [self.turn - self.half, self.turn + self.half].map(f32::cos);
+        let sin = (middle + reach * a).clamp(-1.0, 1.0);
+        (1.0 - sin * sin).sqrt() - (start + stop) / 2.0 - (stop - start) / 2.0 * a
+    }
+
     /// Sine in the middle between both ends as they are seen, and half of what lies between them.
     fn sines(&self) -> [f32; 2] {
         let [start, stop] = [self.turn - self.half, self.turn + self.half].map(f32::sin);
@@ -288,6 +356,18 @@ impl Roll {
         let [middle, reach] = self.sines();
         let angle = (middle + reach * (2.0 * u / length - 1.0)).clamp(-1.0, 1.0).asin();
         ((angle - self.turn) / self.half + 1.0) / 2.0 * length
+    }
+
+    /// How places change at the start and at the stop, with a number for steps that are taken for the same.
+    pub(super) fn ends(&self, step: [f32; 2], length: f32) -> [(i32, [f32; 2]); 2] {
+        let half = CHARACTER as f32 / 2.0;
+        [half, length - half].map(|u| Steps::grown(step, self.growth(u, length)))
+    }
+
+    /// How many modules of the paper are seen per module between the ends, at a place along it.
+    fn growth(&self, u: f32, length: f32) -> f32 {
+        let angle = self.turn + self.half * (2.0 * u / length - 1.0);
+        self.sines()[1] / (self.half * angle.cos())
     }
 
     /// Where a place along the paper is seen.
@@ -458,7 +538,41 @@ mod tests {
                 prop_assert!((roll.unrolled(end, 145.0) - end).abs() < 0.1 && (roll.seen(end, 145.0) - end).abs() < 0.02);
             }
             prop_assert!((roll.seen(roll.unrolled(u, 145.0), 145.0) - u).abs() < 0.05);
+            // As many modules are seen per module between the ends as places change there.
+            let u = u.clamp(1.0, 144.0);
+            let change = (roll.unrolled(u + 0.5, 145.0) - roll.unrolled(u - 0.5, 145.0)) / roll.growth(roll.unrolled(u, 145.0), 145.0);
+            prop_assert!((change - 1.0).abs() < 0.05, "{change} at {u} of {roll:?}");
         }
+    }
+
+    #[test]
+    fn pixels_reach_over_more_modules_where_a_code_turns_away() {
+        let roll = Roll { half: 0.8, turn: 0.5 };
+        let by = |k: usize| roll.growth((k as f32 + 0.5) * CHARACTER as f32, 145.0);
+        let steps = Steps::growing([0.6, 0.8], (0..13).map(by)).map(|step| step);
+        // Up to a factor of 1.06 each way. Cosines of −0.24 and of 1.22, and what lies between the ends.
+        for (character, wide) in [(0, 0.971), (12, 0.346)] {
+            let expected = (1.3f32.sin() + 0.3f32.sin()) / 2.0 / 0.8 / wide;
+            let [x, y] = *steps.at(character);
+            assert!((x.hypot(y) / expected).ln().abs() < 0.06, "{x} {y} where {expected} is right");
+            assert!((y / x - 0.8 / 0.6).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn what_rolls_as_a_roll_is_that_roll() {
+        let roll = Roll { half: 0.85, turn: -0.375 };
+        let found = Roll::closest(|s| roll.unrolled(s, 145.0), 145.0).unwrap();
+        assert!((found.half - roll.half).abs() < 1e-3 && (found.turn - roll.turn).abs() < 1e-3, "{found:?}");
+    }
+
+    #[test]
+    fn rows_around_a_roll_are_an_ellipse_between_its_ends() {
+        let arc = Arc { sag: -0.5, roll: Roll { half: 0.8, turn: 0.4 } };
+        assert!([-1.0, 1.0].iter().all(|end| arc.across(*end).abs() < 1e-6) && (arc.across(0.0) + 0.5).abs() < 1e-6);
+        // Nearer to the horizon it is steeper: cosines of 0.8 and of −0.2 radians, which lie as far from the middle of −0.4 to 1.2.
+        assert!(arc.across(0.5) < arc.across(-0.5) - 0.02, "{} {}", arc.across(0.5), arc.across(-0.5));
+        assert_eq!(Arc::STRAIGHT.across(0.3), 0.0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::fit::{Light, Residual, Template, by_character, refine, residual};
 use super::lattice::Search;
-use super::model::{BINS, BlurredEdge, CHARACTER, EdgeResponse, Lens, Optics, QUIET};
+use super::model::{BINS, BlurredEdge, ByStep, CHARACTER, EdgeResponse, Lens, Optics, QUIET, Steps};
 use super::pixels::{Pixels, Profile, Warp};
 use super::rule::GreyLevelText;
 use super::templates::Templates;
@@ -20,22 +20,26 @@ pub(super) const STEPS: usize = 2;
 
 /// Edges under the lenses and blurs that are tried, each made when it is needed first.
 pub(super) struct Lenses {
-    step: [f32; 2],
-    edges: [[OnceCell<BlurredEdge>; SIGMAS.len()]; LENSES.len()],
+    steps: Steps,
+    edges: [[OnceCell<ByStep<BlurredEdge>>; SIGMAS.len()]; LENSES.len()],
 }
 
 impl Lenses {
-    /// `step`: change of the place along the code per pixel to the right and down, modules.
-    pub(super) fn new(step: [f32; 2]) -> Self {
-        Self { step, edges: Default::default() }
+    pub(super) fn new(steps: Steps) -> Self {
+        Self { steps, edges: Default::default() }
+    }
+
+    /// Edges under one of them.
+    fn edge(&self, lens: Lens, sigma_px: f32) -> ByStep<BlurredEdge> {
+        self.steps.map(|step| BlurredEdge::new(step, lens, sigma_px))
     }
 
     /// All that are tried.
-    fn tried(&self) -> impl Iterator<Item = (Lens, f32, &BlurredEdge)> {
+    fn tried(&self) -> impl Iterator<Item = (Lens, f32, &ByStep<BlurredEdge>)> {
         let of_lens = LENSES.into_iter().zip(&self.edges);
         of_lens.flat_map(move |(lens, edges)| {
             let of_sigma = SIGMAS.into_iter().zip(edges);
-            of_sigma.map(move |(sigma, edge)| (lens, sigma, edge.get_or_init(|| BlurredEdge::new(self.step, lens, sigma))))
+            of_sigma.map(move |(sigma, edge)| (lens, sigma, edge.get_or_init(|| self.edge(lens, sigma))))
         })
     }
 }
@@ -54,18 +58,19 @@ impl Strip {
     /// Characters, blur, light and geometry in turns until the characters stay.
     pub(super) fn refined(&self, pixels: &Pixels, mut start: usize, mut warp: Warp) -> Option<Refined> {
         let length = pixels.length;
+        let steps = pixels.steps();
         let mut optics = FIRST;
         let mut profile = pixels.profile(&warp);
         let mut light = self.light_of_ends(&profile, &self.edge, start)?;
         let mut last = Vec::new();
         for _ in 0..ROUNDS {
-            let own = (optics != FIRST).then(|| Templates::new(pixels.step, optics));
+            let own = (optics != FIRST).then(|| Templates::new(&steps, optics));
             let costs = own.as_ref().unwrap_or_else(|| self.templates()).costs(&profile, &light, length, self.characters);
             let found = Search::new(&costs, start, &self.classes).free().values;
             (optics, light) = sharpest(&profile, length, &self.lenses, optics, start, &found).unwrap_or((optics, light));
             start = likeliest_start(&profile, pixels, optics, &light, &found);
             for _ in 0..STEPS {
-                let template = Template::new(pixels.step, optics, start, &found);
+                let template = Template::new(&steps, optics, start, &found);
                 refine(pixels, &mut warp, &mut light, &mut optics, &template);
             }
             profile = pixels.profile(&warp);
@@ -77,18 +82,26 @@ impl Strip {
         if light.contrast() <= 0.0 {
             return None;
         }
-        let costs = Templates::new(pixels.step, optics).costs(&profile, &light, length, self.characters);
+        let costs = Templates::new(&steps, optics).costs(&profile, &light, length, self.characters);
         let search = Search::new(&costs, start, &self.classes);
         let (free, valid) = (search.free(), search.valid());
-        let template = EdgeResponse::new(pixels.step, optics).whole_code(start, Some(&valid.values), self.characters);
+        let template = ByStep::new(&steps, optics).whole_code(start, Some(&valid.values), self.characters);
         let left = residual(pixels, &warp, &light, &profile, &template);
         let characters = by_character(pixels, &warp, &light, &template);
         let worst = characters.iter().copied().fold(0.0, f32::max);
         let beyond = |squared: f32| (squared - left.pure).max(0.0);
         let per_module = (profile.count.iter().sum::<f32>() / (length + 2.0 * QUIET as f32)).max(1.0);
+        let perchar = pixels.roll.is_some();
+        let own = |k: usize| -> f32 {
+            if !perchar {
+                return per_module;
+            }
+            let bins = (QUIET + CHARACTER * k) * BINS..(QUIET + CHARACTER * (k + 1)) * BINS;
+            (profile.count[bins].iter().sum::<f32>() / CHARACTER as f32).max(1.0)
+        };
         let weighed = |leads: &[f32]| {
-            let each = leads.iter().zip(&characters[1..]);
-            let nats = |(lead, squared): (&f32, &f32)| 0.5 * lead / (left.pure + per_module * beyond(*squared)).max(1e-12);
+            let each = leads.iter().zip(&characters[1..]).enumerate();
+            let nats = |(k, (lead, squared)): (usize, (&f32, &f32))| 0.5 * lead / (left.pure + own(k + 1) * beyond(*squared)).max(1e-12);
             each.map(nats).fold(f32::INFINITY, f32::min)
         };
         let mut symbol = vec![start as u8];
@@ -123,12 +136,12 @@ pub(super) fn sharpest(
     values: &[usize],
 ) -> Option<(Optics, Light)> {
     let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
-    let fit = |edge: &BlurredEdge, optics: Optics| {
-        let template = EdgeResponse::of(edge, optics.growth).whole_code(start, Some(values), values.len());
+    let fit = |edge: &ByStep<BlurredEdge>, optics: Optics| {
+        let template = edge.map(|edge| EdgeResponse::of(edge, optics.growth)).whole_code(start, Some(values), values.len());
         let light = Light::fit(profile, &template, length, inside)?;
         Some((light.residual(profile, &template, length), optics, light))
     };
-    let own = fit(&BlurredEdge::new(lenses.step, optics.lens, optics.sigma_px), optics);
+    let own = fit(&lenses.edge(optics.lens, optics.sigma_px), optics);
     let tried = lenses.tried().filter_map(|(lens, sigma_px, edge)| fit(edge, Optics { lens, sigma_px, ..optics }));
     own.into_iter().chain(tried).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, optics, light)| (optics, light))
 }
@@ -136,7 +149,7 @@ pub(super) fn sharpest(
 /// The start character that explains its place best in front of `values`: where it was found, with little known of light and blur, another may have looked
 /// as well.
 fn likeliest_start(profile: &Profile, pixels: &Pixels, optics: Optics, light: &Light, values: &[usize]) -> usize {
-    let edge = EdgeResponse::new(pixels.step, optics);
+    let edge = ByStep::new(&pixels.steps(), optics);
     let bins = 0..(QUIET + CHARACTER + 1) * BINS;
     let left = |start: &usize| {
         let template = edge.whole_code(*start, Some(values), values.len());

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use super::fit::{Light, side};
 use super::lattice::{BEGINNINGS, CLASSES, ENDINGS, PositionCost};
-use super::model::{BINS, CHARACTER, EdgeResponse, Optics, QUIET, VALUES, modules};
+use super::model::{BINS, ByStep, CHARACTER, EdgeResponse, Optics, QUIET, Steps, VALUES, modules};
 use super::pixels::Profile;
 use crate::vision::lanes::dot;
 
@@ -95,26 +95,36 @@ impl Shape {
     }
 }
 
-/// Blurred bars and what of the neighbouring characters shows in a character's place, for one lens and print.
-pub(super) struct Templates {
+/// What characters look like at each place of a code, for one lens and print.
+pub(super) struct Templates(ByStep<Blurred>);
+
+impl Templates {
+    pub(super) fn new(steps: &Steps, optics: Optics) -> Self {
+        Self(steps.map(|step| Blurred::new(step, optics)))
+    }
+
+    /// Cost tables of all positions between start and stop.
+    pub(super) fn costs(&self, profile: &Profile, light: &Light, length: f32, characters: usize) -> Vec<PositionCost> {
+        let position = |k: usize| self.0.at(k).position(profile, light, length, (QUIET + CHARACTER * k) * BINS);
+        (1..=characters).map(position).collect()
+    }
+}
+
+/// Blurred bars and what of the neighbouring characters shows in a character's place.
+struct Blurred {
     bars: Vec<Shape>,
     before: [Shape; CLASSES],
     behind: [Shape; CLASSES],
 }
 
-impl Templates {
-    pub(super) fn new(step: [f32; 2], optics: Optics) -> Self {
+impl Blurred {
+    fn new(step: [f32; 2], optics: Optics) -> Self {
         let edge = EdgeResponse::new(step, optics);
         let bars =
             Alphabet::get().bars.iter().map(|(first, width)| Shape::new(&edge, &[true; CHARACTER][..*width], *first as isize)).collect();
         let before = ENDINGS.map(|modules| Shape::new(&edge, &modules, -3));
         let behind = BEGINNINGS.map(|modules| Shape::new(&edge, &modules, CHARACTER as isize));
         Self { bars, before, behind }
-    }
-
-    /// Cost tables of all positions between start and stop.
-    pub(super) fn costs(&self, profile: &Profile, light: &Light, length: f32, characters: usize) -> Vec<PositionCost> {
-        (0..characters).map(|k| self.position(profile, light, length, (QUIET + CHARACTER * (k + 1)) * BINS)).collect()
     }
 
     /// Σ w (d − own − before − behind)² by (end of previous, character, beginning of next), multiplied out so that each product is formed once.
@@ -194,14 +204,15 @@ mod tests {
         // Two characters between a start and a stop, uneven counts, uneven light.
         let (start, values, length) = (105, [17usize, 88], super::super::model::code_modules(2));
         let optics = Optics { lens: Lens::Disc, sigma_px: 0.7, growth: 0.1 };
-        let edge = EdgeResponse::new([0.6, 0.5], optics);
+        let steps = Steps::even([0.6, 0.5]);
+        let edge = ByStep::new(&steps, optics);
         let template = edge.whole_code(start, Some(&values), 2);
         let light = Light::even(0.8, -0.55);
         let count: Vec<f32> = (0..template.len()).map(|i| (i % 5) as f32).collect();
         let wobble = |i: usize| 0.03 * ((i * i % 17) as f32 - 8.0) / 8.0;
         let sum = template.iter().enumerate().map(|(i, t)| count[i] * (0.8 - 0.55 * t + wobble(i))).collect();
         let profile = Profile { sum, count };
-        let costs = Templates::new([0.6, 0.5], optics).costs(&profile, &light, length as f32, 2);
+        let costs = Templates::new(&steps, optics).costs(&profile, &light, length as f32, 2);
         let end = |value: usize| ENDINGS.iter().position(|e| modules(value).ends_with(e)).unwrap();
         let begin = |value: usize| BEGINNINGS.iter().position(|b| modules(value).starts_with(b)).unwrap();
         // The stop begins as 23 31 11 2 does: with two dark modules.

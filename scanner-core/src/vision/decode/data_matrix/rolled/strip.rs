@@ -91,25 +91,20 @@ impl Strip {
         }
         let column = |a: f64| (0..COUNT).map(|j| sample(plane, between(&paths, a, along(j as f64)))).collect();
         let mut columns: Vec<Vec<f32>> = (0..LINES).map(|c| column(across(c))).collect();
-        let (levels, lightest) = levels(&columns[..COLUMNS]);
-        let white = levels[INSIDE].iter().map(|[_, light]| *light).fold(0.0, f32::max);
-        if white <= 0.0 {
-            return None;
-        }
+        let Levels { levels, white, dark } = levels(&columns[..COLUMNS])?;
         for column in &mut columns {
             for (v, level) in column.iter_mut().zip(&levels) {
                 *v = levelled(*v, *level).clamp(-0.25, 1.25);
             }
         }
         // The solid side is the darker one, as far as rows are sure to reach.
-        let dark = |c: usize| columns[c][INSIDE].iter().sum::<f32>();
-        let solid_first = dark(COLUMNS) < dark(COLUMNS + 1);
+        let grey = |c: usize| columns[c][INSIDE].iter().sum::<f32>();
+        let solid_first = grey(COLUMNS) < grey(COLUMNS + 1);
         if !solid_first {
             paths.reverse();
             columns[..COLUMNS].reverse();
             columns.swap(COLUMNS, COLUMNS + 1);
         }
-        let dark = (INSIDE.end..COUNT).find(|j| lightest[*j] < LEAST_BRIGHT * white).unwrap_or(COUNT);
         let brightness = levels.iter().map(|[_, light]| (light / white).clamp(LEAST_WEIGHT, 1.0)).collect();
         Some(Self { paths, solid_first, columns, levels, brightness, dark })
     }
@@ -212,9 +207,18 @@ pub fn levelled(value: f32, [dark, light]: [f32; 2]) -> f32 {
     (value - dark) / (light - dark).max(1e-6)
 }
 
-/// Dark and light grey values at each sample of columns: light as a quantile over all columns, of some samples around; dark is the share of it that the
-/// ink reflects. And that quantile where a solid side is not looked across.
-fn levels(columns: &[Vec<f32>]) -> (Vec<[f32; 2]>, Vec<f32>) {
+/// What columns say of dark and light along the way.
+struct Levels {
+    /// Grey values of both at each sample: light as a quantile over all columns, of some samples around; dark is the share of it that the ink reflects.
+    levels: Vec<[f32; 2]>,
+    /// Light where it is lightest.
+    white: f32,
+    /// See [`Strip::dark`].
+    dark: usize,
+}
+
+/// `None` where nothing is light.
+fn levels(columns: &[Vec<f32>]) -> Option<Levels> {
     const AROUND: usize = 3;
     const QUANTILES: [usize; 2] = [12, 88];
     /// Samples across half of a solid side and some more; and how much of the light a sample away is believed not to reach.
@@ -242,9 +246,14 @@ fn levels(columns: &[Vec<f32>]) -> (Vec<[f32; 2]>, Vec<f32>) {
     let index = ink.len() / DARKEST;
     let ink = ink.select_nth_unstable_by(index, f32::total_cmp).1.clamp(0.0, 0.8);
     let white = levels[INSIDE].iter().map(|[_, light]| *light).fold(0.0, f32::max);
+    if white <= 0.0 {
+        return None;
+    }
     for level in &mut levels {
         let light = level[1].max(LEAST_BRIGHT * white).max(1e-6);
         *level = [ink * light, light];
     }
-    (levels, seen.into_iter().map(|[_, light]| light).collect())
+    // As it was seen: a solid side is not looked across.
+    let dark = (INSIDE.end..COUNT).find(|j| seen[*j][1] < LEAST_BRIGHT * white).unwrap_or(COUNT);
+    Some(Levels { levels, white, dark })
 }
