@@ -91,12 +91,12 @@ impl Strip {
         let worst = characters.iter().copied().fold(0.0, f32::max);
         let beyond = |squared: f32| (squared - left.pure).max(0.0);
         let per_module = (profile.count.iter().sum::<f32>() / (length + 2.0 * QUIET as f32)).max(1.0);
-        let perchar = pixels.roll.is_some();
-        let own = |k: usize| -> f32 {
-            if !perchar {
+        // Pixels of a module of one of its characters: around something round they are fewer where it turns away.
+        let own = |character: usize| -> f32 {
+            if pixels.roll.is_none() {
                 return per_module;
             }
-            let bins = (QUIET + CHARACTER * k) * BINS..(QUIET + CHARACTER * (k + 1)) * BINS;
+            let bins = (QUIET + CHARACTER * character) * BINS..(QUIET + CHARACTER * (character + 1)) * BINS;
             (profile.count[bins].iter().sum::<f32>() / CHARACTER as f32).max(1.0)
         };
         let weighed = |leads: &[f32]| {
