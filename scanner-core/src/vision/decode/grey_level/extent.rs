@@ -117,13 +117,13 @@ fn cells<const N: usize>(pixels: &Pixels, of: impl Fn(f32, f32, f32) -> Option<[
     cells
 }
 
-/// Where bands are, for what is looked for between two of them.
-fn middle(band: usize) -> f32 {
-    (band as f32 + 0.5) / AROUND_BANDS as f32 * AROUND - AROUND
+/// How far across bands have got after so many of them.
+fn across(bands: f32) -> f32 {
+    bands / AROUND_BANDS as f32 * AROUND - AROUND
 }
 
-/// The band, around one of `rolls`, whose cells are worth most together.
-fn worthiest(worth: &[[f32; 2 * AROUND_BANDS]], rolls: &[Roll]) -> Option<(f32, Band)> {
+/// The band, around one of `rolls`, whose cells are worth most together; `None` where none is worth more than nothing.
+fn worthiest(worth: &[[f32; 2 * AROUND_BANDS]], rolls: &[Roll]) -> Option<Band> {
     const N: usize = 2 * AROUND_BANDS;
     let running: Vec<[f32; N + 1]> = worth
         .iter()
@@ -160,8 +160,7 @@ fn worthiest(worth: &[[f32; 2 * AROUND_BANDS]], rolls: &[Roll]) -> Option<(f32, 
                 best = (here, [lowest.1, last]);
             }
         }
-        let rows = best.1.map(|edge| middle(edge) - 0.5 * AROUND / AROUND_BANDS as f32);
-        (best.0, Band { arc, rise, rows })
+        (best.0, Band { arc, rise, rows: best.1.map(|edge| across(edge as f32)) })
     };
     let best = |arcs: &mut dyn Iterator<Item = (Arc, f32)>, every: usize| {
         arcs.map(|(arc, rise)| of(arc, rise, every)).max_by(|p, q| p.0.total_cmp(&q.0))
@@ -170,21 +169,21 @@ fn worthiest(worth: &[[f32; 2 * AROUND_BANDS]], rolls: &[Roll]) -> Option<(f32, 
     let (_, near) = best(&mut steps.flat_map(|[sag, rise]| rolls.iter().map(move |roll| (Arc { sag, roll: *roll }, rise))), COARSE)?;
     let beside =
         BETWEEN.iter().flat_map(|sag| BETWEEN.iter().map(move |rise| (Arc { sag: near.arc.sag + sag, ..near.arc }, near.rise + rise)));
-    best(&mut beside.into_iter(), 1)
+    let (worth, band) = best(&mut beside.into_iter(), 1)?;
+    (worth > 0.0).then_some(band)
 }
 
 /// The band of something round in which grey values change along it as bars make them.
 pub(super) fn band_of_changes(pixels: &Pixels) -> Option<Band> {
     let cells = cells(pixels, |_, _, v| Some([1.0, v, v * v]));
     let changes = |[n, v, vv]: &[f32; 3]| if *n > 0.0 { (vv - v * v / n).max(0.0) } else { 0.0 };
-    let near = (0..2 * AROUND_BANDS).filter(|band| middle(*band).abs() < AROUND / 2.0);
+    let near = (0..2 * AROUND_BANDS).filter(|band| across(*band as f32 + 0.5).abs() < AROUND / 2.0);
     // Half of what bars make, of those pieces that show them.
     let mut usual: Vec<f32> = cells.iter().flat_map(|bands| near.clone().map(|b| changes(&bands[b]) / bands[b][0].max(1.0))).collect();
     let most = usual.len() * 9 / 10;
     let least = (*usual.select_nth_unstable_by(most, f32::total_cmp).1 / 2.0).max(LEAST_CHANGE);
     let worth: Vec<_> = cells.iter().map(|bands| bands.map(|cell| changes(&cell) - least * cell[0])).collect();
-    let (worth, band) = worthiest(&worth, &TURNS.map(|turn| Roll { half: HALF, turn }))?;
-    (worth > 0.0).then_some(band)
+    worthiest(&worth, &TURNS.map(|turn| Roll { half: HALF, turn }))
 }
 
 /// The band in which something round shows what `template` says rather than nothing; `warp` says what place of the paper pixels show. `None` where they show
@@ -214,8 +213,7 @@ pub(super) fn band_of_bars(pixels: &Pixels, roll: Roll, warp: &Warp, template: &
         })
     });
     let worth: Vec<_> = if usual < 0.0 { worth.collect() } else { return None };
-    let (worth, band) = worthiest(&worth, &[roll])?;
-    (worth > 0.0).then_some(band)
+    worthiest(&worth, &[roll])
 }
 
 #[cfg(test)]

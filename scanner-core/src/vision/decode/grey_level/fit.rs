@@ -1,6 +1,6 @@
 //! Fitting the forward model to a strip: light, geometry, and what is left over.
 
-use super::model::{BINS, BlurredEdge, ByStep, CHARACTER, EdgeResponse, Optics, QUIET, Steps, at_place};
+use super::model::{BINS, BlurredEdge, ByStep, CHARACTER, Optics, QUIET, Steps, at_place};
 use super::pixels::{MEAN_SQUARE, Pixels, Profile, Warp};
 use crate::vision::geometry::solve;
 use crate::vision::normal::NormalEquations;
@@ -15,7 +15,7 @@ const USUAL_BLUR: f32 = 0.3;
 const BLURS: [f32; 2] = [0.2, 2.4];
 
 /// Grey value of paper, and what a bar changes of it, each linear in the place along the code (−1 at the start, 1 at the stop); on something round, which
-/// turns away from the lamps, with a [curve](curve) besides.
+/// turns away from the lamps, with a [`parabola`] besides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Light {
     base: f32,
@@ -79,11 +79,11 @@ impl Light {
     }
 
     pub(super) fn base_at(&self, s: f32) -> f32 {
-        self.base + self.base_slope * s + self.base_curve * curve(s)
+        self.base + self.base_slope * s + self.base_curve * parabola(s)
     }
 
     pub(super) fn gain_at(&self, s: f32) -> f32 {
-        self.gain + self.gain_slope * s + self.gain_curve * curve(s)
+        self.gain + self.gain_slope * s + self.gain_curve * parabola(s)
     }
 
     /// Squared residual of the whole profile, pixels counted.
@@ -102,8 +102,8 @@ impl Light {
     }
 }
 
-/// How light curves along a code: its mean is 0.
-fn curve(s: f32) -> f32 {
+/// Curved along a code, 0 on average.
+fn parabola(s: f32) -> f32 {
     s * s - 1.0 / 3.0
 }
 
@@ -144,10 +144,9 @@ impl Template {
     pub(super) fn new(steps: &Steps, optics: Optics, start: usize, values: &[usize]) -> Self {
         const GROWTH: f32 = 0.04;
         const BLUR: f32 = 0.08;
-        let blurred = |by: f32| steps.map(|step| BlurredEdge::new(step, optics.lens, optics.sigma_px * by.exp()));
-        let draw = |edge: &ByStep<BlurredEdge>, more: f32| {
-            edge.map(|edge| EdgeResponse::of(edge, optics.growth + more)).whole_code(start, Some(values), values.len())
-        };
+        let blurred = |by: f32| ByStep::blurred(steps, optics.lens, optics.sigma_px * by.exp());
+        let draw =
+            |edge: &ByStep<BlurredEdge>, more: f32| edge.responses(optics.growth + more).whole_code(start, Some(values), values.len());
         let change = |more: Vec<f32>, less: Vec<f32>, by: f32| -> Vec<f32> {
             more.iter().zip(less).map(|(more, less)| (more - less) / (2.0 * by)).collect()
         };
@@ -184,11 +183,11 @@ fn refine_under<const N: usize>(pixels: &Pixels, warp: &mut Warp, light: &mut Li
         let gain = light.gain_at(s);
         let r = v - light.base_at(s) - gain * at.value;
         let g = gain * at.slope;
-        let shifts = [1.0, s, s * s - 1.0 / 3.0, s * (s * s - 0.6), w, w * s, w * w - MEAN_SQUARE].map(|f| g * f);
+        let curve = parabola(s);
+        let shifts = [1.0, s, curve, s * (s * s - 0.6), w, w * s, w * w - MEAN_SQUARE].map(|f| g * f);
         let [offset, scale, bend, skew, shear, twist, bow] = shifts;
         let [growth, blur] = [gain * at.growth, gain * at.blur];
-        let c = curve(s);
-        let all = [1.0, s, at.value, s * at.value, offset, scale, bend, skew, shear, twist, bow, growth, blur, c, c * at.value];
+        let all = [1.0, s, at.value, s * at.value, offset, scale, bend, skew, shear, twist, bow, growth, blur, curve, curve * at.value];
         equations.add(std::array::from_fn(|i| all[i]), r);
     }
     let NormalEquations { mut a, mut b, squares, count, .. } = equations.finish();

@@ -214,15 +214,14 @@ impl<'s> View<'s> {
     /// Blur, light and geometry under a text.
     fn fit(&mut self, values: &[usize]) -> Result<(), JointRefusal> {
         let pixels = &self.strip.pixels;
-        let steps = pixels.steps();
         let lenses = Lenses::new(pixels.steps());
         let sharpest = sharpest(&self.profile, pixels.length, &lenses, self.optics, START_C, values);
         (self.optics, self.light) = sharpest.unwrap_or((self.optics, self.light));
         for _ in 0..STEPS {
-            let template = Template::new(&steps, self.optics, START_C, values);
+            let template = Template::new(&lenses.steps, self.optics, START_C, values);
             refine(pixels, &mut self.warp, &mut self.light, &mut self.optics, &template);
         }
-        let template = ByStep::new(&steps, self.optics).whole_code(START_C, Some(values), self.strip.characters);
+        let template = ByStep::new(&lenses.steps, self.optics).whole_code(START_C, Some(values), self.strip.characters);
         self.profile = pixels.profile(&self.warp);
         self.left = residual(pixels, &self.warp, &self.light, &self.profile, &template);
         if self.light.contrast() > 0.0 { Ok(()) } else { Err(JointRefusal::NoBars) }

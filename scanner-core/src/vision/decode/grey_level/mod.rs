@@ -140,23 +140,22 @@ pub fn look_at_code128_on(plane: &Plane, corners: &Corners, surface: Surface, ch
     let turned = pixels.turned();
     let other = Warp { twist: -lean.twist, bow: -lean.bow, ..lean };
     let directions = [(pixels, lean, *corners), (turned, other, [c, d, a, b])];
-    // The likeliest directions, and what the code may lie around.
-    let mut ways: Vec<(f32, usize, Option<Roll>)> = match surface {
-        Surface::Flat => (0..2).map(|direction| (0.0, direction, None)).collect(),
+    let strip = |pixels: Pixels, lean: Warp, corners: Corners| Some((Strip::new(pixels, lean, characters, reach)?, corners));
+    let mut strips: Vec<(Strip, Corners)> = match surface {
+        Surface::Flat => directions.into_iter().filter_map(|(pixels, lean, corners)| strip(pixels, lean, corners)).collect(),
         Surface::Round => {
-            let rolls = |(direction, (pixels, lean, _)): (usize, &(Pixels, Warp, Corners))| {
-                rolls_of(pixels, lean, characters, reach).into_iter().map(move |(score, roll)| (score, direction, Some(roll)))
+            let rolls =
+                |way: usize| rolls_of(&directions[way].0, &directions[way].1, characters, reach).into_iter().map(move |roll| (way, roll));
+            let mut ways: Vec<(usize, (f32, Roll))> = (0..2).flat_map(rolls).collect();
+            ways.sort_by(|(_, p), (_, q)| q.0.total_cmp(&p.0));
+            ways.truncate(MOST_WAYS);
+            let unrolled = |(way, (_, roll)): (usize, (f32, Roll))| {
+                let (pixels, lean, corners) = &directions[way];
+                strip(pixels.clone().unrolled(roll), *lean, *corners)
             };
-            directions.iter().enumerate().flat_map(rolls).collect()
+            ways.into_iter().filter_map(unrolled).collect()
         }
     };
-    ways.sort_by(|p, q| q.0.total_cmp(&p.0));
-    ways.truncate(MOST_WAYS);
-    let strip = |(_, direction, roll): (f32, usize, Option<Roll>)| {
-        let (pixels, lean, corners) = &directions[direction];
-        Some((Strip::new(pixels.clone(), *lean, roll, characters, reach)?, *corners))
-    };
-    let mut strips: Vec<(Strip, Corners)> = ways.into_iter().filter_map(strip).collect();
     strips.sort_by(|(p, _), (q, _)| q.score.total_cmp(&p.score));
     let mut found: Vec<FittedStrip> = Vec::new();
     for (strip, corners) in strips {
@@ -171,7 +170,7 @@ pub fn look_at_code128_on(plane: &Plane, corners: &Corners, surface: Surface, ch
 /// The same in one direction only, from the start's corners to the stop's, which may be off by `reach` modules.
 pub fn look_along(plane: &Plane, corners: &Corners, characters: usize, reach: usize) -> Option<FittedStrip> {
     let (pixels, lean) = Strip::gather(plane, corners, Surface::Flat, characters, reach)?;
-    Strip::new(pixels, lean, None, characters, reach)?.read(plane, corners)
+    Strip::new(pixels, lean, characters, reach)?.read(plane, corners)
 }
 
 /// A strip with the model that fits it best: its pixels by their place along the code, geometry, light and blur.
@@ -280,15 +279,11 @@ impl Strip {
     }
 
     /// `None` where nothing looks like a start and a stop.
-    fn new(pixels: Pixels, lean: Warp, roll: Option<Roll>, characters: usize, reach: usize) -> Option<Self> {
-        let pixels = match roll {
-            None => pixels,
-            Some(roll) => pixels.unrolled(roll),
-        };
-        let edge = ByStep::new(&pixels.steps(), FIRST);
+    fn new(pixels: Pixels, lean: Warp, characters: usize, reach: usize) -> Option<Self> {
+        let (templates, lenses) = (OnceCell::new(), Lenses::new(pixels.steps()));
+        let edge = ByStep::new(&lenses.steps, FIRST);
         let (starts, stop) = (EndPattern::starts(edge.at(0)), EndPattern::stop(edge.at(characters + 1)));
         let patterns = EndPatterns { starts: &starts, stop: &stop };
-        let (templates, lenses) = (OnceCell::new(), Lenses::new(pixels.steps()));
         let mut strip = Self { pixels, characters, classes: Classes::new(), edge, templates, lenses, lean, starts: Vec::new(), score: 0.0 };
         let found = strip.find_ends(&patterns, reach);
         strip.score = found.first()?.0;
@@ -298,7 +293,7 @@ impl Strip {
 
     /// Characters under [`FIRST`].
     fn templates(&self) -> &Templates {
-        self.templates.get_or_init(|| Templates::new(&self.pixels.steps(), FIRST))
+        self.templates.get_or_init(|| Templates::new(&self.lenses.steps, FIRST))
     }
 
     /// Geometries under which a start and a stop are seen where they should be, and characters begin with bars in between; the best first. None where that

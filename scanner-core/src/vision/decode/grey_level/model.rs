@@ -55,11 +55,24 @@ pub(super) struct Optics {
 
 /// By how much places along the code change per pixel to the right and down, modules, at each of its characters: on a face it is the same for all; around
 /// something round, pixels reach over more modules the nearer to the horizon they are, and so does what blurs them.
-pub(super) struct Steps {
-    /// Those that occur.
-    each: Vec<[f32; 2]>,
+pub(super) type Steps = ByStep<[f32; 2]>;
+
+/// Something for each step of a code that occurs.
+pub(super) struct ByStep<T> {
+    each: Vec<T>,
     /// Which of them belongs to each character, from the start to the stop; all to the first where nothing is said.
     of: Arc<[usize]>,
+}
+
+impl<T> ByStep<T> {
+    /// That of a character; 0 is the start.
+    pub(super) fn at(&self, character: usize) -> &T {
+        &self.each[self.of.get(character).copied().unwrap_or(0)]
+    }
+
+    pub(super) fn map<U>(&self, make: impl Fn(&T) -> U) -> ByStep<U> {
+        ByStep { each: self.each.iter().map(make).collect(), of: Arc::clone(&self.of) }
+    }
 }
 
 impl Steps {
@@ -85,28 +98,6 @@ impl Steps {
     pub(super) fn grown(step: [f32; 2], by: f32) -> (i32, [f32; 2]) {
         let power = (by.ln() / Self::ALIKE.ln()).round() as i32;
         (power, step.map(|v| v * Self::ALIKE.powi(power)))
-    }
-
-    /// What is made of each step that occurs.
-    pub(super) fn map<T>(&self, make: impl Fn([f32; 2]) -> T) -> ByStep<T> {
-        ByStep { each: self.each.iter().map(|step| make(*step)).collect(), of: Arc::clone(&self.of) }
-    }
-}
-
-/// Something for each of a code's [`Steps`].
-pub(super) struct ByStep<T> {
-    each: Vec<T>,
-    of: Arc<[usize]>,
-}
-
-impl<T> ByStep<T> {
-    /// That of a character; 0 is the start.
-    pub(super) fn at(&self, character: usize) -> &T {
-        &self.each[self.of.get(character).copied().unwrap_or(0)]
-    }
-
-    pub(super) fn map<U>(&self, make: impl Fn(&T) -> U) -> ByStep<U> {
-        ByStep { each: self.each.iter().map(make).collect(), of: Arc::clone(&self.of) }
     }
 }
 
@@ -223,9 +214,21 @@ impl EdgeResponse {
     }
 }
 
+impl ByStep<BlurredEdge> {
+    /// See [`BlurredEdge::new`].
+    pub(super) fn blurred(steps: &Steps, lens: Lens, sigma_px: f32) -> Self {
+        steps.map(|step| BlurredEdge::new(*step, lens, sigma_px))
+    }
+
+    /// See [`EdgeResponse::of`].
+    pub(super) fn responses(&self, growth: f32) -> ByStep<EdgeResponse> {
+        self.map(|edge| EdgeResponse::of(edge, growth))
+    }
+}
+
 impl ByStep<EdgeResponse> {
     pub(super) fn new(steps: &Steps, optics: Optics) -> Self {
-        steps.map(|step| EdgeResponse::new(step, optics))
+        ByStep::blurred(steps, optics.lens, optics.sigma_px).responses(optics.growth)
     }
 
     /// Start, the characters `values` where they are known, and stop of a code with `characters` characters between the two, over the whole

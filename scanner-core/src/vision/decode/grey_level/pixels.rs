@@ -143,7 +143,7 @@ impl Pixels {
         let Some(roll) = self.roll else { return Steps::even(self.step) };
         // The stop has two modules more.
         let characters = self.length as usize / CHARACTER;
-        Steps::growing(self.step, (0..characters).map(|k| roll.growth(((k as f32 + 0.5) * CHARACTER as f32).min(self.length), self.length)))
+        Steps::growing(self.step, (0..characters).map(|k| roll.growth((k as f32 + 0.5) * CHARACTER as f32, self.length)))
     }
 
     /// At most `most` of the pixels, evenly taken.
@@ -206,27 +206,31 @@ impl Pixels {
     /// The corners in the picture between which a code around something round lies after refinement, and how it lies there.
     pub(super) fn rolled(&self, warp: &Warp) -> Option<(Corners, Roll)> {
         let (roll, length) = (self.roll?, self.length);
-        let [start, stop] = [0.0, length].map(|end| roll.seen(warp.undone(end, 0.0, length), length));
+        let [start, stop] = [0.0, length].map(|end| self.seen(warp, end, 0.0));
         let place = |s: f32| warp.apply(roll.unrolled(start + s / length * (stop - start), length), 0.0, length);
         Some((self.framed(warp), Roll::closest(place, length)?))
     }
 
     /// The corners in the picture whose ends are the first and the last bar after refinement, as high as the strip.
     pub(super) fn framed(&self, warp: &Warp) -> Corners {
-        let corner = |target: f32, w: f32| {
-            let u = warp.undone(target, w, self.length);
-            map(&self.picture_from_code, f64::from(self.roll.map_or(u, |roll| roll.seen(u, self.length))), f64::from(w))
-        };
+        let corner = |target: f32, w: f32| self.pictured(warp, target, w);
         [corner(0.0, -0.5), corner(self.length, -0.5), corner(self.length, 0.5), corner(0.0, 0.5)]
+    }
+
+    /// Where a place along the paper is seen, by the corners alone.
+    fn seen(&self, warp: &Warp, target: f32, w: f32) -> f32 {
+        let u = warp.undone(target, w, self.length);
+        self.roll.map_or(u, |roll| roll.seen(u, self.length))
+    }
+
+    /// The same in the picture.
+    fn pictured(&self, warp: &Warp, target: f32, w: f32) -> [f64; 2] {
+        map(&self.picture_from_code, f64::from(self.seen(warp, target, w)), f64::from(w))
     }
 
     /// The code's corners in the picture after refinement. Its upper and lower edge are those of the strip, unless the rows that take part say more.
     pub(super) fn corners(&self, warp: &Warp) -> Corners {
-        let corner = |target: f32, w: f32| {
-            let u = warp.undone(target, w, self.length);
-            let seen = self.roll.map_or(u, |roll| roll.seen(u, self.length));
-            map(&self.picture_from_code, f64::from(seen), f64::from(w))
-        };
+        let corner = |target: f32, w: f32| self.pictured(warp, target, w);
         let edge = |row: f32| if row.abs() == HALF_HEIGHT { 0.5f32.copysign(row) } else { row };
         let [top, bottom] = self.rows.map(edge);
         [corner(0.0, top), corner(self.length, top), corner(self.length, bottom), corner(0.0, bottom)]
@@ -549,7 +553,7 @@ mod tests {
     fn pixels_reach_over_more_modules_where_a_code_turns_away() {
         let roll = Roll { half: 0.8, turn: 0.5 };
         let by = |k: usize| roll.growth((k as f32 + 0.5) * CHARACTER as f32, 145.0);
-        let steps = Steps::growing([0.6, 0.8], (0..13).map(by)).map(|step| step);
+        let steps = Steps::growing([0.6, 0.8], (0..13).map(by));
         // Up to a factor of 1.06 each way. Cosines of −0.24 and of 1.22, and what lies between the ends.
         for (character, wide) in [(0, 0.971), (12, 0.346)] {
             let expected = (1.3f32.sin() + 0.3f32.sin()) / 2.0 / 0.8 / wide;

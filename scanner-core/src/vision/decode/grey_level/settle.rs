@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::fit::{Light, Residual, Template, by_character, refine, residual};
 use super::lattice::Search;
-use super::model::{BINS, BlurredEdge, ByStep, CHARACTER, EdgeResponse, Lens, Optics, QUIET, Steps};
+use super::model::{BINS, BlurredEdge, ByStep, CHARACTER, Lens, Optics, QUIET, Steps};
 use super::pixels::{Pixels, Profile, Warp};
 use super::rule::GreyLevelText;
 use super::templates::Templates;
@@ -20,7 +20,7 @@ pub(super) const STEPS: usize = 2;
 
 /// Edges under the lenses and blurs that are tried, each made when it is needed first.
 pub(super) struct Lenses {
-    steps: Steps,
+    pub(super) steps: Steps,
     edges: [[OnceCell<ByStep<BlurredEdge>>; SIGMAS.len()]; LENSES.len()],
 }
 
@@ -31,7 +31,7 @@ impl Lenses {
 
     /// Edges under one of them.
     fn edge(&self, lens: Lens, sigma_px: f32) -> ByStep<BlurredEdge> {
-        self.steps.map(|step| BlurredEdge::new(step, lens, sigma_px))
+        ByStep::blurred(&self.steps, lens, sigma_px)
     }
 
     /// All that are tried.
@@ -68,7 +68,7 @@ impl Strip {
             let costs = own.as_ref().unwrap_or_else(|| self.templates()).costs(&profile, &light, length, self.characters);
             let found = Search::new(&costs, start, &self.classes).free().values;
             (optics, light) = sharpest(&profile, length, &self.lenses, optics, start, &found).unwrap_or((optics, light));
-            start = likeliest_start(&profile, pixels, optics, &light, &found);
+            start = likeliest_start(&profile, &steps, length, optics, &light, &found);
             for _ in 0..STEPS {
                 let template = Template::new(&steps, optics, start, &found);
                 refine(pixels, &mut warp, &mut light, &mut optics, &template);
@@ -137,7 +137,7 @@ pub(super) fn sharpest(
 ) -> Option<(Optics, Light)> {
     let inside = |i: usize| place(i) > -6.0 && place(i) < length + 6.0;
     let fit = |edge: &ByStep<BlurredEdge>, optics: Optics| {
-        let template = edge.map(|edge| EdgeResponse::of(edge, optics.growth)).whole_code(start, Some(values), values.len());
+        let template = edge.responses(optics.growth).whole_code(start, Some(values), values.len());
         let light = Light::fit(profile, &template, length, inside)?;
         Some((light.residual(profile, &template, length), optics, light))
     };
@@ -148,12 +148,12 @@ pub(super) fn sharpest(
 
 /// The start character that explains its place best in front of `values`: where it was found, with little known of light and blur, another may have looked
 /// as well.
-fn likeliest_start(profile: &Profile, pixels: &Pixels, optics: Optics, light: &Light, values: &[usize]) -> usize {
-    let edge = ByStep::new(&pixels.steps(), optics);
+fn likeliest_start(profile: &Profile, steps: &Steps, length: f32, optics: Optics, light: &Light, values: &[usize]) -> usize {
+    let edge = ByStep::new(steps, optics);
     let bins = 0..(QUIET + CHARACTER + 1) * BINS;
     let left = |start: &usize| {
         let template = edge.whole_code(*start, Some(values), values.len());
-        light.residual(profile, &template[bins.clone()], pixels.length)
+        light.residual(profile, &template[bins.clone()], length)
     };
     (103..106).min_by(|a, b| left(a).total_cmp(&left(b))).unwrap_or(105)
 }

@@ -100,7 +100,7 @@ pub(super) struct Templates(ByStep<Blurred>);
 
 impl Templates {
     pub(super) fn new(steps: &Steps, optics: Optics) -> Self {
-        Self(steps.map(|step| Blurred::new(step, optics)))
+        Self(steps.map(|step| Blurred::new(*step, optics)))
     }
 
     /// Cost tables of all positions between start and stop.
